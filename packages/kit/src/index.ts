@@ -1,0 +1,10 @@
+export { AppError, type AppErrorOptions, coerceError, type ErrorIssue, isAppError } from "./app-error.ts";
+export { type Deferred, deferred, sleep } from "./async.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { newId } from "./ids.ts";
+export { Lifecycle } from "./lifecycle.ts";
+export { loadConfig } from "./load-config.ts";
+export { createLogger, type Logger, type LoggerOptions } from "./logger.ts";
+export { type ResolveHomeOptions, resolveHome } from "./resolve-home.ts";
+export { type BackoffOptions, backoffDelayMs, type RetryOptions, retry } from "./retry.ts";
+export { onShutdownSignals, type ShutdownOptions } from "./shutdown-signals.ts";

@@ -1,0 +1,62 @@
+import { configDefaults, defineConfig } from "vitest/config";
+
+// Workspace packages are used from their sources, unbuilt.
+const source = "@agentvine/source";
+const resolve = { conditions: [source, "module", "development|production"] };
+const ssr = { resolve: { conditions: [source, "module", "node", "development|production"] } };
+
+const sharedPostgres = ["./packages/testkit/src/postgres-global-setup.ts"];
+
+function project(name: string, folder: string, globalSetup: string[] = []) {
+  return {
+    resolve,
+    ssr,
+    test: {
+      name,
+      include: [`${folder}/src/**/*.test.ts`],
+      exclude: [...configDefaults.exclude, "**/dist/**"],
+      globalSetup,
+      testTimeout: 20_000,
+      hookTimeout: 60_000,
+    },
+  };
+}
+
+const lineFloor = { lines: 90 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("contracts", "packages/contracts"),
+      project("client", "packages/client"),
+      project("kit", "packages/kit"),
+      project("postgres", "packages/postgres"),
+      project("scripted-model", "packages/scripted-model"),
+      project("testkit", "packages/testkit", sharedPostgres),
+      project("backend", "backend", sharedPostgres),
+      project("workers", "workers"),
+      project("cli", "cli"),
+    ],
+    coverage: {
+      provider: "v8",
+      include: ["**/src/**/*.ts"],
+      // Entry points only wire what is tested elsewhere; they run as child processes in the system tests.
+      exclude: [
+        "**/*.test.ts",
+        "**/testing/**",
+        "**/main.ts",
+        "**/postgres-global-setup.ts",
+        "**/dist/**",
+        "**/node_modules/**",
+        "samples/**",
+      ],
+      reporter: ["text-summary", "json-summary", "lcovonly"],
+      thresholds: {
+        "backend/src/**": lineFloor,
+        "workers/src/**": lineFloor,
+        "cli/src/**": lineFloor,
+        "packages/*/src/**": lineFloor,
+      },
+    },
+  },
+});

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+const source = "@agentvine/source";
+
+/** Tests of the whole system: built programs, real processes, a browser. Slow, one file after the other. */
+export default defineConfig({
+  resolve: { conditions: [source, "module", "development|production"] },
+  ssr: { resolve: { conditions: [source, "module", "node", "development|production"] } },
+  test: {
+    name: "system",
+    include: ["e2e/**/*.e2e.ts"],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    fileParallelism: false,
+  },
+});
