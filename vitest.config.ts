@@ -13,7 +13,7 @@ function project(name: string, folder: string, globalSetup: string[] = []) {
     ssr,
     test: {
       name,
-      include: [`${folder}/src/**/*.test.ts`],
+      include: [`${folder}/**/*.test.ts`],
       exclude: [...configDefaults.exclude, "**/dist/**"],
       globalSetup,
       testTimeout: 20_000,
@@ -36,6 +36,7 @@ export default defineConfig({
       project("backend", "backend", sharedPostgres),
       project("workers", "workers"),
       project("cli", "cli"),
+      project("scripts", "scripts"),
     ],
     coverage: {
       provider: "v8",
