@@ -1,0 +1,18 @@
+import { executionEndpoints } from "./execution-endpoints.ts";
+import { queueEndpoints } from "./queue-endpoints.ts";
+import { repositoryEndpoints } from "./repository-endpoints.ts";
+import { systemEndpoints } from "./system-endpoints.ts";
+import { taskEndpoints } from "./task-endpoints.ts";
+import { workerEndpoints } from "./worker-endpoints.ts";
+
+export * from "./endpoint.ts";
+
+/** Every route of the backend. */
+export const endpoints = {
+  system: systemEndpoints,
+  repositories: repositoryEndpoints,
+  tasks: taskEndpoints,
+  workers: workerEndpoints,
+  queue: queueEndpoints,
+  executions: executionEndpoints,
+} as const;

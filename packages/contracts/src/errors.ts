@@ -1,0 +1,258 @@
+import { z } from "zod";
+
+/** HTTP status of each kind of error. A kind says whose turn it is: the caller's, nobody's, or the operator's. */
+export const errorKinds = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  out_of_range: 416,
+  limited: 429,
+  internal: 500,
+  unavailable: 503,
+} as const;
+
+export type ErrorKind = keyof typeof errorKinds;
+
+interface CatalogEntry {
+  kind: ErrorKind;
+  retryable: boolean;
+  /** What it means, for people. */
+  title: string;
+  /** What to do about it. */
+  remedy: string;
+}
+
+const entry = (kind: ErrorKind, title: string, remedy: string, retryable = false): CatalogEntry => ({
+  kind,
+  retryable,
+  title,
+  remedy,
+});
+
+/** Every error code that may cross a process border, `noun.reason`. The only place where codes are made. */
+export const errorCatalog = {
+  "request.invalid": entry(
+    "invalid",
+    "A field of the request is not valid.",
+    "Mend the fields named in `issues`.",
+  ),
+  "request.malformed": entry("invalid", "The body is not valid JSON.", "Send a JSON document."),
+  "request.too_large": entry("too_large", "The body is larger than allowed.", "Send less at once."),
+  "request.unsupported_media_type": entry(
+    "invalid",
+    "Only JSON is taken here.",
+    "Send `Content-Type: application/json`.",
+  ),
+  "request.timeout": entry("unavailable", "The request took too long.", "Try again.", true),
+  "request.rate_limited": entry("limited", "Too many requests.", "Wait for `Retry-After`.", true),
+  "request.origin_refused": entry(
+    "forbidden",
+    "Host or Origin of the request is not one of ours.",
+    "Use the address the backend prints; allow others with AGENTVINE_ALLOWED_HOSTS.",
+  ),
+  "route.not_found": entry("not_found", "There is no such route.", "See /docs."),
+  "auth.required": entry(
+    "unauthenticated",
+    "A token is needed.",
+    "Send `Authorization: Bearer <token>`; the CLI reads it from the token file.",
+  ),
+  "auth.invalid": entry("unauthenticated", "The token is not known or no longer valid.", "Get a new one."),
+  "auth.forbidden": entry(
+    "forbidden",
+    "The token does not allow this.",
+    "Use a token with the permission named.",
+  ),
+  "idempotency.conflict": entry(
+    "conflict",
+    "The Idempotency-Key was used with another body.",
+    "Use a new key.",
+  ),
+  "idempotency.in_progress": entry(
+    "conflict",
+    "A request with this Idempotency-Key is still running.",
+    "Try again in a moment.",
+    true,
+  ),
+  "repository.not_found": entry("not_found", "There is no such repository.", "List the repositories."),
+  "repository.url_invalid": entry(
+    "invalid",
+    "The repository address can't be used.",
+    "Give an https or ssh address, or in local mode a path.",
+  ),
+  "repository.unreachable": entry(
+    "invalid",
+    "The repository can't be reached.",
+    "Check address, network and credentials.",
+  ),
+  "repository.branch_not_found": entry(
+    "invalid",
+    "The branch does not exist in the repository.",
+    "Name an existing branch.",
+  ),
+  "repository.in_use": entry("conflict", "Tasks refer to the repository.", "Delete its tasks first."),
+  "task.not_found": entry("not_found", "There is no such task.", "List the tasks."),
+  "task.illegal_transition": entry(
+    "conflict",
+    "The task's status does not allow this.",
+    "Look at its status.",
+  ),
+  "task.conflict": entry("conflict", "The task changed meanwhile.", "Read it again and retry.", true),
+  "task.live": entry("conflict", "A live task can't be deleted.", "Cancel it first."),
+  "task.dependency_cycle": entry(
+    "invalid",
+    "The dependency would close a circle.",
+    "Leave one of its edges out.",
+  ),
+  "task.no_worker": entry(
+    "conflict",
+    "No worker could run this task.",
+    "Start a worker that serves its type and has an agent and a sandbox.",
+  ),
+  "task.permission_level_unsupported": entry(
+    "invalid",
+    "This permission level is not available yet.",
+    "Use supervised or autonomous.",
+  ),
+  "task.no_diff": entry(
+    "not_found",
+    "The task has no result to show yet.",
+    "Wait until an execution has finished.",
+  ),
+  "worker.not_found": entry("not_found", "There is no such worker.", "Register it again."),
+  "worker.live": entry("conflict", "The worker still holds work.", "Drain it first."),
+  "work_order.not_found": entry(
+    "not_found",
+    "There is no such work order.",
+    "It may have been deleted with its task.",
+  ),
+  "work_order.lease_lost": entry(
+    "conflict",
+    "The lease of this attempt is gone.",
+    "Stop the work and publish nothing.",
+  ),
+  "work_order.already_finished": entry(
+    "conflict",
+    "The work order already ended with another result.",
+    "Drop this result.",
+  ),
+  "work_order.illegal_transition": entry(
+    "conflict",
+    "The work order's status does not allow this.",
+    "Read its status.",
+  ),
+  "execution.not_found": entry("not_found", "There is no such execution.", "List the task's executions."),
+  "execution.log_offset": entry(
+    "out_of_range",
+    "The log chunk does not start where the stored log ends.",
+    "Send again from `offset`.",
+    true,
+  ),
+  "artifact.not_found": entry("not_found", "There is no such artifact.", "List the execution's artifacts."),
+  "artifact.digest_mismatch": entry(
+    "invalid",
+    "Digest and bytes of the artifact differ.",
+    "Upload it again.",
+    true,
+  ),
+  "checkpoint.not_found": entry("not_found", "There is no checkpoint.", "Start from the base commit."),
+  "database.unavailable": entry(
+    "unavailable",
+    "The database can't be reached.",
+    "Wait; check `/health`.",
+    true,
+  ),
+  "queue.unavailable": entry(
+    "unavailable",
+    "The background queue can't be reached.",
+    "Wait; check `/health`.",
+    true,
+  ),
+  "storage.full": entry("unavailable", "The disk is full.", "Free space in the data directory.", true),
+  "config.invalid": entry("invalid", "The configuration is not valid.", "Mend the settings named."),
+  "server.port_in_use": entry(
+    "conflict",
+    "The port is taken.",
+    "Choose another with --port or AGENTVINE_PORT.",
+  ),
+  "server.stopping": entry("unavailable", "The server is stopping.", "Try again in a moment.", true),
+  "server.unreachable": entry(
+    "unavailable",
+    "The backend can't be reached.",
+    "Start it with `agentvine up`.",
+    true,
+  ),
+  "home.unusable": entry(
+    "invalid",
+    "The data directory can't be used.",
+    "Set AGENTVINE_HOME to a directory you may write to.",
+  ),
+  "home.in_use": entry(
+    "conflict",
+    "Another instance uses the data directory.",
+    "Stop it, or set AGENTVINE_HOME.",
+  ),
+  "postgres.start_failed": entry(
+    "unavailable",
+    "The embedded PostgreSQL did not start.",
+    "Read the reason; or set DATABASE_URL.",
+  ),
+  "postgres.version_unsupported": entry(
+    "invalid",
+    "The cluster was made by another PostgreSQL version.",
+    "Export and import it, or set DATABASE_URL.",
+  ),
+  "postgres.platform_unsupported": entry(
+    "invalid",
+    "There is no embedded PostgreSQL for this platform.",
+    "Set DATABASE_URL to a PostgreSQL of yours.",
+  ),
+  "model.unavailable": entry(
+    "unavailable",
+    "The model can't be reached.",
+    "Check key, address and limits.",
+    true,
+  ),
+  "model.not_configured": entry(
+    "invalid",
+    "No model is configured.",
+    "Set ANTHROPIC_API_KEY, OPENAI_API_KEY or AGENTVINE_MODEL_BASE_URL.",
+  ),
+  "sandbox.unavailable": entry(
+    "invalid",
+    "No sandbox is available.",
+    "Install bubblewrap, or accept the risk with --sandbox none --accept-no-sandbox.",
+  ),
+  "sandbox.failed": entry("internal", "The sandbox failed.", "Run `agentvine doctor`."),
+  "git.failed": entry("invalid", "A git command failed.", "Read its output."),
+  "command.usage": entry("invalid", "The command line is not valid.", "See --help."),
+  "internal.unexpected": entry("internal", "Something went wrong inside.", "Report it with the request id."),
+} as const satisfies Record<string, CatalogEntry>;
+
+export type ErrorCode = keyof typeof errorCatalog;
+
+export const errorCodes = Object.keys(errorCatalog) as [ErrorCode, ...ErrorCode[]];
+
+/** True when the string is a code of the catalog. */
+export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(errorCatalog, value);
+
+export const issueSchema = z.object({ path: z.string(), message: z.string() }).meta({ id: "Issue" });
+
+/** What every refused request gets as its body. */
+export const errorResponseSchema = z
+  .object({
+    error: z.object({
+      code: z.enum(errorCodes),
+      message: z.string(),
+      requestId: z.string(),
+      issues: z.array(issueSchema).optional(),
+      /** Facts a program may act on, e.g. the offset a log must be resent from. */
+      data: z.record(z.string(), z.unknown()).optional(),
+    }),
+  })
+  .meta({ id: "ErrorResponse" });
+
+export type ErrorResponse = z.infer<typeof errorResponseSchema>;
+export type Issue = z.infer<typeof issueSchema>;

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { idSchema, nameSchema, timestampSchema } from "../scalars.ts";
+import { laneSchema, permissionSchema } from "../vocabulary.ts";
+
+export const componentHealthSchema = z.object({
+  status: z.enum(["up", "degraded", "down", "absent"]),
+  latencyMs: z.number().nullable(),
+  detail: z.string(),
+});
+
+export const healthSchema = z
+  .object({
+    status: z.enum(["up", "degraded", "down"]),
+    /** database, redis (only when configured), queue, workers, controllers. */
+    components: z.record(z.string(), componentHealthSchema),
+  })
+  .meta({ id: "Health" });
+
+export const liveSchema = z.object({ status: z.literal("up") }).meta({ id: "Live" });
+
+export const aboutSchema = z
+  .object({
+    name: z.literal("agentvine"),
+    version: z.string(),
+    apiVersion: z.literal("v1"),
+    mode: z.enum(["local", "accounts"]),
+    node: z.string(),
+    database: z.object({ kind: z.enum(["embedded", "external"]), version: z.string() }),
+    backgroundQueue: z.enum(["postgres", "redis"]),
+    startedAt: timestampSchema,
+  })
+  .meta({ id: "About" });
+
+export const laneDepthSchema = z.object({
+  lane: laneSchema,
+  pending: z.number().int(),
+  oldestPendingSeconds: z.number().nullable(),
+});
+
+export const statsSchema = z
+  .object({
+    tasks: z.record(z.string(), z.number().int()),
+    lanes: z.array(laneDepthSchema),
+    workers: z.record(z.string(), z.number().int()),
+    window: z.object({
+      seconds: z.number().int(),
+      completed: z.number().int(),
+      failed: z.number().int(),
+      /** 0 to 1; null when nothing ended. */
+      successRate: z.number().nullable(),
+      throughputPerHour: z.number(),
+      /** Creation to completion. */
+      secondsToDoneP50: z.number().nullable(),
+      secondsToDoneP95: z.number().nullable(),
+    }),
+  })
+  .meta({ id: "Stats" });
+
+export const statsQuerySchema = z.object({
+  windowSeconds: z.coerce.number().int().min(60).max(2_592_000).default(86_400),
+});
+
+export const statsSampleSchema = z
+  .object({
+    sampledAt: timestampSchema,
+    lanes: z.array(laneDepthSchema),
+    claimed: z.number().int(),
+    completed: z.number().int(),
+    failed: z.number().int(),
+    workersOnline: z.number().int(),
+  })
+  .meta({ id: "StatsSample" });
+
+export const statsSeriesQuerySchema = z.object({
+  since: timestampSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(1_440).default(60),
+});
+export const statsSeriesSchema = z.object({ items: z.array(statsSampleSchema) }).meta({ id: "StatsSeries" });
+
+export const workerSampleSchema = z
+  .object({
+    sampledAt: timestampSchema,
+    activeCount: z.number().int(),
+    loadAverage: z.number(),
+    memoryUsedBytes: z.number().int(),
+    diskFreeBytes: z.number().int(),
+  })
+  .meta({ id: "WorkerSample" });
+export const workerMetricsSeriesSchema = z
+  .object({ items: z.array(workerSampleSchema) })
+  .meta({ id: "WorkerMetricsSeries" });
+
+export const apiKeySchema = z
+  .object({
+    id: idSchema,
+    name: z.string(),
+    /** The first characters, to recognise it by. */
+    prefix: z.string(),
+    permissions: z.array(permissionSchema),
+    createdAt: timestampSchema,
+    lastUsedAt: timestampSchema.nullable(),
+    expiresAt: timestampSchema.nullable(),
+    revokedAt: timestampSchema.nullable(),
+  })
+  .meta({ id: "ApiKey" });
+
+export const apiKeyCreateSchema = z
+  .object({
+    name: nameSchema,
+    permissions: z.array(permissionSchema).min(1),
+    expiresAt: timestampSchema.optional(),
+  })
+  .meta({ id: "ApiKeyCreate" });
+/** The only response that ever holds a key: shown once, at creation. */
+export const apiKeyCreatedSchema = z
+  .object({ apiKey: apiKeySchema, secret: z.string() })
+  .meta({ id: "ApiKeyCreated" });
+export const apiKeyListSchema = z.object({ items: z.array(apiKeySchema) }).meta({ id: "ApiKeyList" });
+
+/** A link that opens the browser's way in, once, within ten minutes (local mode). */
+export const localLinkSchema = z
+  .object({ url: z.string(), expiresAt: timestampSchema })
+  .meta({ id: "LocalLink" });
+
+export type Health = z.infer<typeof healthSchema>;
+export type ComponentHealth = z.infer<typeof componentHealthSchema>;
+export type About = z.infer<typeof aboutSchema>;
+export type Stats = z.infer<typeof statsSchema>;
+export type StatsSample = z.infer<typeof statsSampleSchema>;
+export type ApiKey = z.infer<typeof apiKeySchema>;
+export type WorkerSample = z.infer<typeof workerSampleSchema>;

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { type StateMachine, transitionRows } from "./state-machine.ts";
+
+export const workerStatuses = ["idle", "busy", "draining", "offline", "error"] as const;
+export const workerStatusSchema = z.enum(workerStatuses).meta({ id: "WorkerStatus" });
+export type WorkerStatus = z.infer<typeof workerStatusSchema>;
+
+export type WorkerEvent = "take" | "rest" | "drain" | "fault" | "recover" | "vanish" | "register";
+
+/** vanish: three heartbeats were missed. register: the process (re)started. */
+export const workerMachine: StateMachine<WorkerStatus, WorkerEvent> = {
+  name: "worker",
+  initial: "idle",
+  statuses: workerStatuses,
+  final: [],
+  transitions: transitionRows<WorkerStatus, WorkerEvent>({
+    take: [[["idle"], "busy"]],
+    rest: [[["busy"], "idle"]],
+    drain: [[["idle", "busy", "error"], "draining"]],
+    fault: [[["idle", "busy", "draining"], "error"]],
+    recover: [[["error", "offline"], "idle"]],
+    vanish: [[["idle", "busy", "draining", "error"], "offline"]],
+    register: [[["idle", "busy", "draining", "offline", "error"], "idle"]],
+  }),
+};

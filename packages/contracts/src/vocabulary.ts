@@ -1,0 +1,88 @@
+import { z } from "zod";
+
+export const taskTypes = ["feature", "bugfix", "test", "docs", "refactor", "review"] as const;
+export const taskTypeSchema = z.enum(taskTypes).meta({ id: "TaskType" });
+export type TaskType = z.infer<typeof taskTypeSchema>;
+
+export const priorities = ["low", "normal", "high", "critical"] as const;
+export const prioritySchema = z.enum(priorities).meta({ id: "Priority" });
+export type Priority = z.infer<typeof prioritySchema>;
+
+export const lanes = ["high_priority", "default", "low_priority"] as const;
+export const laneSchema = z.enum(lanes).meta({ id: "Lane" });
+export type Lane = z.infer<typeof laneSchema>;
+
+/** The lane a priority queues in. */
+export const laneOf = (priority: Priority): Lane =>
+  priority === "critical" || priority === "high"
+    ? "high_priority"
+    : priority === "normal"
+      ? "default"
+      : "low_priority";
+
+export const permissionLevels = ["autonomous", "supervised", "human_required"] as const;
+export const permissionLevelSchema = z.enum(permissionLevels).meta({ id: "PermissionLevel" });
+export type PermissionLevel = z.infer<typeof permissionLevelSchema>;
+
+export const roles = ["admin", "developer", "viewer"] as const;
+export const roleSchema = z.enum(roles).meta({ id: "Role" });
+export type Role = z.infer<typeof roleSchema>;
+
+export const agentDrivers = ["builtin", "acp", "command"] as const;
+export const agentDriverSchema = z.enum(agentDrivers).meta({ id: "AgentDriver" });
+export type AgentDriverName = z.infer<typeof agentDriverSchema>;
+
+export const sandboxDrivers = ["none", "bubblewrap", "container", "seatbelt"] as const;
+export const sandboxDriverSchema = z.enum(sandboxDrivers).meta({ id: "SandboxDriver" });
+export type SandboxDriver = z.infer<typeof sandboxDriverSchema>;
+
+export const workOrderKinds = ["run", "publish", "verify"] as const;
+export const workOrderKindSchema = z.enum(workOrderKinds).meta({ id: "WorkOrderKind" });
+export type WorkOrderKind = z.infer<typeof workOrderKindSchema>;
+
+/** What a tool call does; the lease names the classes that need no approval. */
+export const toolClasses = ["read", "edit", "test", "command", "network", "outside_workspace"] as const;
+export const toolClassSchema = z.enum(toolClasses).meta({ id: "ToolClass" });
+export type ToolClass = z.infer<typeof toolClassSchema>;
+
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+export const logLevelSchema = z.enum(logLevels).meta({ id: "LogLevel" });
+export type LogLevel = z.infer<typeof logLevelSchema>;
+
+/** The phases of an execution, in their order. */
+export const executionPhases = [
+  "prepare",
+  "checkout",
+  "setup",
+  "plan",
+  "run",
+  "verify",
+  "upload",
+  "publish",
+  "cleanup",
+] as const;
+export const executionPhaseSchema = z.enum(executionPhases).meta({ id: "ExecutionPhase" });
+export type ExecutionPhase = z.infer<typeof executionPhaseSchema>;
+
+/** What a token may be allowed to do. Each route names exactly one. */
+export const permissions = [
+  "public",
+  "system:read",
+  "system:admin",
+  "tasks:read",
+  "tasks:write",
+  "tasks:review",
+  "repositories:read",
+  "repositories:write",
+  "workers:read",
+  "workers:admin",
+  "worker:register",
+  "worker:work",
+  "queue:read",
+  "queue:write",
+  "executions:read",
+  "attempt:write",
+  "events:read",
+] as const;
+export const permissionSchema = z.enum(permissions);
+export type Permission = z.infer<typeof permissionSchema>;
