@@ -1,7 +1,8 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { canaries, copySources, plantAndCruise, ruleNames } from "./boundary-canaries.ts";
+import { canaries, plantAndCruise, ruleNames } from "./boundary-canaries.ts";
+import { copySources } from "./canary-copy.ts";
 
 let copy = "";
 beforeEach(() => {

@@ -6,22 +6,13 @@
 //   "no violations").
 // When: part of `npm run check`. The working tree is only read, so it may hold unfinished work.
 // How: `npx tsx scripts/boundary-canaries.ts`
-import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { listRepositoryFiles, repositoryRoot } from "./repository-files.ts";
+import { copySources, plant } from "./canary-copy.ts";
+import { repositoryRoot } from "./repository-files.ts";
 
 /** Files to plant, by path; the rule must name one of them. */
 type Canary = Record<string, string>;
@@ -106,54 +97,9 @@ export function ruleNames(root: string): string[] {
   return config.forbidden.map(({ name }) => name);
 }
 
-/** Copies what the cruise reads to a new temporary folder; third-party packages are linked, workspaces copied. */
-export function copySources(): string {
-  const copy = mkdtempSync(join(tmpdir(), "agentvine-canaries-"));
-  const isRead = /(^|\/)src\/.*\.ts$|(^|\/)(package|tsconfig[a-z.]*)\.json$|^\.dependency-cruiser\.cjs$/;
-  const sources = listRepositoryFiles().filter((path) => isRead.test(path) && !path.startsWith("samples/"));
-  for (const path of sources) plant(copy, path, undefined);
-  linkModules(copy);
-  return copy;
-}
-
-function linkModules(copy: string): void {
-  const installed = join(repositoryRoot, "node_modules");
-  const scope = join(copy, "node_modules/@agentvine");
-  mkdirSync(scope, { recursive: true });
-  for (const entry of readdirSync(installed)) {
-    if (entry !== "@agentvine") symlinkSync(join(installed, entry), join(copy, "node_modules", entry));
-  }
-  for (const name of readdirSync(join(copy, "packages")))
-    symlinkSync(join(copy, "packages", name), join(scope, name));
-  linkNestedModules(copy);
-}
-
-/** Packages that npm could not hoist live in the workspace's own node_modules. */
-function linkNestedModules(copy: string): void {
-  const manifests = execFileSync(
-    "find",
-    [copy, "-name", "package.json", "-not", "-path", "*/node_modules/*"],
-    { encoding: "utf8" },
-  );
-  for (const manifest of manifests.split("\n").filter((path) => path !== "")) {
-    const workspace = dirname(manifest).slice(copy.length + 1);
-    const nested = join(repositoryRoot, workspace, "node_modules");
-    if (workspace !== "" && existsSync(nested)) symlinkSync(nested, join(copy, workspace, "node_modules"));
-  }
-}
-
-function plant(copy: string, path: string, text: string | undefined): void {
-  const target = join(copy, path);
-  mkdirSync(dirname(target), { recursive: true });
-  if (text === undefined) cpSync(join(repositoryRoot, path), target);
-  else writeFileSync(target, text);
-}
-
 /** Every complaint about the rules of the tree copied to `copy`, planting the canaries there; empty when all bite. */
 export function plantAndCruise(copy: string): string[] {
-  for (const canary of Object.values(canaries)) {
-    for (const [path, text] of Object.entries(canary)) plant(copy, path, text);
-  }
+  for (const canary of Object.values(canaries)) plant(copy, canary);
   const { summary } = cruise(copy);
   if (summary.totalCruised === 0) return ["no module was cruised: the tool does not see the sources"];
   return [...unguarded(ruleNames(copy)), ...missed(summary.violations)];
