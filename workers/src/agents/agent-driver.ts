@@ -1,0 +1,98 @@
+import type { AgentDriverName, Task, TaskLimits, ToolClass, Usage } from "@agentvine/contracts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+
+/** What an agent does, as it happens. Triples of start, update, end share an id. */
+export type AgentEvent =
+  | { readonly type: "step.started"; readonly step: number }
+  | { readonly type: "message"; readonly text: string }
+  | { readonly type: "plan"; readonly steps: readonly string[] }
+  | {
+      readonly type: "tool.started";
+      readonly id: string;
+      readonly name: string;
+      readonly toolClass: ToolClass;
+      readonly summary: string;
+    }
+  | {
+      readonly type: "tool.output";
+      readonly id: string;
+      readonly stream: "stdout" | "stderr";
+      readonly text: string;
+    }
+  | { readonly type: "tool.ended"; readonly id: string; readonly isError: boolean; readonly summary: string }
+  | {
+      readonly type: "model.retried";
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: "context.trimmed"; readonly droppedMessages: number }
+  | { readonly type: "usage"; readonly usage: Usage };
+
+/** How a turn of the agent ended. A driver never throws for an agent's or a model's failure: it ends with one of these. */
+export type AgentOutcome =
+  | { readonly kind: "finished"; readonly summary: string }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "limit_reached"; readonly limit: "steps" | "tokens"; readonly reason: string }
+  /** The model could not be reached, also after retries: worth another attempt later. */
+  | { readonly kind: "model_unavailable"; readonly reason: string; readonly retryAfterMs?: number }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "timed_out" };
+
+export interface AgentTurnResult {
+  readonly outcome: AgentOutcome;
+  readonly usage: Usage | null;
+  readonly steps: number;
+  readonly toolCalls: number;
+  readonly modelRetries: number;
+}
+
+/** The answer to something the agent asked. `no_answer` is typed: the agent is told that nobody answered, never a guess. */
+export type Answer =
+  | { readonly kind: "answered"; readonly text: string; readonly by: string }
+  | { readonly kind: "denied"; readonly reason: string }
+  | { readonly kind: "no_answer"; readonly reason: string };
+
+/** The agent's memory of the conversation, opaque JSON of its driver. */
+export type Transcript = {
+  readonly driver: AgentDriverName;
+  readonly step: number;
+  readonly messages: readonly unknown[];
+};
+
+export interface AgentTurnInput {
+  readonly task: Task;
+  /** Who the agent is and how it works here. */
+  readonly system: string;
+  /** What to do now: the task at first, later a refused gate's output, a reviewer's comment or an answer. */
+  readonly instruction: string;
+  readonly sandbox: Sandbox;
+  readonly limits: Required<{ [K in keyof TaskLimits]-?: number }>;
+  /** The turn must end (typed `timed_out`) when this fires with reason `"timed_out"`, `cancelled` for any other reason. */
+  readonly signal: AbortSignal;
+  /** May this class of tool run without asking? */
+  readonly isPreAllowed: (toolClass: ToolClass) => boolean;
+  /** Raises a question or approval. Until a decision plane exists it answers `no_answer`. */
+  readonly ask: (question: {
+    readonly kind: "clarification" | "question" | "approval";
+    readonly text: string;
+    readonly options?: readonly string[];
+  }) => Promise<Answer>;
+  /** Must not throw. */
+  readonly onEvent: (event: AgentEvent) => void;
+  /** Called after every step whose effects should not be done twice; resolves once the checkpoint is safe. */
+  readonly onCheckpoint: (transcript: Transcript) => Promise<void>;
+  /** Where to go on from: the last checkpoint's transcript, or the turn before a refused gate. */
+  readonly transcript?: Transcript;
+}
+
+/** Adapter to one kind of coding agent. */
+export interface AgentDriver {
+  readonly name: AgentDriverName;
+  /** `provider/name` of the model, or what runs. */
+  readonly label: string;
+  readonly isScripted: boolean;
+  /** One turn: until the agent says it is done, is cut off, or fails. The final transcript comes through onCheckpoint last. */
+  run(input: AgentTurnInput): Promise<AgentTurnResult>;
+}
