@@ -1,0 +1,44 @@
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import * as schema from "./schema/index.ts";
+
+export type Db = NodePgDatabase<typeof schema>;
+/** A transaction; everything written through it is committed or rolled back as one. */
+export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections at most; 20 by default. */
+  connectionsMax?: number;
+  /** How long a request waits for a connection before it is told that the database is unavailable. */
+  connectTimeoutMs?: number;
+  /** Told of connections that broke while idle: a restart of PostgreSQL is one line in the log, never a crash. */
+  onConnectionError?: (error: Error) => void;
+}
+
+export interface Database {
+  db: Db;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** Opens a pool. Connects when first used. */
+export function openDatabase({
+  url,
+  connectionsMax = 20,
+  connectTimeoutMs = 5_000,
+  onConnectionError = () => {},
+}: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    application_name: "agentvine",
+  });
+  // Without both handlers a connection that PostgreSQL closes would end the process.
+  pool.on("error", onConnectionError);
+  pool.on("connect", (client) => client.on("error", onConnectionError));
+  return { db: drizzle(pool, { schema }), pool, close: () => pool.end() };
+}

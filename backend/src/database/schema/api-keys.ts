@@ -1,0 +1,28 @@
+import type { Permission } from "@agentvine/contracts";
+import { index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { createdAtColumn, idColumn, momentColumn } from "./columns.ts";
+import { users } from "./users.ts";
+
+/** Keys of machines. Only the SHA-256 of a key is kept. */
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: idColumn(),
+    name: text("name").notNull(),
+    /** The first characters, to recognise it by. */
+    prefix: text("prefix").notNull(),
+    keyHash: text("key_hash").notNull(),
+    permissions: text("permissions").array().$type<Permission[]>().notNull(),
+    createdBy: uuid("created_by")
+      .notNull()
+      .references(() => users.id),
+    createdAt: createdAtColumn(),
+    lastUsedAt: momentColumn("last_used_at"),
+    expiresAt: momentColumn("expires_at"),
+    revokedAt: momentColumn("revoked_at"),
+  },
+  (table) => [
+    uniqueIndex("api_keys_key_hash_key").on(table.keyHash),
+    index("api_keys_created_by_idx").on(table.createdBy),
+  ],
+);

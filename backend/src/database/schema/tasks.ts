@@ -1,0 +1,119 @@
+import {
+  type PermissionLevel,
+  type Priority,
+  permissionLevels,
+  priorities,
+  type TaskAgent,
+  type TaskLimits,
+  type TaskResult,
+  type TaskStatus,
+  type TaskType,
+  taskStatuses,
+  taskTypes,
+} from "@agentvine/contracts";
+import { sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from "drizzle-orm/pg-core";
+import {
+  createdAtColumn,
+  idColumn,
+  isOneOf,
+  momentColumn,
+  objectColumn,
+  updatedAtColumn,
+} from "./columns.ts";
+import { repositories } from "./repositories.ts";
+import { users } from "./users.ts";
+import { workers } from "./workers.ts";
+
+/** What somebody wants done. */
+export const tasks = pgTable(
+  "tasks",
+  {
+    id: idColumn(),
+    title: text("title").notNull(),
+    description: text("description").notNull().default(""),
+    taskType: text("task_type").$type<TaskType>().notNull(),
+    permissionLevel: text("permission_level").$type<PermissionLevel>().notNull(),
+    priority: text("priority").$type<Priority>().notNull(),
+    status: text("status").$type<TaskStatus>().notNull(),
+    /** Why it is blocked, failed or waits. */
+    statusReason: text("status_reason").notNull().default(""),
+    repositoryId: uuid("repository_id")
+      .notNull()
+      .references(() => repositories.id),
+    /** The spelling the task was created with. */
+    repositoryUrl: text("repository_url").notNull(),
+    /** Base branch; null is the repository's default branch. */
+    branchName: text("branch_name"),
+    issueNumber: integer("issue_number"),
+    prNumber: integer("pr_number"),
+    agent: objectColumn<TaskAgent>("agent"),
+    limits: objectColumn<TaskLimits>("limits"),
+    requiredLabels: text("required_labels").array().notNull().default(sql`'{}'::text[]`),
+    timeoutSeconds: integer("timeout_seconds").notNull(),
+    context: objectColumn("context"),
+    metadata: objectColumn("metadata"),
+    createdBy: uuid("created_by")
+      .notNull()
+      .references(() => users.id),
+    /** The worker that holds its work now. */
+    assignedTo: uuid("assigned_to").references(() => workers.id, { onDelete: "set null" }),
+    parentTaskId: uuid("parent_task_id").references((): AnyPgColumn => tasks.id, { onDelete: "set null" }),
+    /** Number of the last claim: raised at each claim and only there, never reused. */
+    attempt: integer("attempt").notNull().default(0),
+    /** Executions that ran the agent. */
+    runs: integer("runs").notNull().default(0),
+    result: jsonb("result").$type<TaskResult>(),
+    /** Follows the task through every log. */
+    correlationId: text("correlation_id"),
+    createdAt: createdAtColumn(),
+    updatedAt: updatedAtColumn(),
+    startedAt: momentColumn("started_at"),
+    completedAt: momentColumn("completed_at"),
+  },
+  (table) => [
+    index("tasks_status_idx").on(table.status),
+    index("tasks_task_type_idx").on(table.taskType),
+    index("tasks_priority_idx").on(table.priority),
+    index("tasks_permission_level_idx").on(table.permissionLevel),
+    index("tasks_repository_id_idx").on(table.repositoryId),
+    index("tasks_created_by_idx").on(table.createdBy),
+    index("tasks_assigned_to_idx").on(table.assignedTo),
+    index("tasks_parent_task_id_idx").on(table.parentTaskId),
+    index("tasks_created_at_idx").on(table.createdAt, table.id),
+    isOneOf("tasks_task_type_check", table.taskType, taskTypes),
+    isOneOf("tasks_permission_level_check", table.permissionLevel, permissionLevels),
+    isOneOf("tasks_priority_check", table.priority, priorities),
+    isOneOf("tasks_status_check", table.status, taskStatuses),
+    check("tasks_attempt_check", sql`${table.attempt} >= 0`),
+  ],
+);
+
+/** `taskId` waits until `dependsOnTaskId` is completed. Circles are refused by the code that inserts. */
+export const taskDependencies = pgTable(
+  "task_dependencies",
+  {
+    taskId: uuid("task_id")
+      .notNull()
+      .references(() => tasks.id, { onDelete: "cascade" }),
+    dependsOnTaskId: uuid("depends_on_task_id")
+      .notNull()
+      .references(() => tasks.id, { onDelete: "cascade" }),
+    createdAt: createdAtColumn(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.taskId, table.dependsOnTaskId] }),
+    index("task_dependencies_depends_on_task_id_idx").on(table.dependsOnTaskId),
+    check("task_dependencies_self_check", sql`${table.taskId} <> ${table.dependsOnTaskId}`),
+  ],
+);

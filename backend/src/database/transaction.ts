@@ -1,0 +1,23 @@
+import { sleep } from "@agentvine/kit";
+import type { Db, Tx } from "./client.ts";
+import { sqlStateOf } from "./database-error.ts";
+
+const retriesMax = 3;
+const retryableStates = new Set(["40001", "40P01"]);
+
+/**
+ * Runs `work` in a transaction. A serialization failure or a deadlock is tried again, three times at most; `work` may
+ * therefore run more than once and must have no effect outside the transaction.
+ */
+export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      if (retries === retriesMax || !retryableStates.has(sqlStateOf(error) ?? "")) {
+        throw error;
+      }
+      await sleep(Math.random() * 20 * 2 ** retries);
+    }
+  }
+}
