@@ -23,6 +23,8 @@ export const workOrders = pgTable(
       .references(() => tasks.id, { onDelete: "cascade" }),
     kind: text("kind").$type<WorkOrderKind>().notNull(),
     queueName: text("queue_name").$type<Lane>().notNull(),
+    /** What a worker must take on to claim it: the task's type, or `publish`, which every worker takes. */
+    workType: text("work_type").notNull(),
     status: text("status").$type<WorkOrderStatus>().notNull(),
     /** The task's attempt number of the last claim of this order; 0 before the first. */
     attempt: integer("attempt").notNull().default(0),
@@ -44,6 +46,8 @@ export const workOrders = pgTable(
     claimedAt: momentColumn("claimed_at"),
     leaseExpiresAt: momentColumn("lease_expires_at"),
     completedAt: momentColumn("completed_at"),
+    /** Set when it failed because it was given up (lost too often, out of retries): a person may take it up again. */
+    deadLetteredAt: momentColumn("dead_lettered_at"),
     /** A queued order is given up after this. */
     expiresAt: momentColumn("expires_at"),
     workerId: uuid("worker_id").references(() => workers.id, { onDelete: "set null" }),
@@ -53,7 +57,13 @@ export const workOrders = pgTable(
     correlationId: text("correlation_id"),
   },
   (table) => [
-    index("work_orders_claim_idx").on(table.rankedAt, table.id).where(sql`${table.status} = 'pending'`),
+    // A claim walks it type by type in rank order; what is not yet available is passed over inside the index.
+    index("work_orders_claim_idx")
+      .on(table.workType, table.rankedAt, table.availableAt, table.id)
+      .where(sql`${table.status} = 'pending'`),
+    index("work_orders_dead_letter_idx")
+      .on(table.deadLetteredAt)
+      .where(sql`${table.deadLetteredAt} is not null`),
     index("work_orders_lease_idx").on(table.leaseExpiresAt).where(sql`${table.status} = 'claimed'`),
     uniqueIndex("work_orders_claim_key_key")
       .on(table.workerId, table.claimKey)
