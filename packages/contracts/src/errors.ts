@@ -92,6 +92,29 @@ export const errorCatalog = {
     "The branch does not exist in the repository.",
     "Name an existing branch.",
   ),
+  "repository.missing": entry(
+    "invalid",
+    "There is no git repository at the address.",
+    "Check the address; a private repository may hide itself from wrong credentials.",
+  ),
+  "repository.auth_failed": entry(
+    "invalid",
+    "The repository refused the credentials.",
+    "Give the worker credentials that may read and push.",
+  ),
+  "repository.network_failed": entry(
+    "unavailable",
+    "The connection to the repository broke.",
+    "Nothing; it is tried again.",
+    true,
+  ),
+  "repository.empty": entry("invalid", "The repository has no commit yet.", "Push a first commit."),
+  "repository.busy": entry(
+    "unavailable",
+    "Another execution holds the mirror of the repository for too long.",
+    "Nothing; it is tried again.",
+    true,
+  ),
   "repository.in_use": entry("conflict", "Tasks refer to the repository.", "Delete its tasks first."),
   "task.not_found": entry("not_found", "There is no such task.", "List the tasks."),
   "task.illegal_transition": entry(
@@ -122,6 +145,11 @@ export const errorCatalog = {
     "Wait until an execution has finished.",
   ),
   "worker.not_found": entry("not_found", "There is no such worker.", "Register it again."),
+  "worker.replaced": entry(
+    "conflict",
+    "Another process registered under the worker's name.",
+    "Stop one of the two, or give them different names.",
+  ),
   "worker.live": entry("conflict", "The worker still holds work.", "Drain it first."),
   "work_order.not_found": entry(
     "not_found",
@@ -227,6 +255,31 @@ export const errorCatalog = {
   ),
   "sandbox.failed": entry("internal", "The sandbox failed.", "Run `agentvine doctor`."),
   "git.failed": entry("invalid", "A git command failed.", "Read its output."),
+  "workspace.invalid": entry(
+    "invalid",
+    "What was left in the workspace can't be used.",
+    "Read the reason; the repository inside the workspace was damaged.",
+  ),
+  "workspace.too_large": entry(
+    "too_large",
+    "The workspace or its result is larger than allowed.",
+    "Write less, or raise the limit of the worker.",
+  ),
+  "publish.conflict": entry(
+    "conflict",
+    "The branch already exists with another commit.",
+    "Look at the branch; delete it or retry the task.",
+  ),
+  "publish.refused": entry(
+    "invalid",
+    "The repository refused the push.",
+    "Read its words: a hook, a protected branch or missing rights.",
+  ),
+  "test_plan.invalid": entry(
+    "invalid",
+    "`.agentvine.yml` of the base commit is not valid.",
+    "Mend the fields named.",
+  ),
   "command.usage": entry("invalid", "The command line is not valid.", "See --help."),
   "internal.unexpected": entry("internal", "Something went wrong inside.", "Report it with the request id."),
 } as const satisfies Record<string, CatalogEntry>;
