@@ -28,6 +28,14 @@ beforeEach(() => {
   writeManifest("workers", "@agentvine/workers", { ai: "6.0.0", zod: "4.0.0" });
   writeManifest("cli", "@agentvine/cli", { "@agentvine/kit": "1.2.3" });
   writeManifest("packages/kit", "@agentvine/kit");
+  write(
+    "packages/postgres/package.json",
+    JSON.stringify({
+      name: "@agentvine/postgres",
+      version: "1.2.3",
+      optionalDependencies: { "@postgres/linux-x64": "18.0.0" },
+    }),
+  );
   writeManifest("packages/testkit", "@agentvine/testkit", { vitest: "4.0.0" });
   for (const path of ["backend/src/main.ts", "packages/kit/src/index.ts", "workers/src/main.ts"])
     write(path, "");
@@ -100,7 +108,7 @@ describe("the staged package", () => {
 
 describe("the manifest", () => {
   it("merges the third-party dependencies of all workspaces", () => {
-    expect(mergeManifests(root, ["backend", "workers", "cli"])).toEqual({
+    expect(mergeManifests(root, ["packages/postgres", "backend", "workers", "cli"])).toEqual({
       name: "agentvine",
       version: "1.2.3",
       description: undefined,
@@ -109,6 +117,7 @@ describe("the manifest", () => {
       bin: { agentvine: "cli/bin/agentvine.js" },
       engines: { node: ">=20.19" },
       dependencies: { ai: "6.0.0", zod: "4.0.0" },
+      optionalDependencies: { "@postgres/linux-x64": "18.0.0" },
     });
   });
 

@@ -19,6 +19,7 @@ interface Manifest {
   license?: string;
   engines?: Record<string, string>;
   dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
 }
 
 const programs = ["backend", "workers", "cli"];
@@ -75,17 +76,6 @@ export function withRelativeImports(text: string, path: string): string {
 /** The manifest of the staged package: what all workspaces need from outside. Throws on two versions of one package. */
 export function mergeManifests(root: string, workspaces: string[]): Record<string, unknown> {
   const { version, description, license, engines } = readManifest(root, ".");
-  const dependencies = new Map<string, string>();
-  for (const workspace of workspaces) {
-    for (const [name, wanted] of Object.entries(readManifest(root, workspace).dependencies ?? {})) {
-      if (name.startsWith(scope)) continue;
-      const known = dependencies.get(name) ?? wanted;
-      if (known !== wanted)
-        throw new Error(`${workspace} wants ${name} ${wanted}, another workspace ${known}`);
-      dependencies.set(name, wanted);
-    }
-  }
-  const sorted = [...dependencies].sort(([left], [right]) => (left < right ? -1 : 1));
   return {
     name: "agentvine",
     version,
@@ -94,8 +84,27 @@ export function mergeManifests(root: string, workspaces: string[]): Record<strin
     type: "module",
     bin: { agentvine: "cli/bin/agentvine.js" },
     engines,
-    dependencies: Object.fromEntries(sorted),
+    dependencies: mergeDependencies(root, workspaces, "dependencies"),
+    optionalDependencies: mergeDependencies(root, workspaces, "optionalDependencies"),
   };
+}
+
+function mergeDependencies(
+  root: string,
+  workspaces: string[],
+  kind: "dependencies" | "optionalDependencies",
+): Record<string, string> {
+  const merged = new Map<string, string>();
+  for (const workspace of workspaces) {
+    for (const [name, wanted] of Object.entries(readManifest(root, workspace)[kind] ?? {})) {
+      if (name.startsWith(scope)) continue;
+      const known = merged.get(name) ?? wanted;
+      if (known !== wanted)
+        throw new Error(`${workspace} wants ${name} ${wanted}, another workspace ${known}`);
+      merged.set(name, wanted);
+    }
+  }
+  return Object.fromEntries([...merged].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 function readManifest(root: string, workspace: string): Manifest {
