@@ -254,6 +254,11 @@ export const errorCatalog = {
     "Install bubblewrap, or accept the risk with --sandbox none --accept-no-sandbox.",
   ),
   "sandbox.failed": entry("internal", "The sandbox failed.", "Run `agentvine doctor`."),
+  "setup.failed": entry(
+    "invalid",
+    "The setup command of the repository failed.",
+    "Read its output; change the command in .agentvine.yml or in the repository's settings.",
+  ),
   "git.failed": entry("invalid", "A git command failed.", "Read its output."),
   "workspace.invalid": entry(
     "invalid",
