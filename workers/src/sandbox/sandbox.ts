@@ -10,6 +10,8 @@ export interface SandboxCommand {
   readonly stdin?: string | Uint8Array;
   /** The command and everything it started is killed after this. */
   readonly timeoutMs: number;
+  /** Between TERM and KILL when it is cut off; 2,000 by default. */
+  readonly graceMs?: number;
   /** How much of stdout and of stderr is kept (head and tail, with a marker between); the rest is read and dropped. */
   readonly outputBytesMax: number;
   /** Kills the command when the total output passes this. */
