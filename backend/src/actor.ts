@@ -1,0 +1,25 @@
+import { type Permission, permissions } from "@agentvine/contracts";
+
+/** Who makes a request. */
+export interface Actor {
+  kind: "user" | "worker_key" | "attempt";
+  /** Of the user, of the API key, or of the work order that an attempt belongs to. */
+  id: string;
+  permissions: readonly Permission[];
+  /** Set for `attempt`: the only attempt this token may write for. */
+  attempt?: { workOrderId: string; attempt: number };
+}
+
+/** Who an open route is answered for. */
+export const anonymousId = "anonymous";
+
+/** Everything a person may do. Writing for an attempt takes that attempt's own token. */
+export const userPermissions: readonly Permission[] = permissions.filter(
+  (permission) => permission !== "attempt:write",
+);
+
+/** What the key of a worker may do. */
+export const workerPermissions: readonly Permission[] = ["worker:register", "worker:work"];
+
+/** What the token of a running attempt may do: write its own results, read what its task left behind. */
+export const attemptPermissions: readonly Permission[] = ["attempt:write", "executions:read"];

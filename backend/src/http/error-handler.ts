@@ -1,0 +1,115 @@
+import type { ErrorCode, ErrorResponse } from "@agentvine/contracts";
+import { AppError, coerceError } from "@agentvine/kit";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isDatabaseUnavailable, isDiskFull, sqlStateOf } from "../database/database-error.ts";
+
+const codeOf = (error: Error): string =>
+  "code" in error && typeof error.code === "string" ? error.code : "";
+
+// What Fastify itself refuses, before a handler is reached.
+const frameworkErrors: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    "request.unsupported_media_type",
+    "Only JSON is taken here: send Content-Type: application/json.",
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["request.malformed", "The body and its Content-Length differ."],
+  FST_ERR_BAD_URL: ["route.not_found", "The address can't be decoded."],
+  FST_ERR_MAX_PARAM_LENGTH_EXCEEDED: ["route.not_found", "A part of the path is too long."],
+};
+
+/** Whatever was thrown, as the error the client gets to see. The original stays its cause, for the log. */
+export function toAppError(value: unknown): AppError {
+  if (value instanceof AppError) {
+    return value;
+  }
+  const error = coerceError(value);
+  const [code, message] = frameworkErrors[codeOf(error)] ?? [];
+  if (code !== undefined && message !== undefined) {
+    return new AppError(code, message, { cause: error });
+  }
+  if (codeOf(error) === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return new AppError("request.too_large", "The body is larger than this route takes.", { cause: error });
+  }
+  return databaseError(error) ?? unexpected(error);
+}
+
+function databaseError(error: Error): AppError | undefined {
+  if (isDatabaseUnavailable(error)) {
+    return new AppError("database.unavailable", "The database can't be reached right now.", { cause: error });
+  }
+  if (isDiskFull(error) || codeOf(error) === "ENOSPC") {
+    return new AppError("storage.full", "The disk is full.", { cause: error });
+  }
+  switch (sqlStateOf(error)) {
+    case "57014":
+      return new AppError("request.timeout", "The database took too long to answer.", { cause: error });
+    case "22021":
+    case "22P05":
+      return new AppError("request.invalid", "A text holds a NUL character: leave it out.", { cause: error });
+    default:
+      return undefined;
+  }
+}
+
+const unexpected = (error: Error): AppError =>
+  new AppError("internal.unexpected", "Something went wrong inside. Report it with the request id.", {
+    cause: error,
+  });
+
+const retryAfterSecondsDefault = 2;
+
+/** Seconds after which the client should try again; undefined when that would not help. */
+function retryAfterSeconds(error: AppError): number | undefined {
+  if (!error.retryable) {
+    return undefined;
+  }
+  const told = error.data?.retryAfterSeconds;
+  return typeof told === "number" ? told : error.status >= 429 ? retryAfterSecondsDefault : 1;
+}
+
+/** The body of a refused request. */
+export function errorBody(error: AppError, requestId: string): ErrorResponse {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      requestId,
+      ...(error.issues === undefined ? {} : { issues: error.issues }),
+      ...(error.data === undefined ? {} : { data: error.data }),
+    },
+  };
+}
+
+function sendError(value: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const error = toAppError(value);
+  if (error.status >= 500) {
+    const level = error.kind === "internal" ? "error" : "warn";
+    request.log[level]({ err: error.cause ?? error, code: error.code, detail: error.detail }, error.message);
+  }
+  const seconds = retryAfterSeconds(error);
+  if (seconds !== undefined) {
+    void reply.header("retry-after", String(seconds));
+  }
+  if (error.kind === "unauthenticated") {
+    void reply.header("www-authenticate", 'Bearer realm="agentvine"');
+  }
+  void reply
+    .code(error.status)
+    .type("application/json; charset=utf-8")
+    .send(JSON.stringify(errorBody(error, request.id)));
+}
+
+/** Every error leaves in one shape; a stack never does. */
+export function registerErrorHandler(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(
+      new AppError(
+        "route.not_found",
+        `There is no ${request.method} ${request.url.split("?")[0]}. See /docs.`,
+      ),
+      request,
+      reply,
+    ),
+  );
+}
