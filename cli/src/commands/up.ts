@@ -1,0 +1,150 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { endpoints } from "@agentvine/contracts";
+import { AppError, isAppError } from "@agentvine/kit";
+import { exitCodes } from "../exit-code.ts";
+import { durationText } from "../output/duration.ts";
+import { backendEnvironment, workerEnvironment } from "../processes/child-environment.ts";
+import { resolveEntryPoints } from "../processes/entry-points.ts";
+import { assertPortFree, freePort } from "../processes/free-port.ts";
+import { type Stack, startStack } from "../processes/stack.ts";
+import { clearUpState, readUpState, writeUpState } from "../processes/up-state.ts";
+import type { CommandContext } from "./command.ts";
+
+export interface UpFlags {
+  readonly port: number;
+  readonly host: string;
+  readonly workers: number;
+  readonly slots: number;
+  readonly sandbox?: string;
+  readonly acceptNoSandbox?: boolean;
+  readonly model?: string;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+}
+
+/** `up`: backend and workers on the user's own data directory, until Ctrl-C. */
+export const up = async (context: CommandContext, flags: UpFlags): Promise<number> => {
+  const { config, output, signal } = context;
+  const startedMs = performance.now();
+  await prepareHome(config.home);
+  const running = readUpState(config.home);
+  if (running !== undefined && running.pid !== process.pid) {
+    throw new AppError(
+      "home.in_use",
+      `agentvine runs already at ${running.url} (pid ${running.pid}) on ${config.home}`,
+    );
+  }
+  // The workers start beside the backend, so its port must be known before it listens.
+  const port = flags.port === 0 ? await freePort() : flags.port;
+  await assertPortFree(flags.host, port);
+  output.note(`starting on ${config.home} …`);
+  const stack = await startStack(stackOptions(context, { ...flags, port }));
+  try {
+    writeUpState(config.home, { url: stack.url, pid: process.pid });
+    await announce(context, flags, stack, performance.now() - startedMs);
+    await aborted(signal);
+    output.note("stopping …");
+  } finally {
+    clearUpState(config.home);
+    await stack.stop();
+  }
+  output.note("stopped");
+  return exitCodes.ok;
+};
+
+const prepareHome = async (home: string): Promise<void> => {
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? error.code : String(error);
+    throw new AppError("home.unusable", `the data directory ${home} can't be made (${reason})`, {
+      cause: error,
+    });
+  }
+};
+
+const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
+  const port = flags.port;
+  const serverUrl = `http://${flags.host === "0.0.0.0" ? "127.0.0.1" : flags.host}:${port}`;
+  const shared = { AGENTVINE_HOME: config.home };
+  const tokenFile = join(config.home, "worker.key");
+  return {
+    entryPoints: resolveEntryPoints(),
+    home: config.home,
+    host: flags.host,
+    port,
+    backendEnv: {
+      ...backendEnvironment(config.environment),
+      ...shared,
+      AGENTVINE_PORT: String(port),
+      AGENTVINE_HOST: flags.host,
+    },
+    workerEnvs: Array.from({ length: flags.workers }, (_, index) => ({
+      ...workerEnvironment(config.environment),
+      ...shared,
+      ...workerSettings({ serverUrl, tokenFile, home: config.home, index, slots: flags.slots }),
+      ...(flags.sandbox === undefined ? {} : { AGENTVINE_WORKER_SANDBOX: flags.sandbox }),
+      ...(flags.acceptNoSandbox === true ? { AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true" } : {}),
+      ...(flags.model === undefined ? {} : { AGENTVINE_MODEL: flags.model }),
+    })),
+    onNote: output.note,
+    ...(flags.verbose === true
+      ? { onLog: (name: string, line: string) => output.note(`${name}: ${line}`) }
+      : {}),
+  };
+};
+
+/** Settings every worker that is started beside its backend has. */
+export const workerSettings = (settings: {
+  serverUrl: string;
+  tokenFile: string;
+  home: string;
+  index: number;
+  slots: number;
+}): Record<string, string> => ({
+  AGENTVINE_SERVER: settings.serverUrl,
+  AGENTVINE_TOKEN_FILE: settings.tokenFile,
+  AGENTVINE_WORKER_NAME: `local-${settings.index + 1}`,
+  AGENTVINE_WORKER_DATA_DIR: join(settings.home, "workers", String(settings.index + 1)),
+  AGENTVINE_WORKER_SLOTS: String(settings.slots),
+});
+
+const announce = async (
+  context: CommandContext,
+  flags: UpFlags,
+  stack: Stack,
+  tookMs: number,
+): Promise<void> => {
+  const { output, config } = context;
+  const { colors } = output;
+  const link = await stack.client.call(endpoints.system.createLocalLink);
+  if (flags.json === true) {
+    output.json({
+      ready: true,
+      url: stack.url,
+      home: config.home,
+      pid: process.pid,
+      workers: stack.workers.length,
+    });
+  }
+  const lines = [
+    `${colors.green("ready")} in ${durationText(tookMs)}`,
+    `  address   ${colors.bold(stack.url)}`,
+    `  browser   ${link.url}  ${colors.dim("(works once, for ten minutes)")}`,
+    `  data      ${config.home}`,
+    `  workers   ${stack.workers.length} of ${flags.workers}, ${flags.slots} slots each`,
+    ...stack.workerFaults.map((fault) =>
+      colors.yellow(`  no worker: ${fault.message}${isAppError(fault) ? ` (${fault.code})` : ""}`),
+    ),
+    `  next      agentvine task create --repo . --type bugfix --title "…" --watch`,
+    colors.dim("Ctrl-C stops it; nothing is lost."),
+  ];
+  for (const line of lines) output.note(line);
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { resolveHome } from "@agentvine/kit";
+import { z } from "zod";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the command line knows before it looks at its arguments. */
+export interface CliConfig {
+  /** The data directory; made when something is first written. */
+  readonly home: string;
+  /** AGENTVINE_SERVER: the backend to talk to instead of the one `up` runs here. */
+  readonly serverUrl: string | undefined;
+  /** AGENTVINE_TOKEN: instead of the token file in the data directory. */
+  readonly token: string | undefined;
+  /** The environment the started processes get their settings from. */
+  readonly environment: Environment;
+  readonly version: string;
+}
+
+const versionSchema = z.object({ version: z.string() });
+
+const ownVersion = (): string =>
+  versionSchema.parse(
+    JSON.parse(readFileSync(fileURLToPath(new URL("../package.json", import.meta.url)), "utf8")),
+  ).version;
+
+const filled = (value: string | undefined): string | undefined =>
+  value === undefined || value === "" ? undefined : value;
+
+/** Reads the environment. @throws AppError `home.unusable` when no data directory can be used. */
+export const loadCliConfig = (environment: Environment = process.env): CliConfig => ({
+  home: resolveHome(environment),
+  serverUrl: filled(environment.AGENTVINE_SERVER),
+  token: filled(environment.AGENTVINE_TOKEN),
+  environment,
+  version: ownVersion(),
+});

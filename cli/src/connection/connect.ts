@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Client, createClient } from "@agentvine/client";
+import { AppError } from "@agentvine/kit";
+import type { CliConfig } from "../config.ts";
+import { readUpState } from "../processes/up-state.ts";
+
+const defaultUrl = "http://127.0.0.1:7420";
+
+/** Address of the backend: the flag, AGENTVINE_SERVER, what `up` wrote down, the default port. */
+export const serverUrl = (config: CliConfig, flag?: string): string =>
+  flag ?? config.serverUrl ?? readUpState(config.home)?.url ?? defaultUrl;
+
+const tokenOf = (config: CliConfig): string | undefined => {
+  if (config.token !== undefined) return config.token;
+  try {
+    return readFileSync(join(config.home, "token"), "utf8").trim();
+  } catch (error) {
+    if (isMissing(error)) return undefined; // the backend says whether one is needed
+    throw new AppError("home.unusable", `the token file in ${config.home} can't be read`, { cause: error });
+  }
+};
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+
+/** A client for the backend this command line talks to. */
+export const connect = (config: CliConfig, flag?: string): Client => {
+  const baseUrl = serverUrl(config, flag);
+  if (!/^https?:\/\//.test(baseUrl)) {
+    throw new AppError(
+      "command.usage",
+      `the server address must start with http:// or https://, got ${baseUrl}`,
+    );
+  }
+  const token = tokenOf(config);
+  return createClient({ baseUrl, ...(token === undefined ? {} : { token }) });
+};

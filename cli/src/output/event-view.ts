@@ -1,0 +1,117 @@
+import { type Event, type Progress, progressSchema } from "@agentvine/contracts";
+import type { Output } from "./output.ts";
+import { oneLine } from "./plain-text.ts";
+
+type Colors = Output["colors"];
+
+/** One event as a watcher reads it: a word for what happened, and the rest. Undefined: nothing a person needs. */
+export interface EventLine {
+  readonly word: string;
+  readonly detail: string;
+  readonly tone: "plain" | "good" | "bad" | "notice" | "quiet";
+}
+
+const text = (event: Event, name: string): string => {
+  const value = event.data[name];
+  return typeof value === "string" ? value : "";
+};
+
+const line = (word: string, detail = "", tone: EventLine["tone"] = "plain"): EventLine => ({
+  word,
+  detail,
+  tone,
+});
+
+const progressLine = (progress: Progress): EventLine | undefined => {
+  switch (progress.kind) {
+    case "phase":
+      return line(progress.phase, progress.detail, "quiet");
+    case "plan":
+      return line("plan", progress.steps.map((step, index) => `${index + 1}. ${step}`).join("  "));
+    case "tool":
+      return line(`  ${progress.name}`, progress.summary, progress.isError ? "notice" : "quiet");
+    case "model":
+      return line("model", progress.detail, "notice");
+    case "gate":
+      return gateLine(progress);
+  }
+};
+
+const gateLine = ({ evidence }: Extract<Progress, { kind: "gate" }>): EventLine => {
+  switch (evidence.verification) {
+    case "passed":
+      return line("verified", evidence.reason, "good");
+    case "failed":
+      return line("refused", `gate round ${evidence.round}: ${evidence.reason}`, "bad");
+    case "unverified":
+      return line("unverified", evidence.reason, "notice");
+  }
+};
+
+/** What a watcher of tasks sees of an event. Work order events repeat what the task's say, so only losses and retries show. */
+export const eventLine = (event: Event): EventLine | undefined => {
+  switch (event.type) {
+    case "execution.progressed": {
+      const progress = progressSchema.safeParse(event.data);
+      return progress.success ? progressLine(progress.data) : undefined;
+    }
+    case "task.created":
+      return line("created", text(event, "title"), "quiet");
+    case "task.queued":
+    case "task.requeued":
+    case "task.unblocked":
+      return line("queued", text(event, "reason"));
+    case "task.claimed":
+      return line(
+        "claimed",
+        `attempt ${event.attempt ?? "?"} by ${text(event, "workerName") || event.workerId || "a worker"}`,
+      );
+    case "task.blocked":
+      return line("blocked", text(event, "reason"), "notice");
+    case "task.waiting":
+      return line("waiting", text(event, "reason"), "notice");
+    case "task.submitted":
+      return line("in review", text(event, "reason"), "notice");
+    case "task.approved":
+      return line("approved", text(event, "comment"), "good");
+    case "task.rejected":
+      return line("sent back", text(event, "comment"), "notice");
+    case "task.completed":
+      return line("completed", text(event, "branch") || text(event, "reason"), "good");
+    case "task.failed":
+      return line("failed", text(event, "reason"), "bad");
+    case "task.cancelled":
+      return line("cancelled", text(event, "reason"), "bad");
+    case "work_order.lease_lost":
+      return line("lease lost", text(event, "reason"), "bad");
+    case "work_order.retried":
+      return line("retry", text(event, "reason"), "notice");
+    case "work_order.released":
+      return line("released", text(event, "reason"), "notice");
+    case "work_order.buried":
+      return line("given up", text(event, "reason"), "bad");
+    default:
+      return undefined;
+  }
+};
+
+const paint: Record<EventLine["tone"], (colors: Colors, value: string) => string> = {
+  plain: (colors, value) => colors.bold(value),
+  good: (colors, value) => colors.green(value),
+  bad: (colors, value) => colors.red(value),
+  notice: (colors, value) => colors.yellow(value),
+  quiet: (colors, value) => colors.dim(value),
+};
+
+/** The line as text: `12.3s  label  word  detail`, cut to the terminal's width. */
+export const eventText = (
+  { word, detail, tone }: EventLine,
+  { label, seconds, output }: { label: string; seconds: number; output: Output },
+): string => {
+  const { colors, columns, isInteractive } = output;
+  const time = `${seconds.toFixed(1)}s`.padStart(7);
+  const head = `${time}  ${label.padEnd(8)} ${word.padEnd(12)} `;
+  // A pipe keeps the whole reason; a terminal one line, except for what went wrong.
+  const room = isInteractive && tone !== "bad" ? Math.max(20, columns - head.length) : 2_000;
+  return `${colors.dim(time)}  ${colors.cyan(label.padEnd(8))} ${paint[tone](colors, word.padEnd(12))} ${oneLine(detail, room)}`.trimEnd();
+};
