@@ -4,11 +4,16 @@ import { errorText, exitCodeOf, exitCodes } from "./exit-code.ts";
 import { createOutput } from "./output/output.ts";
 import { createProgram } from "./program.ts";
 
+// `npm run` forwards the Ctrl-C that the terminal has sent already: a second signal this soon is the same key press.
+const repeatIgnoredMs = 500;
+
 /** Runs one command line; resolves to the exit code. The second Ctrl-C ends at once. */
 export const main = async (args: readonly string[]): Promise<number> => {
   const stopping = new AbortController();
+  let firstAtMs = 0;
   const stop = (): void => {
-    if (stopping.signal.aborted) process.exit(exitCodes.interrupted);
+    if (!stopping.signal.aborted) firstAtMs = performance.now();
+    else if (performance.now() - firstAtMs > repeatIgnoredMs) process.exit(exitCodes.interrupted);
     stopping.abort();
   };
   process.on("SIGINT", stop);

@@ -29,6 +29,13 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
     .configureOutput({
       writeOut: (text) => context.output.line(text.trimEnd()),
       writeErr: (text) => context.output.note(text.trimEnd()),
+      outputError: (text, write) =>
+        write(
+          `agentvine: ${text
+            .trimEnd()
+            .replace(/^error: /, "")
+            .replace(/\.$/, "")} (command.usage)`,
+        ),
     });
 
   program

@@ -8,3 +8,4 @@ export { createLogger, type Logger, type LoggerOptions } from "./logger.ts";
 export { type ResolveHomeOptions, resolveHome } from "./resolve-home.ts";
 export { type BackoffOptions, backoffDelayMs, type RetryOptions, retry } from "./retry.ts";
 export { onShutdownSignals, type ShutdownOptions } from "./shutdown-signals.ts";
+export { onSupervisorGone } from "./supervised.ts";
