@@ -8,11 +8,12 @@ import type { Readable } from "node:stream";
 export function onSupervisorGone(stop: () => void, stdin: Readable = process.stdin): () => void {
   // A pipe reports its end only while it is read.
   stdin.resume();
-  stdin.once("end", stop);
-  stdin.once("error", stop);
+  const onGone = (): void => stop();
+  stdin.once("end", onGone);
+  stdin.once("error", onGone);
   return () => {
-    stdin.off("end", stop);
-    stdin.off("error", stop);
+    stdin.off("end", onGone);
+    stdin.off("error", onGone);
     stdin.pause();
   };
 }
