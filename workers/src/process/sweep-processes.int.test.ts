@@ -133,7 +133,7 @@ onLinux("the watcher", () => {
 
   it("shows no environment of ours and no secret to a list of processes", async () => {
     const watcher = startWatcher(newId(), 0x3f_ff_ff);
-    expect(listProcessesWithEnv(`HOME=${process.env["HOME"]}`)).not.toContain(watcher.pid);
+    expect(listProcessesWithEnv(`HOME=${process.env.HOME}`)).not.toContain(watcher.pid);
     await watcher.stop();
   });
 });
