@@ -5,13 +5,15 @@ export interface Actor {
   kind: "user" | "worker_key" | "attempt";
   /** Of the user, of the API key, or of the work order that an attempt belongs to. */
   id: string;
+  /** The person in whose name it happens: the user, who made the key, or in local mode the local user. */
+  userId: string;
   permissions: readonly Permission[];
   /** Set for `attempt`: the only attempt this token may write for. */
   attempt?: { workOrderId: string; attempt: number };
 }
 
 /** Who an open route is answered for. */
-export const anonymousId = "anonymous";
+export const anonymous: Actor = { kind: "user", id: "anonymous", userId: "anonymous", permissions: [] };
 
 /** Everything a person may do. Writing for an attempt takes that attempt's own token. */
 export const userPermissions: readonly Permission[] = permissions.filter(

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { newId } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
-import { anonymousId } from "../actor.ts";
+import { anonymous } from "../actor.ts";
 
 const idPattern = /^[\w.:/-]{1,128}$/;
 
@@ -19,7 +19,7 @@ export const requestIdOf = (request: Pick<IncomingMessage, "headers">): string =
 export function registerRequestContext(app: FastifyInstance): void {
   app.decorateRequest("correlationId", "");
   app.decorateRequest("actor", {
-    getter: () => ({ kind: "user" as const, id: anonymousId, permissions: [] }),
+    getter: () => anonymous,
   });
   app.addHook("onRequest", async (request, reply) => {
     request.correlationId = given(request.headers["x-correlation-id"]) ?? request.id;

@@ -37,7 +37,8 @@ export type RouteResult<E extends EndpointShape> = E["response"] extends z.ZodTy
   ? z.input<E["response"]> | (E["isEmptyAllowed"] extends true ? undefined : never)
   : E["responseType"] extends string
     ? Readable | Buffer | string | undefined
-    : void;
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is what an async function without a return gives
+      void;
 
 export type RouteHandler<E extends EndpointShape> = (input: RouteInput<E>) => Promise<RouteResult<E>>;
 

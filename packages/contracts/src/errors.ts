@@ -65,6 +65,7 @@ export const errorCatalog = {
     "The token does not allow this.",
     "Use a token with the permission named.",
   ),
+  "api_key.not_found": entry("not_found", "There is no such API key.", "List the API keys."),
   "idempotency.conflict": entry(
     "conflict",
     "The Idempotency-Key was used with another body.",
@@ -149,6 +150,11 @@ export const errorCatalog = {
     "conflict",
     "Another process registered under the worker's name.",
     "Stop one of the two, or give them different names.",
+  ),
+  "worker.superseded": entry(
+    "conflict",
+    "Another process has registered under the worker's name.",
+    "Stop this process, or give it a name of its own.",
   ),
   "worker.live": entry("conflict", "The worker still holds work.", "Drain it first."),
   "work_order.not_found": entry(

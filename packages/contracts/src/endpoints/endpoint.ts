@@ -21,7 +21,7 @@ export interface EndpointShape {
   /** JSON response; null when the answer has no body or is no JSON. */
   readonly response: z.ZodType | null;
   /** Status of success. */
-  readonly status: 200 | 201 | 202 | 204;
+  readonly status: 200 | 201 | 202 | 204 | 303;
   /** Also answers 204 when there is nothing (claim). */
   readonly isEmptyAllowed?: boolean;
   /** Content type of a response that is no JSON. */

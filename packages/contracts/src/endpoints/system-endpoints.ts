@@ -142,4 +142,15 @@ export const systemEndpoints = {
     response: localLinkSchema,
     status: 201,
   }),
+  openLocalLink: defineEndpoint({
+    method: "GET",
+    path: "/local/open",
+    permission: "public",
+    tag: "system",
+    summary: "Where a one-time link leads: signs the browser in and goes on to the start page (local mode)",
+    query: z.object({ code: z.string().max(200) }),
+    response: null,
+    responseType: "text/plain",
+    status: 303,
+  }),
 } as const;

@@ -1,0 +1,3 @@
+export { registerApiKeyRoutes } from "./api-key.routes.ts";
+export { type ApiKeyService, createApiKeyService } from "./api-key.service.ts";
+export { isApiKey } from "./api-key.ts";

@@ -1,0 +1,129 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { AppError, type Clock } from "@agentvine/kit";
+import { type Actor, attemptPermissions, userPermissions } from "../../actor.ts";
+import { type ApiKeyService, isApiKey } from "../api-keys/index.ts";
+import {
+  type AttemptClaims,
+  isAttemptToken,
+  issueAttemptToken,
+  verifyAttemptToken,
+} from "./attempt-token.ts";
+import { createBrowserSessions } from "./browser-session.ts";
+import type { LocalMode } from "./local-mode.service.ts";
+import { createTokenSigner } from "./token-signer.ts";
+
+export interface AuthService {
+  /** Who makes a request with these headers. @throws AppError `auth.required`, `auth.invalid` */
+  authenticate(headers: IncomingHttpHeaders): Promise<Actor>;
+  /** The bearer token of one attempt. */
+  issueAttemptToken(workOrderId: string, attempt: number): string;
+  /** Which attempt the token speaks for; undefined when it is not ours. The lease is not looked at. */
+  verifyAttemptToken(token: string): AttemptClaims | undefined;
+  createLocalLink(): { url: string; expiresAt: string };
+  /** The cookie for a browser that came by a link. @throws AppError `auth.invalid` */
+  openLocalLink(code: string): string;
+}
+
+export interface AuthServiceOptions {
+  local: Pick<LocalMode, "userId" | "token" | "secret">;
+  apiKeys: ApiKeyService;
+  clock: Clock;
+  /** The address people use; known only once the server listens. */
+  publicUrl: () => string;
+}
+
+const cookieName = "agentvine_session";
+
+const isEqual = (a: string, b: string): boolean =>
+  timingSafeEqual(createHash("sha256").update(a).digest(), createHash("sha256").update(b).digest());
+
+function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  if (authorization === undefined) {
+    return undefined;
+  }
+  const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (token === undefined) {
+    throw new AppError("auth.invalid", "The Authorization header must read `Bearer <token>`.");
+  }
+  return token;
+}
+
+const cookieOf = ({ cookie }: IncomingHttpHeaders): string | undefined =>
+  cookie
+    ?.split(";")
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(`${cookieName}=`))
+    ?.slice(cookieName.length + 1);
+
+/** Finds out who is asking: the local user by token or browser session, a machine by its key, an attempt by its own token. */
+export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServiceOptions): AuthService {
+  const attempts = createTokenSigner(local.secret, "attempt token");
+  const sessions = createBrowserSessions(createTokenSigner(local.secret, "browser session"), clock);
+  const localUser: Actor = {
+    kind: "user",
+    id: local.userId,
+    userId: local.userId,
+    permissions: userPermissions,
+  };
+
+  async function byBearer(token: string): Promise<Actor | undefined> {
+    if (isAttemptToken(token)) {
+      const attempt = verifyAttemptToken(attempts, token);
+      return (
+        attempt && {
+          kind: "attempt",
+          id: attempt.workOrderId,
+          userId: local.userId,
+          permissions: attemptPermissions,
+          attempt,
+        }
+      );
+    }
+    if (isApiKey(token)) {
+      const found = await apiKeys.find(token);
+      return found && { kind: "worker_key", ...found };
+    }
+    return isEqual(token, local.token) ? localUser : undefined;
+  }
+
+  return {
+    async authenticate(headers) {
+      const token = bearerOf(headers);
+      if (token !== undefined) {
+        const actor = await byBearer(token);
+        if (actor === undefined) {
+          throw new AppError("auth.invalid", "The token is not known or no longer valid.");
+        }
+        return actor;
+      }
+      const session = cookieOf(headers);
+      if (session !== undefined && sessions.isValid(session)) {
+        return localUser;
+      }
+      throw new AppError(
+        "auth.required",
+        "A token is needed: send `Authorization: Bearer <token>`. The command line reads it from the token file.",
+      );
+    },
+    issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
+    verifyAttemptToken: (token) => verifyAttemptToken(attempts, token),
+    createLocalLink() {
+      const { code, expiresAt } = sessions.createLink();
+      const url = new URL("/local/open", publicUrl());
+      url.searchParams.set("code", code);
+      return { url: url.href, expiresAt: expiresAt.toISOString() };
+    },
+    openLocalLink(code) {
+      const opened = sessions.openLink(code);
+      if (opened === undefined) {
+        throw new AppError(
+          "auth.invalid",
+          "This link was used already or is too old: ask for a new one with `agentvine up`.",
+        );
+      }
+      const { session, maxAgeSeconds } = opened;
+      return `${cookieName}=${session}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict`;
+    },
+  };
+}

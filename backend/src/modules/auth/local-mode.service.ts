@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { workerPermissions } from "../../actor.ts";
+import type { Db } from "../../database/client.ts";
+import type { ApiKeyService } from "../api-keys/index.ts";
+import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";
+import { readCredential, writeCredential } from "./credential-file.ts";
+
+/** Who and what local mode knows: one user, one token for the command line, one key for the workers of this machine. */
+export interface LocalMode {
+  userId: string;
+  token: string;
+  tokenFile: string;
+  workerKeyFile: string;
+  /** The installation's secret. */
+  secret: string;
+}
+
+async function ensureToken(tokenFile: string): Promise<string> {
+  const found = await readCredential(tokenFile);
+  if (found !== undefined) {
+    return found;
+  }
+  const token = `avl_${randomBytes(32).toString("base64url")}`;
+  await writeCredential(tokenFile, token);
+  return token;
+}
+
+async function ensureWorkerKey(path: string, apiKeys: ApiKeyService, createdBy: string): Promise<void> {
+  const found = await readCredential(path);
+  if (found !== undefined && (await apiKeys.find(found)) !== undefined) {
+    return;
+  }
+  const { secret } = await apiKeys.create({
+    name: "workers of this machine",
+    permissions: [...workerPermissions],
+    createdBy,
+  });
+  await writeCredential(path, secret);
+}
+
+/** Makes what is missing and reads the rest. The files are readable by the owner alone. */
+export async function prepareLocalMode(deps: {
+  db: Db;
+  apiKeys: ApiKeyService;
+  home: string;
+}): Promise<LocalMode> {
+  const tokenFile = join(deps.home, "token");
+  const workerKeyFile = join(deps.home, "worker.key");
+  const [userId, secret, token] = await Promise.all([
+    ensureLocalUser(deps.db),
+    ensureInstallationSecret(deps.db),
+    ensureToken(tokenFile),
+  ]);
+  await ensureWorkerKey(workerKeyFile, deps.apiKeys, userId);
+  return { userId, token, tokenFile, workerKeyFile, secret };
+}

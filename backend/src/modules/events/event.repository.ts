@@ -1,0 +1,75 @@
+import type { Event } from "@agentvine/contracts";
+import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../database/client.ts";
+import { notify } from "../../database/notifications.ts";
+import { events } from "../../database/schema/index.ts";
+import { type EventFilter, type NewEvent, positionedChannel, recordedChannel } from "./event.ts";
+
+/** Writes an event within the transaction that makes it true. It gets its position after the commit. */
+export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
+  await tx.insert(events).values(event);
+  await notify(tx, recordedChannel);
+}
+
+const toResource = (row: typeof events.$inferSelect): Event => ({
+  id: row.id,
+  position: row.position ?? 0,
+  type: row.type,
+  taskId: row.taskId,
+  workOrderId: row.workOrderId,
+  executionId: row.executionId,
+  workerId: row.workerId,
+  attempt: row.attempt,
+  correlationId: row.correlationId,
+  data: row.data,
+  occurredAt: row.occurredAt.toISOString(),
+});
+
+/** Events behind a position, in the order of their positions. */
+export async function listEvents(db: Db, filter: EventFilter): Promise<Event[]> {
+  const { after, limit, taskId, executionId } = filter;
+  const rows = await db
+    .select()
+    .from(events)
+    .where(
+      and(
+        gt(events.position, after),
+        taskId === undefined ? undefined : eq(events.taskId, taskId),
+        executionId === undefined ? undefined : eq(events.executionId, executionId),
+      ),
+    )
+    .orderBy(asc(events.position))
+    .limit(limit);
+  return rows.map(toResource);
+}
+
+/** Number of the advisory lock under which positions are given. */
+const sequencerLock = 7_420_002;
+const batchMax = 5_000;
+
+/**
+ * Gives positions to the events that no later commit can precede: those written by transactions older than every one still running.
+ * Sequence values would not do: they are drawn in one order and committed in another, and a reader that has passed a number would
+ * never see a smaller one that is committed later.
+ * @returns how many got a position, and whether events remain without one.
+ */
+export async function assignPositions(db: Db): Promise<{ assigned: number; isIncomplete: boolean }> {
+  return await db.transaction(async (tx) => {
+    // A statement of its own, so that the next one sees what the previous holder committed.
+    await tx.execute(sql`select pg_advisory_xact_lock(${sequencerLock})`);
+    const updated = await tx.execute(sql`
+      with ready as (
+        select id, row_number() over (order by xid, id) as number from (
+          select id, xid from events
+          where position is null and xid < pg_snapshot_xmin(pg_current_snapshot())
+          order by xid, id limit ${batchMax}) oldest)
+      update events set position = (select coalesce(max(position), 0) from events) + ready.number
+      from ready where events.id = ready.id`);
+    const assigned = updated.rowCount ?? 0;
+    if (assigned > 0) {
+      await notify(tx, positionedChannel);
+    }
+    const [rest] = await tx.select({ id: events.id }).from(events).where(isNull(events.position)).limit(1);
+    return { assigned, isIncomplete: rest !== undefined };
+  });
+}

@@ -1,0 +1,85 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { endpoints } from "@agentvine/contracts";
+import { coerceError } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
+import { route } from "../../http/route.ts";
+import type { EventService } from "./event.service.ts";
+import type { EventFilter } from "./event.ts";
+import { formatEvent, heartbeat, positionOf, writeOrGiveUp } from "./event-stream.ts";
+
+export interface EventRoutesOptions {
+  heartbeatMs?: number;
+  /** A reader that takes nothing for so long is cut off; it comes back with the last id it saw. */
+  stalledMsMax?: number;
+}
+
+const pageSize = 500;
+
+export function registerEventRoutes(
+  app: FastifyInstance,
+  events: EventService,
+  { heartbeatMs = 15_000, stalledMsMax = 20_000 }: EventRoutesOptions = {},
+): void {
+  route(app, endpoints.system.events, ({ query }) => events.list(query));
+
+  route(app, endpoints.system.eventStream, async ({ query, request, reply, signal }) => {
+    const after = positionOf(request.headers["last-event-id"]) ?? query.after;
+    const filter: EventFilter = { ...query, after, limit: pageSize };
+    // Asked before the stream begins: an error can still be told as one.
+    await events.list({ ...filter, limit: 1 });
+    reply.hijack();
+    const headers = Object.entries(reply.getHeaders()).filter(([, value]) => value !== undefined);
+    reply.raw.writeHead(200, {
+      ...(Object.fromEntries(headers) as OutgoingHttpHeaders),
+      "content-type": "text/event-stream; charset=utf-8",
+      "x-accel-buffering": "no",
+    });
+    const write = (text: string) => writeOrGiveUp(reply.raw, text, stalledMsMax);
+    try {
+      if (
+        (await write("retry: 1000\n\n")) &&
+        (await follow(events, filter, { write, heartbeatMs, signal }))
+      ) {
+        reply.raw.end();
+      }
+    } catch (error) {
+      // The reader comes back by itself, with the last id it saw.
+      request.log.warn({ err: coerceError(error) }, "an event stream broke off");
+    }
+    if (!reply.raw.writableEnded) {
+      reply.raw.destroy();
+    }
+    return undefined;
+  });
+}
+
+interface Follower {
+  write: (text: string) => Promise<boolean>;
+  heartbeatMs: number;
+  signal: AbortSignal;
+}
+
+/** Writes events as they come, until the signal is aborted (true) or the reader no longer takes them (false). */
+async function follow(
+  events: EventService,
+  filter: EventFilter,
+  { write, heartbeatMs, signal }: Follower,
+): Promise<boolean> {
+  let { after } = filter;
+  let wroteAtMs = performance.now();
+  while (!signal.aborted) {
+    const seen = events.changeCount();
+    const page = await events.list({ ...filter, after });
+    const isQuiet = performance.now() - wroteAtMs >= heartbeatMs;
+    if (page.items.length === 0 && !isQuiet) {
+      await events.nextChange(seen, heartbeatMs - (performance.now() - wroteAtMs), signal);
+      continue;
+    }
+    if (!(await write(page.items.length === 0 ? heartbeat : page.items.map(formatEvent).join("")))) {
+      return false;
+    }
+    after = page.next;
+    wroteAtMs = performance.now();
+  }
+  return true;
+}

@@ -1,0 +1,54 @@
+import type { Event } from "@agentvine/contracts";
+import type { Db } from "../../database/client.ts";
+import type { Notifications } from "../../database/notifications.ts";
+import { listEvents } from "./event.repository.ts";
+import { type EventFilter, positionedChannel } from "./event.ts";
+
+export interface EventService {
+  /** Events behind a position, oldest first; `next` goes into the following call. */
+  list(filter: EventFilter): Promise<{ items: Event[]; next: number }>;
+  /** Goes up whenever new events may be there. Read it before the list: what comes in between is then not missed. */
+  changeCount(): number;
+  /** Resolves as soon as `changeCount` differs from `seen`, at the latest after `timeoutMs` or when the signal is aborted. */
+  nextChange(seen: number, timeoutMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export function createEventService({
+  db,
+  notifications,
+}: {
+  db: Db;
+  notifications: Notifications;
+}): EventService {
+  const waiting = new Set<() => void>();
+  let changes = 0;
+  notifications.on(positionedChannel, () => {
+    changes += 1;
+    for (const wake of [...waiting]) {
+      wake();
+    }
+  });
+  return {
+    async list(filter) {
+      const items = await listEvents(db, filter);
+      return { items, next: items.at(-1)?.position ?? filter.after };
+    },
+    changeCount: () => changes,
+    nextChange(seen, timeoutMs, signal) {
+      if (changes !== seen || signal.aborted) {
+        return Promise.resolve();
+      }
+      return new Promise((resolve) => {
+        const wake = () => {
+          clearTimeout(timer);
+          waiting.delete(wake);
+          signal.removeEventListener("abort", wake);
+          resolve();
+        };
+        const timer = setTimeout(wake, timeoutMs);
+        waiting.add(wake);
+        signal.addEventListener("abort", wake, { once: true });
+      });
+    },
+  };
+}
