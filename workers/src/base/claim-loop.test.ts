@@ -1,0 +1,158 @@
+import type { Claim, ClaimRequestInput } from "@agentvine/contracts";
+import { type AppError, newId } from "@agentvine/kit";
+import { waitUntil } from "@agentvine/testkit";
+import { describe, expect, it } from "vitest";
+import { runClaimLoop } from "./claim-loop.ts";
+import { Slots } from "./slots.ts";
+import { FakeClock, settle } from "./testing/fake-clock.ts";
+import { aClaim, apiError, silentLogger } from "./testing/fakes.ts";
+
+type Answer = Claim | "none" | Error | "hang";
+
+/** A claim loop over a list of answers; when they are used up, a poll hangs until it is aborted. */
+const aLoop = (answers: Answer[], setUp: { slots?: number; fault?: () => string | null } = {}) => {
+  const clock = new FakeClock();
+  const slots = new Slots(setUp.slots ?? 2);
+  const stop = new AbortController();
+  const polls: { key: string; body: ClaimRequestInput }[] = [];
+  const seen = {
+    claims: [] as Claim[],
+    unwanted: [] as Claim[],
+    fatal: [] as AppError[],
+    registered: 0,
+  };
+  const done = runClaimLoop(
+    {
+      api: {
+        claim: async (body, key, signal) => {
+          polls.push({ key, body });
+          const answer = answers.shift() ?? "hang";
+          if (answer instanceof Error) throw answer;
+          if (answer !== "hang") return answer === "none" ? undefined : answer;
+          return await new Promise((_, reject) =>
+            signal.addEventListener("abort", () => reject(signal.reason)),
+          );
+        },
+      },
+      slots,
+      offer: () => ({ workerId: newId(), instanceId: newId(), taskTypes: ["docs"], labels: [] }),
+      waitSeconds: 25,
+      readFault: async () => setUp.fault?.() ?? null,
+      onClaim: (claim) => {
+        seen.claims.push(claim);
+        slots.take();
+      },
+      onUnwantedClaim: async (claim) => {
+        seen.unwanted.push(claim);
+      },
+      onUnknownWorker: async () => {
+        seen.registered += 1;
+      },
+      onFatal: (error) => seen.fatal.push(error),
+      logger: silentLogger,
+      sleep: clock.sleep,
+      random: () => 0.5,
+    },
+    stop.signal,
+  );
+  const end = async () => {
+    stop.abort(new Error("stop"));
+    await done;
+  };
+  return { clock, slots, polls, seen, end, done };
+};
+
+describe("runClaimLoop", () => {
+  it("fills its slots, one order per poll, each with its own key, and asks no more when they are full", async () => {
+    const loop = aLoop([aClaim(), "none", aClaim()]);
+    await waitUntil(() => loop.seen.claims.length === 2);
+    await settle();
+    expect(loop.polls.map(({ body }) => body.slots)).toEqual([2, 1, 1]);
+    expect(new Set(loop.polls.map(({ key }) => key)).size).toBe(3);
+    await loop.end();
+    expect(loop.polls).toHaveLength(3);
+  });
+
+  it("asks again as soon as a slot is free", async () => {
+    const loop = aLoop([aClaim(), aClaim()], { slots: 0 });
+    await settle();
+    expect(loop.polls).toHaveLength(0);
+    const full = new Slots(1);
+    const give = full.take();
+    const waits = full.whenFree(new AbortController().signal);
+    give();
+    give();
+    await waits;
+    expect(full.free).toBe(1);
+    await loop.end();
+  });
+
+  it("keeps its key while it tries again, so that a lost answer is not a lost order", async () => {
+    const claim = aClaim();
+    const loop = aLoop([apiError("server.unreachable"), apiError("database.unavailable"), claim], {
+      slots: 1,
+    });
+    await loop.clock.advance(60_000);
+    await waitUntil(() => loop.seen.claims.length === 1);
+    expect(loop.polls).toHaveLength(3);
+    expect(new Set(loop.polls.map(({ key }) => key)).size).toBe(1);
+    expect(loop.clock.delaysMs).toEqual([250, 500]);
+    await loop.end();
+  });
+
+  it("waits as long as the backend asks for", async () => {
+    const loop = aLoop([apiError("request.rate_limited", { retryAfterMs: 9_000 }), "hang", "none"]);
+    await loop.clock.advance(8_999);
+    expect(loop.polls).toHaveLength(1);
+    await loop.clock.advance(1);
+    expect(loop.polls).toHaveLength(2);
+    await loop.end();
+  });
+
+  it.each([
+    ["worker.replaced", "worker.replaced"],
+    ["auth.invalid", "auth.invalid"],
+    ["auth.forbidden", "auth.invalid"],
+  ] as const)("stops for good when the backend answers %s", async (code, expected) => {
+    const loop = aLoop([apiError(code)]);
+    await loop.done;
+    expect(loop.seen.fatal.map((error) => error.code)).toEqual([expected]);
+    expect(loop.polls).toHaveLength(1);
+  });
+
+  it("registers again when the backend forgot the worker", async () => {
+    const loop = aLoop([apiError("worker.not_found"), aClaim()], { slots: 1 });
+    await loop.clock.advance(1_000);
+    expect([loop.seen.registered, loop.seen.claims.length]).toEqual([1, 1]);
+    await loop.end();
+  });
+
+  it("takes nothing while the machine has a fault, and goes on when it is gone", async () => {
+    let fault: string | null = "disk full";
+    const loop = aLoop([aClaim()], { slots: 1, fault: () => fault });
+    await loop.clock.advance(20_000);
+    expect(loop.polls).toHaveLength(0);
+    fault = null;
+    await loop.clock.advance(5_000);
+    expect(loop.seen.claims).toHaveLength(1);
+    await loop.end();
+  });
+
+  it("gives an order back at once that was leased to a poll which a stop cut off", async () => {
+    const claim = aClaim();
+    const loop = aLoop(["hang", claim]);
+    await settle();
+    await loop.end();
+    expect(loop.seen.unwanted).toEqual([claim]);
+    expect(loop.seen.claims).toEqual([]);
+    expect(loop.polls[1]?.key).toBe(loop.polls[0]?.key);
+    expect(loop.polls[1]?.body.waitSeconds).toBe(0);
+  });
+
+  it("ends quietly when the backend is away while it stops", async () => {
+    const loop = aLoop(["hang", apiError("server.unreachable")]);
+    await settle();
+    await loop.end();
+    expect(loop.seen.unwanted).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import type { Claim, ClaimRequestInput } from "@agentvine/contracts";
+import { type AppError, backoffDelayMs, coerceError, type Logger, newId, type sleep } from "@agentvine/kit";
+import { faultOf, retryAfterMsOf } from "./api-fault.ts";
+import { fatalErrorOf } from "./fatal-fault.ts";
+import type { Slots } from "./slots.ts";
+import type { WorkerApi } from "./worker-api.ts";
+
+export interface ClaimLoopOptions {
+  readonly api: Pick<WorkerApi, "claim">;
+  readonly slots: Slots;
+  /** What this worker can do; read anew for every poll. */
+  readonly offer: () => Omit<ClaimRequestInput, "slots" | "waitSeconds">;
+  readonly waitSeconds: number;
+  /** Why no work may be taken now (disk full), or null. */
+  readonly readFault: () => Promise<string | null>;
+  /** Starts the work. Must not throw. */
+  readonly onClaim: (claim: Claim) => void;
+  /** Gives an order back that arrived when the worker was stopping already. */
+  readonly onUnwantedClaim: (claim: Claim) => Promise<void>;
+  /** The backend forgot this worker. Resolves when it is registered again. */
+  readonly onUnknownWorker: (signal: AbortSignal) => Promise<void>;
+  readonly onFatal: (error: AppError) => void;
+  readonly logger: Logger;
+  readonly sleep: typeof sleep;
+  readonly random?: () => number;
+}
+
+const backoff = { baseMs: 500, maxMs: 15_000 };
+const faultCheckMs = 5_000;
+const lastAskMs = 2_000;
+
+/**
+ * Takes work while there are free slots, one order per poll. Every poll has an idempotency key, kept while it is retried: an order
+ * whose answer was lost on the way comes again and is not left to its lease.
+ */
+export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<void> => {
+  try {
+    while (!signal.aborted) {
+      await options.slots.whenFree(signal);
+      await waitUntilSound(options, signal);
+      const claim = await poll(options, signal);
+      if (claim === "stop") return;
+      if (claim === undefined) continue;
+      if (signal.aborted) {
+        await options.onUnwantedClaim(claim);
+        return;
+      }
+      options.onClaim(claim);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+};
+
+const waitUntilSound = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<void> => {
+  while ((await options.readFault()) !== null) await options.sleep(faultCheckMs, signal);
+};
+
+const poll = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<Claim | undefined | "stop"> => {
+  const key = newId();
+  const body = { ...options.offer(), slots: options.slots.free, waitSeconds: options.waitSeconds };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await options.api.claim(body, key, signal);
+    } catch (error) {
+      if (signal.aborted) {
+        await returnUnseenClaim(options, body, key);
+        return "stop";
+      }
+      const delayMs = await reactTo(options, error, attempt, signal);
+      if (delayMs === undefined) return "stop";
+      await options.sleep(delayMs, signal);
+    }
+  }
+};
+
+/** Milliseconds until the next try; undefined when there is no next one. */
+const reactTo = async (
+  options: ClaimLoopOptions,
+  error: unknown,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<number | undefined> => {
+  const fault = faultOf(error);
+  const fatal = fatalErrorOf(fault, error);
+  if (fatal !== undefined) {
+    options.onFatal(fatal);
+    return undefined;
+  }
+  if (fault === "unknown_worker") await options.onUnknownWorker(signal);
+  const random = options.random === undefined ? {} : { random: options.random };
+  const delayMs = Math.max(backoffDelayMs(attempt, { ...backoff, ...random }), retryAfterMsOf(error) ?? 0);
+  options.logger.warn({ err: coerceError(error), attempt, delayMs }, "claiming failed, trying again");
+  return delayMs;
+};
+
+/**
+ * The poll was cut by a stop: the backend may have leased an order to it in that moment. Asking once more with the same key brings
+ * it to light, so that it goes back to the queue now and not when its lease ends.
+ */
+const returnUnseenClaim = async (
+  options: ClaimLoopOptions,
+  body: ClaimRequestInput,
+  key: string,
+): Promise<void> => {
+  try {
+    const claim = await options.api.claim({ ...body, waitSeconds: 0 }, key, AbortSignal.timeout(lastAskMs));
+    if (claim !== undefined) await options.onUnwantedClaim(claim);
+  } catch (error) {
+    options.logger.debug({ err: coerceError(error) }, "could not ask for an order leased while stopping");
+  }
+};

@@ -1,0 +1,22 @@
+import { AppError, coerceError } from "@agentvine/kit";
+import type { ApiFault } from "./api-fault.ts";
+
+/** Turns a fault after which a worker can't go on into the error it stops with; undefined when it can go on. */
+export const fatalErrorOf = (fault: ApiFault, error: unknown): AppError | undefined => {
+  const { message } = coerceError(error);
+  if (fault === "replaced") {
+    return new AppError(
+      "worker.replaced",
+      `Another process registered under this worker's name; this one stops: ${message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (fault === "refused_key") {
+    return new AppError("auth.invalid", `The backend refuses this worker's key: ${message}`, {
+      cause: error,
+    });
+  }
+  return undefined;
+};
