@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { AppError, coerceError } from "@agentvine/kit";
@@ -36,12 +46,16 @@ export async function prepareBinaries(options: PrepareBinariesOptions): Promise<
   if (inPlace === undefined) {
     return binariesIn(native);
   }
+  if (inPlace.includes("ENOENT")) {
+    // Missing, or its loader is: built for another C library. A copy would not run either.
+    throw unsupportedError(`the programs for ${platformName()} do not run on this system`, inPlace);
+  }
   const copy = copyOnce(native, options);
   const copied = await probe(copy, options.account);
   if (copied === undefined) {
     return binariesIn(copy);
   }
-  throw unsupportedError(`the programs for ${platformName()} do not run here`, copied);
+  throw unsupportedError(`the programs for ${platformName()} do not run on this system`, copied);
 }
 
 const platformName = (): string => `${process.platform}-${process.arch}`;
@@ -124,13 +138,32 @@ function copyOnce(native: string, { account, copyParent, log }: PrepareBinariesO
     makePassable(parent);
     mkdirSync(draft, { mode: 0o755 });
     cpSync(native, join(draft, "native"), { recursive: true, verbatimSymlinks: true });
+    makeWritable(join(draft, "native"));
     addLibraryLinks(join(draft, "native"));
     renameSync(draft, folder);
   } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
+    tryRemove(draft);
     if (!existsSync(copy)) {
       throw directoryError(error, parent);
     }
   }
   return copy;
+}
+
+/** The copied folders came with their modes, which may be read-only. */
+function makeWritable(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      makeWritable(join(folder, entry.name));
+    }
+  }
+}
+
+function tryRemove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // What kept it from being made keeps it from being removed.
+  }
 }

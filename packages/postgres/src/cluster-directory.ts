@@ -8,7 +8,8 @@ import { findServerAccount, type ServerAccount } from "./server-account.ts";
 export const systemDirectory = "/var/lib/agentvine";
 
 export interface ResolveClusterDirOptions {
-  account?: ServerAccount | undefined;
+  /** The account the server runs under, null for our own; found out by default. */
+  account?: ServerAccount | null;
   systemDirectory?: string;
 }
 
@@ -20,7 +21,7 @@ export interface ResolveClusterDirOptions {
  * @throws AppError `home.unusable` or `storage.full`.
  */
 export function resolveClusterDir(home: string, options: ResolveClusterDirOptions = {}): string {
-  const { account = findServerAccount(), systemDirectory: outside = systemDirectory } = options;
+  const { account = findServerAccount() ?? null, systemDirectory: outside = systemDirectory } = options;
   const inside = join(home, "postgres");
   const memory = join(home, "postgres.location");
   try {
@@ -28,7 +29,7 @@ export function resolveClusterDir(home: string, options: ResolveClusterDirOption
     if (existsSync(memory)) {
       return readFileSync(memory, "utf8").trim();
     }
-    if (existsSync(join(inside, "PG_VERSION")) || account === undefined || canEnter(home, account)) {
+    if (existsSync(join(inside, "PG_VERSION")) || account === null || canEnter(home, account)) {
       return inside;
     }
     const clusters = join(outside, "clusters");

@@ -99,8 +99,7 @@ async function createCluster(options: ClusterOptions): Promise<string> {
     }
     const args = ["-D", draft, "-U", superuser, "-A", "scram-sha-256", "--pwfile", passwordFile];
     args.push("-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C");
-    // In the first place a data directory on a bad disk should be noticed when it is made.
-    args.push("--data-checksums", ...(isUnsynced ? ["--no-sync"] : []));
+    args.push(...(isUnsynced ? ["--no-sync"] : []));
     const { status, output } = await runProgram(binaries.initdb, args, { account, timeoutMs });
     if (status !== 0) {
       throw initError(output, dataDir, account);

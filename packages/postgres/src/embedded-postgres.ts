@@ -41,10 +41,9 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-/** Settings for tests: several times faster, but a crash of the machine destroys the cluster. */
+/** Settings for tests: faster, and safe when a process is killed, but a crash of the machine destroys the cluster. */
 export const unsafeFastSettings: Record<string, string> = {
   fsync: "off",
-  synchronous_commit: "off",
   full_page_writes: "off",
 };
 
@@ -117,12 +116,12 @@ async function adoptOrphan(launch: Launch): Promise<ServerProcess | undefined> {
     return undefined;
   }
   const { pid, port } = running;
-  if (!isWatched(pid) && running.status === "ready" && (await isReachable(port, password, dataDir))) {
+  if (!isWatched(dataDir) && running.status === "ready" && (await isReachable(port, password, dataDir))) {
     log(`adopting the running server ${pid}`);
-    return adoptServer(pid, port, account);
+    return adoptServer(pid, port, dataDir, account);
   }
   log(`waiting for the previous server ${pid} to end`);
-  if (!isWatched(pid)) {
+  if (!isWatched(dataDir)) {
     process.kill(pid, "SIGINT");
   }
   if (!(await endsWithin(pollUntilGone(pid), launch.timeoutMs))) {
@@ -168,6 +167,9 @@ function connectionTo(port: number, password: string, database: string): pg.Clie
     password,
     database,
     connectionTimeoutMillis: 10_000,
+    // Given here so that PGSSLMODE and PGOPTIONS of our environment do not count.
+    ssl: false,
+    options: "-c application_name=agentvine-launcher",
   });
   // A connection that is cut is told by the query that waits on it.
   client.on("error", () => {});
@@ -238,7 +240,7 @@ function supervise(
   };
   watch();
 
-  const address = new URL(`postgres://127.0.0.1:${first.port}/${databaseName}`);
+  const address = new URL(`postgres://127.0.0.1:${first.port}/${databaseName}?sslmode=disable`);
   address.username = superuser;
   address.password = launch.password;
   return {

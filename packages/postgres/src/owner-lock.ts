@@ -11,7 +11,7 @@ export interface OwnerLock {
 
 type Claim = "contending" | "held";
 
-const contentionAttemptsMax = 40;
+const contentionAttemptsMax = 20;
 const contentionDelayMsMax = 100;
 
 /**

@@ -51,14 +51,15 @@ export function removeStalePostmasterFile(dataDir: string): boolean {
 }
 
 function isSharedMemoryInUse(id: string | undefined): boolean {
-  if (process.platform !== "linux" || id === undefined) {
+  try {
+    // Columns: key shmid perms size cpid lpid nattch ...
+    const segments = readFileSync("/proc/sysvipc/shm", "utf8").split("\n").slice(1);
+    return segments.some((line) => {
+      const columns = line.trim().split(/\s+/);
+      return columns[1] === id && columns[6] !== "0";
+    });
+  } catch {
     // Where it can't be known, PostgreSQL's own, more careful check decides.
     return true;
   }
-  // Columns: key shmid perms size cpid lpid nattch ...
-  const segments = readFileSync("/proc/sysvipc/shm", "utf8").split("\n").slice(1);
-  return segments.some((line) => {
-    const columns = line.trim().split(/\s+/);
-    return columns[1] === id && columns[6] !== "0";
-  });
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, Socket } from "node:net";
 import { deferred } from "@agentvine/kit";
-import { readPostmasterFile } from "./postmaster-file.ts";
+import { isServerOf, readPostmasterFile } from "./postmaster-file.ts";
 import { readProcessInfo } from "./process-info.ts";
 import { serverEnvironment } from "./run-program.ts";
 import { accountOptions, type ServerAccount } from "./server-account.ts";
@@ -18,15 +19,26 @@ export interface ServerProcess {
 
 /**
  * `sh` starts the server and then waits on descriptor 3, a pipe from us. When it closes (we ended, by whatever means) the
- * server gets SIGINT, a fast shutdown. It runs in a session of its own and ignores the usual signals, so that Ctrl-C and
- * the like reach us alone and the database outlives our own shutdown.
+ * server gets SIGINT, a fast shutdown; again and again, because one that has only just been started is deaf to the first.
+ * The shell runs in a session of its own and ignores the usual signals, so that Ctrl-C and the like reach us alone and the
+ * database outlives our own shutdown.
  */
 const startScript = `trap '' HUP INT TERM
 "$@" </dev/null 3<&- & server=$!
 exec >/dev/null 2>&1
 read -r word <&3
 kill -INT $server
-wait $server`;
+(
+  trap 'kill $pause; wait $pause; exit' TERM
+  for n in 1 2 3 4 5 6 7 8 9; do
+    sleep 1 & pause=$!
+    wait $pause
+    kill -INT $server || exit
+  done
+) & again=$!
+wait $server
+kill -TERM $again
+wait $again`;
 
 /** The same for a server that runs already; a word on the pipe instead of its end sends the watchdog home. */
 const watchScript = `trap '' HUP INT TERM
@@ -59,7 +71,7 @@ export async function startServer(options: StartServerOptions): Promise<StartRes
   for (const [name, value] of Object.entries({ ...options.settings, ...fixedSettings })) {
     args.push("-c", `${name}=${value}`);
   }
-  const watchdog = spawnWatchdog([startScript, "agentvine-postgres", ...args], account);
+  const watchdog = spawnWatchdog([startScript, "agentvine-postgres", ...args], dataDir, account);
   const gone = new Promise<void>((resolve) => {
     // The server and its children hold the other end; the shell has let go of it.
     watchdog.stderr?.once("close", () => resolve());
@@ -68,32 +80,54 @@ export async function startServer(options: StartServerOptions): Promise<StartRes
   const { isReady, isTimeout, output } = await waitUntilReady(watchdog, gone, options);
   const pid = readPostmasterFile(dataDir)?.pid;
   if (!isReady || pid === undefined) {
-    await endAtOnce(isTimeout ? pid : undefined, watchdog);
+    if (isTimeout && pid !== undefined && isServerOf(dataDir, pid)) {
+      signal(pid, "SIGQUIT");
+    }
+    await endWatchdog(watchdog);
     return { output, isTimeout };
   }
+  const { startId } = readProcessInfo(pid) ?? {};
   watchdog.once("exit", () => {
-    // Somebody killed the shell: another one takes over.
-    if (readProcessInfo(pid) !== undefined) {
-      guard(pid, account, gone);
+    // Somebody killed the shell: another watchdog takes over.
+    if (startId !== undefined && readProcessInfo(pid)?.startId === startId) {
+      guard(pid, dataDir, account, gone);
     }
   });
+  // The shell still waits for us; it has to collect a server that died.
+  void gone.then(() => watchdog.stdio[3]?.destroy());
   letGo(watchdog);
   return { server: serverProcess(pid, port, gone, watchdog) };
 }
 
 /** Takes over a server that runs already and that nobody watches. */
-export function adoptServer(pid: number, port: number, account: ServerAccount | undefined): ServerProcess {
+export function adoptServer(
+  pid: number,
+  port: number,
+  dataDir: string,
+  account: ServerAccount | undefined,
+): ServerProcess {
   const gone = pollUntilGone(pid);
-  const watchdog = guard(pid, account, gone);
-  return serverProcess(pid, port, gone, watchdog);
+  return serverProcess(pid, port, gone, guard(pid, dataDir, account, gone));
 }
 
-/** True when the shell that started the server is alive: with its owner gone it is about to stop the server. */
-export function isWatched(serverPid: number): boolean {
-  const parentPid = readProcessInfo(serverPid)?.parentPid;
-  return (
-    parentPid !== undefined && (readProcessInfo(parentPid)?.command.includes("agentvine-postgres") ?? false)
-  );
+/** True when the last watchdog of this directory's server is alive: with its owner gone it is about to stop the server. */
+export function isWatched(dataDir: string): boolean {
+  try {
+    const [pid, startId] = readFileSync(watchdogFile(dataDir), "utf8").trim().split(" ");
+    return readProcessInfo(Number(pid))?.startId === startId;
+  } catch {
+    return false;
+  }
+}
+
+const watchdogFile = (dataDir: string): string => `${dataDir}.watchdog`;
+
+/** Waits for the end of a process that is no child of ours. */
+export async function pollUntilGone(pid: number): Promise<void> {
+  const { startId } = readProcessInfo(pid) ?? {};
+  while (startId !== undefined && readProcessInfo(pid)?.startId === startId) {
+    await new Promise<void>((resolve) => setTimeout(resolve, pollIntervalMs).unref());
+  }
 }
 
 /** False when the time is up first. */
@@ -103,13 +137,6 @@ export async function endsWithin(gone: Promise<void>, timeoutMs: number): Promis
   const isGone = await Promise.race([gone.then(() => true), timeout]);
   clearTimeout(timer);
   return isGone;
-}
-
-/** Waits for the end of a process that is no child of ours. */
-export async function pollUntilGone(pid: number): Promise<void> {
-  while (readProcessInfo(pid) !== undefined) {
-    await new Promise<void>((resolve) => setTimeout(resolve, pollIntervalMs).unref());
-  }
 }
 
 /** A TCP port of the loopback interface that was free a moment ago. */
@@ -125,21 +152,31 @@ export function findFreePort(): Promise<number> {
   });
 }
 
-function spawnWatchdog(script: string[], account: ServerAccount | undefined): ChildProcess {
-  return spawn("/bin/sh", ["-c", ...script], {
+function spawnWatchdog(script: string[], dataDir: string, account: ServerAccount | undefined): ChildProcess {
+  const watchdog = spawn("/bin/sh", ["-c", ...script], {
     ...accountOptions(account),
     cwd: "/",
     env: serverEnvironment,
     detached: true,
     stdio: ["ignore", "ignore", "pipe", "pipe"],
   });
+  watchdog.stdio[3]?.on("error", () => {});
+  if (watchdog.pid !== undefined) {
+    const { startId } = readProcessInfo(watchdog.pid) ?? {};
+    writeFileSync(watchdogFile(dataDir), `${watchdog.pid} ${startId}\n`, { mode: 0o600 });
+  }
+  return watchdog;
 }
 
-function guard(pid: number, account: ServerAccount | undefined, gone: Promise<void>): ChildProcess {
-  const watchdog = spawnWatchdog([watchScript, "agentvine-postgres-watch", String(pid)], account);
+function guard(
+  pid: number,
+  dataDir: string,
+  account: ServerAccount | undefined,
+  gone: Promise<void>,
+): ChildProcess {
+  const watchdog = spawnWatchdog([watchScript, "agentvine-postgres-watch", String(pid)], dataDir, account);
   const pipe = watchdog.stdio[3];
-  pipe?.on("error", () => {});
-  // Its pid may belong to somebody else soon: the watchdog must not outlive the server.
+  // The server's pid may belong to somebody else soon: the watchdog must not outlive the server.
   void gone.then(() => pipe instanceof Socket && pipe.end("gone\n"));
   letGo(watchdog);
   return watchdog;
@@ -205,13 +242,6 @@ function serverProcess(
     clearInterval(keepAlive);
   };
   return { pid, port, gone, stop };
-}
-
-async function endAtOnce(pid: number | undefined, watchdog: ChildProcess): Promise<void> {
-  if (pid !== undefined) {
-    signal(pid, "SIGQUIT");
-  }
-  await endWatchdog(watchdog);
 }
 
 async function endWatchdog(watchdog: ChildProcess): Promise<void> {
