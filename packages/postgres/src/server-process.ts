@@ -20,13 +20,14 @@ export interface ServerProcess {
 /**
  * `sh` starts the server and then waits on descriptor 3, a pipe from us. When it closes (we ended, by whatever means) the
  * server gets SIGINT, a fast shutdown; again and again, because one that has only just been started is deaf to the first.
+ * A word on the pipe instead of its end sends the shell home when the server has ended by itself.
  * The shell runs in a session of its own and ignores the usual signals, so that Ctrl-C and the like reach us alone and the
  * database outlives our own shutdown.
  */
 const startScript = `trap '' HUP INT TERM
 "$@" </dev/null 3<&- & server=$!
 exec >/dev/null 2>&1
-read -r word <&3
+if read -r word <&3; then wait $server; exit; fi
 kill -INT $server
 (
   trap 'kill $pause; wait $pause; exit' TERM
@@ -40,7 +41,7 @@ wait $server
 kill -TERM $again
 wait $again`;
 
-/** The same for a server that runs already; a word on the pipe instead of its end sends the watchdog home. */
+/** The same for a server that runs already. */
 const watchScript = `trap '' HUP INT TERM
 exec >/dev/null 2>&1
 read -r word <&3 && exit 0
@@ -83,7 +84,12 @@ export async function startServer(options: StartServerOptions): Promise<StartRes
     if (isTimeout && pid !== undefined && isServerOf(dataDir, pid)) {
       signal(pid, "SIGQUIT");
     }
-    await endWatchdog(watchdog);
+    if (isTimeout) {
+      watchdog.stdio[3]?.destroy();
+    } else {
+      dismiss(watchdog);
+    }
+    await hasExited(watchdog);
     return { output, isTimeout };
   }
   const { startId } = readProcessInfo(pid) ?? {};
@@ -93,8 +99,8 @@ export async function startServer(options: StartServerOptions): Promise<StartRes
       guard(pid, dataDir, account, gone);
     }
   });
-  // The shell still waits for us; it has to collect a server that died.
-  void gone.then(() => watchdog.stdio[3]?.destroy());
+  // The shell has to collect a server that died.
+  void gone.then(() => dismiss(watchdog));
   letGo(watchdog);
   return { server: serverProcess(pid, port, gone, watchdog) };
 }
@@ -175,9 +181,8 @@ function guard(
   gone: Promise<void>,
 ): ChildProcess {
   const watchdog = spawnWatchdog([watchScript, "agentvine-postgres-watch", String(pid)], dataDir, account);
-  const pipe = watchdog.stdio[3];
   // The server's pid may belong to somebody else soon: the watchdog must not outlive the server.
-  void gone.then(() => pipe instanceof Socket && pipe.end("gone\n"));
+  void gone.then(() => dismiss(watchdog));
   letGo(watchdog);
   return watchdog;
 }
@@ -238,19 +243,25 @@ function serverProcess(
       signal(pid, "SIGQUIT");
       await gone;
     }
-    await endWatchdog(watchdog);
+    dismiss(watchdog);
+    await hasExited(watchdog);
     clearInterval(keepAlive);
   };
   return { pid, port, gone, stop };
 }
 
-async function endWatchdog(watchdog: ChildProcess): Promise<void> {
-  const hasEnded = watchdog.exitCode !== null || watchdog.signalCode !== null || watchdog.pid === undefined;
-  const exited = hasEnded
-    ? Promise.resolve()
-    : new Promise<void>((resolve) => watchdog.once("exit", () => resolve()));
-  watchdog.stdio[3]?.destroy();
-  await exited;
+/** Tells a watchdog that there is no server any more. */
+function dismiss(watchdog: ChildProcess): void {
+  const pipe = watchdog.stdio[3];
+  if (pipe instanceof Socket && !pipe.writableEnded) {
+    pipe.end("gone\n");
+  }
+}
+
+async function hasExited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+    await new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
