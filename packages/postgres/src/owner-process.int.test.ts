@@ -1,15 +1,18 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { processIsAlive, type TempDir, tempDir, waitUntil } from "@agentvine/testkit";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { canEnter } from "./cluster-directory.ts";
 import { startEmbeddedPostgres, unsafeFastSettings } from "./embedded-postgres.ts";
 import { readProcessInfo } from "./process-info.ts";
 import { killOwners, startOwner } from "./testing/start-owner.ts";
 
 const isRoot = process.getuid?.() === 0;
 const nobody = { uid: 65534, gid: 65534 };
+/** Not below a home that only root can enter. */
+const canNobodyRead = canEnter(import.meta.dirname, { name: "nobody", ...nobody });
 
 let dir: TempDir;
 let dataDir: string;
@@ -133,25 +136,26 @@ describe.runIf(isRoot)("as root", () => {
     expect(second.dataDir).toBe(first.dataDir);
     expect(await query(second.url, "select n from mine")).toEqual([{ n: 5 }]);
     await second.stop();
-    execFileSync("rm", ["-r", join(first.dataDir, "..")]);
+    rmSync(join(first.dataDir, ".."), { recursive: true });
   });
 
-  it("says in one line that the disk is full", async () => {
+  it("says in one line that the disk is full", async (test) => {
     const disk = join(dir.path, "disk");
     mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", disk]);
+    const mounted = spawnSync("/bin/mount", ["-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", disk]);
+    test.skip(mounted.status !== 0, "mounting is not allowed here");
     try {
       const full = startEmbeddedPostgres({ dataDir: join(disk, "cluster"), settings: unsafeFastSettings });
       await expect(full).rejects.toMatchObject({ code: "storage.full" });
       await expect(full).rejects.toThrow(`The disk that holds ${join(disk, "cluster")} is full.`);
     } finally {
-      execFileSync("umount", [disk]);
+      spawnSync("/bin/umount", [disk]);
     }
   });
 });
 
 /** Root may start processes as somebody else, so both kinds of user are tried in one place. */
-describe.runIf(isRoot)("as a normal user", () => {
+describe.runIf(isRoot && canNobodyRead)("as a normal user", () => {
   let home: string;
   beforeAll(() => {
     home = join(dir.path, "user");

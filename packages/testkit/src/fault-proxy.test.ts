@@ -11,14 +11,14 @@ let answer: (request: IncomingMessage, reply: ServerResponse) => void;
 
 beforeEach(async () => {
   answered = [];
-  answer = async (request, reply) => {
+  answer = (request, reply) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) {
-      chunks.push(chunk);
-    }
-    const body = Buffer.concat(chunks).toString();
-    reply.once("finish", () => answered.push(`${request.method} ${request.url}`));
-    reply.writeHead(201, { "x-from": "upstream" }).end(`got ${body} at ${request.headers.host}`);
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.once("end", () => {
+      const body = Buffer.concat(chunks).toString();
+      reply.once("finish", () => answered.push(`${request.method} ${request.url}`));
+      reply.writeHead(201, { "x-from": "upstream" }).end(`got ${body} at ${request.headers.host}`);
+    });
   };
   upstream = createServer((request, reply) => answer(request, reply));
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));

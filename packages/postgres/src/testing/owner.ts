@@ -15,9 +15,8 @@ try {
   });
   const { url, pid, adopted } = server;
   process.stdout.write(`${JSON.stringify({ url, pid, adopted, dataDir: server.dataDir })}\n`);
-  process.stdin.once("data", async () => {
-    await server.stop();
-    process.exit(0);
+  process.stdin.once("data", () => {
+    void server.stop().then(() => process.exit(0));
   });
 } catch (error) {
   const { code, message } = isAppError(error) ? error : { code: "none", message: String(error) };
