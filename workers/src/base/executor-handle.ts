@@ -73,13 +73,12 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   const ended = deferred<ExecutorEnd>();
   const gone = deferred<void>();
   const patience = new AbortController();
-  const pongs = new Map<number, () => void>();
-  let pings = 0;
 
   const send = (message: ToExecutor): void => {
     // A closed channel means that the process is ending: its end is what counts.
     if (child.connected) child.send(message, () => undefined);
   };
+  const pings = createPings(send, patience.signal);
   const kill = (): void => {
     if (child.pid === undefined) return;
     try {
@@ -103,18 +102,11 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   };
 
   const onMessage = (message: FromExecutor): void => {
-    switch (message.type) {
-      case "ready":
-        return send({ type: "start", claim, settings: spec.settings });
-      case "pong":
-        return pongs.get(message.id)?.();
-      case "phase":
-        return logger.debug({ phase: message.phase }, "phase");
-      case "result":
-        return end({ kind: "result", result: message.result });
-      case "lease_lost":
-        return end({ kind: "lease_lost", reason: message.reason });
-    }
+    if (message.type === "ready") send({ type: "start", claim, settings: spec.settings });
+    else if (message.type === "pong") pings.onPong(message.id);
+    else if (message.type === "phase") logger.debug({ phase: message.phase }, "phase");
+    else if (message.type === "result") end({ kind: "result", result: message.result });
+    else end({ kind: "lease_lost", reason: message.reason });
   };
   child.on("message", (raw) => {
     const parsed = fromExecutorSchema.safeParse(raw);
@@ -138,19 +130,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
     pid: child.pid,
     ended: ended.promise,
     gone: gone.promise,
-    async ping(timeoutMs) {
-      const id = (pings += 1);
-      const answered = deferred<boolean>();
-      pongs.set(id, () => answered.resolve(true));
-      send({ type: "ping", id });
-      const late = sleep(timeoutMs, patience.signal).then(
-        () => false,
-        () => false,
-      );
-      const isAnswered = await Promise.race([answered.promise, late]);
-      pongs.delete(id);
-      return isAnswered;
-    },
+    ping: pings.ping,
     cancel(reason) {
       send({ type: "cancel", reason });
       losePatience("cancelled", reason, spec.cancelMsMax ?? cancelMsMaxDefault);
@@ -170,6 +150,29 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
     confirmResult() {
       send({ type: "result_kept" });
       losePatience("crashed", "the executor did not clean up in time", cleanupMsMax);
+    },
+  };
+};
+
+/** Questions whether the executor is there; each is answered by the pong that carries its number, or too late. */
+const createPings = (send: (message: ToExecutor) => void, over: AbortSignal) => {
+  const pongs = new Map<number, () => void>();
+  let lastId = 0;
+  return {
+    onPong: (id: number): void => pongs.get(id)?.(),
+    async ping(timeoutMs: number): Promise<boolean> {
+      lastId += 1;
+      const id = lastId;
+      const answered = deferred<boolean>();
+      pongs.set(id, () => answered.resolve(true));
+      send({ type: "ping", id });
+      const isLate = sleep(timeoutMs, over).then(
+        () => false,
+        () => false,
+      );
+      const isAnswered = await Promise.race([answered.promise, isLate]);
+      pongs.delete(id);
+      return isAnswered;
     },
   };
 };

@@ -1,0 +1,221 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@agentvine/client";
+import type { Claim, WorkerCapabilities } from "@agentvine/contracts";
+import {
+  AppError,
+  coerceError,
+  createLogger,
+  isAppError,
+  type Logger,
+  onShutdownSignals,
+  sleep,
+  systemClock,
+} from "@agentvine/kit";
+import type { WorkerConfig } from "../config.ts";
+import type { ExecutorSettings } from "../execution/executor-channel.ts";
+import type { SandboxFactory } from "../sandbox/sandbox.ts";
+import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
+import { executionLayout, pruneLeftovers, removeTree } from "../workspace/layout.ts";
+import { type OwnedDataDir, withDataDir } from "./data-dir.ts";
+import { startExecutor } from "./executor-handle.ts";
+import { ResultOutbox } from "./result-outbox.ts";
+import { readToken } from "./token.ts";
+import { type RunningWorker, readToolchains, startWorker } from "./worker.ts";
+import { createResultApi, createWorkerApi } from "./worker-api.ts";
+
+const executorEntry = fileURLToPath(new URL("../executor-main.js", import.meta.url));
+const packageFile = new URL("../../package.json", import.meta.url);
+/** The agent gets this long between TERM and KILL when its task is cancelled. */
+const agentStopGraceMs = 10_000;
+
+/**
+ * The worker process from start to end: says on stdout when it is ready, writes its log to stderr, and ends with one line that says
+ * why when it could not go on.
+ */
+export const runSupervisor = async (load: () => WorkerConfig): Promise<void> => {
+  try {
+    const config = load();
+    const logger = createLogger({ name: "worker", level: config.log.level, pretty: config.log.isPretty });
+    await withDataDir(config.dataDir, (dir) => runInDataDir(config, dir, logger));
+    process.exitCode = 0;
+  } catch (error) {
+    const { code, message } = isAppError(error)
+      ? error
+      : { code: codeOf(error), message: coerceError(error).message };
+    process.stderr.write(`agentvine: ${message.replaceAll("\n", " ")} (${code})\n`);
+    process.exitCode = 1;
+  }
+  // Idle sockets and watchers may still hold the process.
+  process.exit();
+};
+
+/** Errors of the client carry a code of the same catalog. */
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" && error.code.includes(".")
+    ? error.code
+    : "internal.unexpected";
+
+const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Logger): Promise<void> => {
+  const starting = new AbortController();
+  let worker: RunningWorker | undefined;
+  let stopReason: string | undefined;
+  const stop = (reason: string): void => {
+    stopReason ??= reason;
+    starting.abort(new Error(reason));
+    worker?.stop(reason);
+  };
+  const removeHandlers = onStopRequest(config, stop);
+  const status = {
+    pid: process.pid,
+    name: config.name,
+    serverUrl: config.serverUrl,
+    startedAt: new Date().toISOString(),
+  };
+  try {
+    await dir.writeStatus({ ...status, workerId: null, state: "starting" });
+    worker = await prepareWorker(config, logger, starting.signal, (workerId) => {
+      // Told before anything else may go wrong: whoever started us waits for this line.
+      process.stdout.write(`${JSON.stringify({ ready: true, workerId, name: config.name })}\n`);
+      void dir.writeStatus({ ...status, workerId, state: "ready" });
+    });
+    if (stopReason !== undefined) worker.stop(stopReason);
+    await worker.done;
+  } catch (error) {
+    if (stopReason === undefined || worker !== undefined) throw error;
+  } finally {
+    removeHandlers();
+  }
+};
+
+/** SIGTERM, SIGINT, and for whoever asked for it the end of stdin: our parent is gone. A second signal ends us at once. */
+const onStopRequest = (config: WorkerConfig, stop: (reason: string) => void): (() => void) => {
+  const removeSignals = onShutdownSignals((signal) => {
+    stop(signal);
+    // The process ends when the worker has; until then a second signal forces it.
+    return new Promise(() => undefined);
+  });
+  if (config.isStoppedWithStdin) {
+    process.stdin.on("end", () => stop("the process that started this worker is gone"));
+    process.stdin.on("error", () => undefined);
+    process.stdin.resume();
+  }
+  return removeSignals;
+};
+
+const prepareWorker = async (
+  config: WorkerConfig,
+  logger: Logger,
+  signal: AbortSignal,
+  onReady: (workerId: string) => void,
+): Promise<RunningWorker> => {
+  if (!existsSync(executorEntry)) {
+    throw new AppError("config.invalid", `${executorEntry} is missing: build or install again`);
+  }
+  const sandbox = createSandboxFactory(config.sandbox, {
+    acceptNoSandbox: config.isNoSandboxAccepted,
+    toolPath: config.toolPath,
+  });
+  const [, token, toolchains, leftovers] = await Promise.all([
+    sandbox.selfTest(),
+    readToken({
+      token: config.token,
+      tokenFile: config.tokenFile,
+      waitMs: config.tokenWaitMs,
+      logger,
+      clock: systemClock,
+      sleep,
+      signal,
+    }),
+    readToolchains(config.toolPath),
+    pruneLeftovers(config.dataDir),
+  ]);
+  if (leftovers.length > 0) logger.info({ leftovers }, "removed what an earlier process left behind");
+  if (!sandbox.isConfined) {
+    logger.warn(
+      { sandbox: sandbox.driver },
+      "nothing confines what agents do on this machine: it was accepted",
+    );
+  }
+  const client = createClient({ baseUrl: config.serverUrl, token });
+  const outbox = new ResultOutbox({
+    dir: join(config.dataDir, "outbox"),
+    api: createResultApi(client),
+    logger,
+    clock: systemClock,
+    sleep,
+  });
+  const settings = executorSettings(config, sandbox);
+  return startWorker({
+    api: createWorkerApi(client),
+    outbox,
+    name: config.name,
+    version: readVersion(),
+    slots: config.slots,
+    capabilities: capabilitiesOf(config, sandbox, toolchains),
+    config: { limits: config.limits, graceSeconds: config.graceMs / 1_000 },
+    dataDir: config.dataDir,
+    diskFreeBytesMin: config.limits.diskFreeBytesMin,
+    graceMs: config.graceMs,
+    startExecutor: (claim: Claim, executionLogger: Logger) =>
+      startExecutor({
+        entry: executorEntry,
+        claim,
+        settings,
+        env: executorEnvironment(config),
+        logger: executionLogger,
+      }),
+    cleanUpExecution: (executionId) => removeTree(executionLayout(config.dataDir, executionId).root),
+    onReady: ({ workerId }) => onReady(workerId),
+    logger,
+    clock: systemClock,
+    sleep,
+  });
+};
+
+const executorEnvironment = ({ executorEnvironment, modelApiKey }: WorkerConfig): Record<string, string> => ({
+  ...executorEnvironment,
+  ...(modelApiKey === undefined ? {} : { AGENTVINE_MODEL_API_KEY: modelApiKey }),
+});
+
+const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): ExecutorSettings => ({
+  serverUrl: config.serverUrl,
+  dataDir: config.dataDir,
+  workerName: config.name,
+  agent: config.agent,
+  sandbox: sandbox.driver,
+  limits: config.limits,
+  stopGraceMs: agentStopGraceMs,
+  logLevel: config.log.level,
+});
+
+const capabilitiesOf = (
+  config: WorkerConfig,
+  sandbox: SandboxFactory,
+  toolchains: Record<string, string>,
+): WorkerCapabilities => ({
+  taskTypes: [...config.taskTypes],
+  labels: [...config.labels],
+  agents:
+    config.agent === null
+      ? []
+      : [
+          {
+            driver: config.agent.driver,
+            model: config.agent.driver === "builtin" ? config.agent.model : null,
+            isScripted: config.agent.isScripted,
+          },
+        ],
+  sandbox: { driver: sandbox.driver, isConfined: sandbox.isConfined },
+  toolchains,
+});
+
+const readVersion = (): string => {
+  try {
+    const { version } = JSON.parse(readFileSync(packageFile, "utf8"));
+    return typeof version === "string" ? version : "unknown";
+  } catch {
+    return "unknown"; // an odd installation; nothing depends on it
+  }
+};

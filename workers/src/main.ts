@@ -1,0 +1,4 @@
+import { runSupervisor } from "./base/supervisor.ts";
+import { loadWorkerConfig } from "./config.ts";
+
+await runSupervisor(loadWorkerConfig);
