@@ -59,6 +59,8 @@ export type Transcript = {
   readonly driver: AgentDriverName;
   readonly step: number;
   readonly messages: readonly unknown[];
+  /** Used from the first turn up to here, so that token limits hold over turns and resumed executions. */
+  readonly usage?: Usage;
 };
 
 export interface AgentTurnInput {
@@ -68,6 +70,8 @@ export interface AgentTurnInput {
   /** What to do now: the task at first, later a refused gate's output, a reviewer's comment or an answer. */
   readonly instruction: string;
   readonly sandbox: Sandbox;
+  /** The test plan's own command: exactly this line counts as class `test`, any other as `command` or worse. */
+  readonly testCommand?: string | null;
   readonly limits: Required<{ [K in keyof TaskLimits]-?: number }>;
   /** The turn must end (typed `timed_out`) when this fires with reason `"timed_out"`, `cancelled` for any other reason. */
   readonly signal: AbortSignal;

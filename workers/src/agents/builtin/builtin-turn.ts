@@ -1,0 +1,39 @@
+import type { AgentTurnInput, AgentTurnResult } from "../agent-driver.ts";
+import type { BuiltinDriverConfig } from "../driver-config.ts";
+import type { ModelName } from "../model-name.ts";
+import { createSecretRedactor } from "../secret-redactor.ts";
+import { AgentLoop } from "./agent-loop.ts";
+import { noUsage } from "./price.ts";
+import { resolveModel } from "./resolve-model.ts";
+import { takeUp } from "./taken-up.ts";
+
+/**
+ * One turn of our own agent: asks the model, runs its tools in the sandbox, until it says that it is done or is cut off.
+ * @throws only what `onCheckpoint` throws
+ */
+export async function runBuiltinTurn(
+  config: BuiltinDriverConfig,
+  modelName: ModelName,
+  input: AgentTurnInput,
+): Promise<AgentTurnResult> {
+  const redactor = createSecretRedactor([config.apiKey]);
+  const start = takeUp(input.transcript, input.instruction);
+  if (start.kind === "finished") {
+    return {
+      outcome: { kind: "finished", summary: start.summary },
+      usage: noUsage,
+      steps: 0,
+      toolCalls: 0,
+      modelRetries: 0,
+    };
+  }
+  const loop = new AgentLoop({
+    config,
+    modelName,
+    model: resolveModel(config, modelName),
+    input,
+    redactor,
+    messages: start.messages,
+  });
+  return redactor.value(await loop.run());
+}

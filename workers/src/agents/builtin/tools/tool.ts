@@ -1,0 +1,94 @@
+import type { ToolClass } from "@agentvine/contracts";
+import type { LanguageModelV3FunctionTool } from "@ai-sdk/provider";
+import { z } from "zod";
+import type { Sandbox } from "../../../sandbox/sandbox.ts";
+import type { AgentTurnInput } from "../../agent-driver.ts";
+
+/** What a tool works with. It reaches the workspace through the sandbox alone. */
+export interface ToolContext {
+  readonly sandbox: Sandbox;
+  readonly testCommand: string | null;
+  /** Time-out of a command that names none. */
+  readonly commandTimeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly ask: AgentTurnInput["ask"];
+  readonly onPlan: (steps: readonly string[]) => void;
+  readonly onOutput: (stream: "stdout" | "stderr", text: string) => void;
+}
+
+/** What a tool call came to. Failures are told to the model, never thrown. */
+export interface ToolOutcome {
+  /** For the model. */
+  readonly text: string;
+  /** For people: a few words. */
+  readonly summary: string;
+  readonly isError: boolean;
+  /** A file of the workspace was changed by it. */
+  readonly isChange: boolean;
+}
+
+export const succeeded = (text: string, summary: string): ToolOutcome => ({
+  text,
+  summary,
+  isError: false,
+  isChange: false,
+});
+export const changed = (text: string, summary: string): ToolOutcome => ({
+  text,
+  summary,
+  isError: false,
+  isChange: true,
+});
+export const failed = (text: string, summary = text): ToolOutcome => ({
+  text: `Error: ${text}`,
+  summary: summary.length > 200 ? `${summary.slice(0, 200)} …` : summary,
+  isError: true,
+  isChange: false,
+});
+
+/** A call whose input was understood and that is ready to run. */
+export interface PreparedCall {
+  readonly toolClass: ToolClass;
+  /** What is about to happen, in words a person can approve or deny. */
+  readonly summary: string;
+  readonly run: () => Promise<ToolOutcome>;
+}
+
+export interface Tool {
+  readonly name: string;
+  /** As the model is told of it. */
+  readonly declaration: LanguageModelV3FunctionTool;
+  /** Understands the input; a text says what is wrong with it. */
+  readonly prepare: (input: unknown, context: ToolContext) => PreparedCall | string;
+}
+
+/** Declares a tool. Its input is checked before any of its functions sees it. */
+export function defineTool<I>(definition: {
+  readonly name: string;
+  readonly description: string;
+  readonly input: z.ZodType<I>;
+  readonly classOf: (input: I, context: ToolContext) => ToolClass;
+  readonly summarize: (input: I) => string;
+  readonly run: (input: I, context: ToolContext) => Promise<ToolOutcome>;
+}): Tool {
+  const { name, description, input: schema } = definition;
+  const { $schema: _, ...inputSchema } = z.toJSONSchema(schema, { io: "input" });
+  return {
+    name,
+    declaration: {
+      type: "function",
+      name,
+      description,
+      inputSchema: inputSchema as LanguageModelV3FunctionTool["inputSchema"],
+    },
+    prepare: (raw, context) => {
+      const parsed = schema.safeParse(raw);
+      if (!parsed.success) return `the input of ${name} is not valid:\n${z.prettifyError(parsed.error)}`;
+      return {
+        toolClass: definition.classOf(parsed.data, context),
+        summary: definition.summarize(parsed.data),
+        run: () => definition.run(parsed.data, context),
+      };
+    },
+  };
+}

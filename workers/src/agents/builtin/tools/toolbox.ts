@@ -1,0 +1,21 @@
+import { askControllerTool } from "./ask-controller.tool.ts";
+import { editFileTool } from "./edit-file.tool.ts";
+import { listFilesTool } from "./list-files.tool.ts";
+import { readFileTool } from "./read-file.tool.ts";
+import { reportPlanTool } from "./report-plan.tool.ts";
+import { runCommandTool } from "./run-command.tool.ts";
+import { searchTool } from "./search.tool.ts";
+import type { Tool } from "./tool.ts";
+import { writeFileTool } from "./write-file.tool.ts";
+
+/** Every tool the agent has. */
+export const toolbox: readonly Tool[] = [
+  readFileTool,
+  listFilesTool,
+  searchTool,
+  editFileTool,
+  writeFileTool,
+  runCommandTool,
+  reportPlanTool,
+  askControllerTool,
+];

@@ -1,0 +1,140 @@
+import type { CommandResult } from "../../sandbox/sandbox.ts";
+import type {
+  AgentDriver,
+  AgentEvent,
+  AgentOutcome,
+  AgentTurnInput,
+  AgentTurnResult,
+} from "../agent-driver.ts";
+import type { CommandDriverConfig } from "../driver-config.ts";
+import { abortedOutcome } from "../turn-abort.ts";
+
+const timeoutMsDefault = 30 * 60_000;
+const fileCommandTimeoutMs = 10_000;
+const outputBytesMax = 64 * 1024;
+const summaryCharactersMax = 2_000;
+
+// The prompt lies beside the workspace, not in it: it must not end up in the diff. $TMPDIR is private to the execution.
+const storePrompt =
+  'umask 077 && file=$(mktemp "$' +
+  '{TMPDIR:-/tmp}/agentvine-prompt.XXXXXX") && cat > "$file" && printf %s "$file"';
+
+/**
+ * Runs any command line that edits the workspace. It has no memory: a further turn runs it again with all instructions so
+ * far, and an execution that is taken up starts over.
+ */
+export function createCommandDriver(config: CommandDriverConfig): AgentDriver {
+  return {
+    name: "command",
+    label: config.label ?? config.argv[0],
+    isScripted: false,
+    run: (input) => runCommandTurn(config, input),
+  };
+}
+
+async function runCommandTurn(config: CommandDriverConfig, input: AgentTurnInput): Promise<AgentTurnResult> {
+  const instructions = instructionsSoFar(input);
+  const outcome = await runOnce(config, input, [input.system, ...instructions].join("\n\n"));
+  const step = (input.transcript?.step ?? 0) + 1;
+  if (outcome.kind !== "cancelled" && outcome.kind !== "timed_out") {
+    await input.onCheckpoint({ driver: "command", step, messages: instructions });
+  }
+  return { outcome, usage: null, steps: 1, toolCalls: 1, modelRetries: 0 };
+}
+
+/** A turn that is repeated after a crash brings the instruction the transcript already ends with. */
+function instructionsSoFar({ instruction, transcript }: AgentTurnInput): string[] {
+  const earlier = (transcript?.messages ?? []).filter((message) => typeof message === "string");
+  return earlier.at(-1) === instruction ? earlier : [...earlier, instruction];
+}
+
+async function runOnce(
+  config: CommandDriverConfig,
+  input: AgentTurnInput,
+  prompt: string,
+): Promise<AgentOutcome> {
+  const { sandbox, signal } = input;
+  if (signal.aborted) return abortedOutcome(signal);
+  const stored = await sandbox.run({
+    argv: ["sh", "-c", storePrompt],
+    stdin: prompt,
+    timeoutMs: fileCommandTimeoutMs,
+    outputBytesMax,
+  });
+  const promptFile = stored.stdout.trim();
+  if (stored.exitCode !== 0 || promptFile === "") {
+    return {
+      kind: "failed",
+      reason: `the prompt could not be stored for the command: ${stored.stderr.trim()}`,
+    };
+  }
+  try {
+    return outcomeOf(await runCommand(config, input, promptFile), config, signal);
+  } finally {
+    await sandbox.run({ argv: ["rm", "-f", promptFile], timeoutMs: fileCommandTimeoutMs, outputBytesMax });
+  }
+}
+
+async function runCommand(
+  config: CommandDriverConfig,
+  { sandbox, signal, onEvent }: AgentTurnInput,
+  promptFile: string,
+): Promise<CommandResult> {
+  const [program, ...rest] = config.argv.map((part) => part.replaceAll("{promptFile}", promptFile));
+  const id = "command";
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const show = (stream: "stdout" | "stderr", text: string): void => {
+    if (text !== "") onEvent({ type: "tool.output", id, stream, text });
+  };
+  onEvent({ type: "step.started", step: 1 });
+  onEvent({
+    type: "tool.started",
+    id,
+    name: "command",
+    toolClass: "command",
+    summary: config.argv.join(" "),
+  });
+  const result = await sandbox.run({
+    argv: [program ?? "", ...rest],
+    env: { ...config.env, AGENTVINE_PROMPT_FILE: promptFile },
+    timeoutMs: config.timeoutMs ?? timeoutMsDefault,
+    outputBytesMax,
+    signal,
+    onOutput: (stream, chunk) => show(stream, decoders[stream].decode(chunk, { stream: true })),
+  });
+  show("stdout", decoders.stdout.decode());
+  show("stderr", decoders.stderr.decode());
+  onEvent({
+    type: "tool.ended",
+    id,
+    isError: result.exitCode !== 0,
+    summary: endOf(result),
+  } satisfies AgentEvent);
+  return result;
+}
+
+function outcomeOf(result: CommandResult, config: CommandDriverConfig, signal: AbortSignal): AgentOutcome {
+  if (signal.aborted) return abortedOutcome(signal);
+  if (result.endedBy === "exit" && result.exitCode === 0) {
+    return {
+      kind: "finished",
+      summary: result.stdout.trim().slice(-summaryCharactersMax) || "the command ended",
+    };
+  }
+  const lastWords = (result.stderr.trim() || result.stdout.trim()).slice(-summaryCharactersMax);
+  const reason = `${config.label ?? config.argv[0]}: ${endOf(result)}`;
+  return { kind: "failed", reason: lastWords === "" ? reason : `${reason}: ${lastWords}` };
+}
+
+function endOf(result: CommandResult): string {
+  const seconds = (result.durationMs / 1000).toFixed(1);
+  const ends: Record<CommandResult["endedBy"], string> = {
+    exit: `exit code ${result.exitCode}`,
+    signal: "killed by a signal",
+    timeout: `did not end within ${seconds} s`,
+    output_limit: "printed too much and was killed",
+    abort: "was stopped",
+    spawn_error: "could not be started",
+  };
+  return ends[result.endedBy];
+}
