@@ -34,6 +34,7 @@ const steps: Step[] = [
     argv: ["sherif", "--fail-on-warnings", "--ignore-rule", "root-package-manager-field"],
     remedy: "use one version of a dependency everywhere; npx sherif --fix sorts",
   },
+  { name: "migrations", argv: script("check-migrations"), remedy: "npm run db:generate" },
   { name: "types", argv: ["tsc", "-b"], remedy: "mend the types" },
   {
     name: "promises",
