@@ -32,9 +32,9 @@ export function runProgram(
       cwd: "/",
       env: serverEnvironment,
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: options.timeoutMs,
-      killSignal: "SIGKILL",
     });
+    // Not spawn's own time-out, which outlives a program that could not be started.
+    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
     let output = "";
     const collect = (chunk: Buffer): void => {
       output += chunk.toString();
