@@ -44,12 +44,14 @@ export function runProgram(
     // A program that ends without reading its input is judged by its status.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
-    child.once("error", (error) => resolve({ status: undefined, output: error.message }));
-    child.once("close", (code, signal) =>
-      resolve({
-        status: code ?? undefined,
-        output: signal === null ? output : `${output}\nended by ${signal}`,
-      }),
-    );
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      resolve({ status: undefined, output: error.message });
+    });
+    child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      const end = signal === null ? "" : `\nended by ${signal}`;
+      resolve({ status: code ?? undefined, output: output + end });
+    });
   });
 }
