@@ -36,6 +36,9 @@ export function openDatabase({
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: "agentvine",
+    // Nothing we ask takes so long; a query that does, or a transaction whose holder hangs, must not hold up the others.
+    statement_timeout: 30_000,
+    idle_in_transaction_session_timeout: 60_000,
   });
   // Without both handlers a connection that PostgreSQL closes would end the process.
   pool.on("error", onConnectionError);

@@ -11,6 +11,14 @@ export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
   await notify(tx, recordedChannel);
 }
 
+/** Writes several events at once, in their order. */
+export async function recordEvents(tx: Tx, list: readonly NewEvent[]): Promise<void> {
+  if (list.length > 0) {
+    await tx.insert(events).values([...list]);
+    await notify(tx, recordedChannel);
+  }
+}
+
 const toResource = (row: typeof events.$inferSelect): Event => ({
   id: row.id,
   position: row.position ?? 0,

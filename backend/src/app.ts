@@ -1,0 +1,115 @@
+import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
+import type { BackendConfig } from "./config.ts";
+import type { Database } from "./database/client.ts";
+import type { Notifications } from "./database/notifications.ts";
+import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
+import { registerOpenApi } from "./http/openapi.ts";
+import { createServer } from "./http/server.ts";
+import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
+import {
+  type AuthService,
+  createAuthService,
+  type LocalMode,
+  prepareLocalMode,
+  registerAuthRoutes,
+} from "./modules/auth/index.ts";
+import {
+  createEventService,
+  type EventService,
+  registerEventRoutes,
+  startEventSequencer,
+} from "./modules/events/index.ts";
+import { createHealthService, type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
+import {
+  createRepositoryService,
+  type RepositoryService,
+  registerRepositoryRoutes,
+} from "./modules/repositories/index.ts";
+import { version } from "./version.ts";
+
+export interface AppDeps {
+  config: BackendConfig;
+  logger: Logger;
+  clock: Clock;
+  database: Database;
+  notifications: Notifications;
+}
+
+/** Everything that was wired, for the process and for tests. */
+export interface App {
+  server: FastifyInstance;
+  local: LocalMode;
+  auth: AuthService;
+  apiKeys: ApiKeyService;
+  events: EventService;
+  health: HealthService;
+  idempotency: IdempotencyStore;
+  repositories: RepositoryService;
+  /** Background work that runs besides requests; stopped before the database is closed. */
+  background: Lifecycle;
+}
+
+/** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
+export async function buildApp(deps: AppDeps): Promise<App> {
+  const { config, logger, clock, database, notifications } = deps;
+  const { db } = database;
+  const background = new Lifecycle();
+
+  const apiKeys = createApiKeyService({ db, logger });
+  const local = await prepareLocalMode({ db, apiKeys, home: config.home });
+  const idempotency = createIdempotencyStore(db);
+  const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
+  const server = await createServer({
+    logger,
+    allowedHosts: config.allowedHosts,
+    authenticate: auth.authenticate,
+    idempotency,
+  });
+
+  const events = createEventService({ db, notifications });
+  const sequencer = startEventSequencer({ db, notifications, logger });
+  background.add("event sequencer", () => sequencer.stop());
+  const repositories = createRepositoryService({
+    db,
+    gate: { allowsPaths: true, allowsPrivateHosts: config.allowsPrivateHosts },
+  });
+  const health = createHealthService({
+    db,
+    clock,
+    version,
+    database: config.databaseUrl === undefined ? "embedded" : "external",
+    backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
+  });
+
+  registerHealthRoutes(server, health);
+  registerAuthRoutes(server, auth);
+  registerApiKeyRoutes(server, apiKeys);
+  registerEventRoutes(server, events);
+  registerRepositoryRoutes(server, repositories);
+  // Tasks, queue, workers.
+
+  // Executions, artifacts, background work, statistics.
+
+  registerOpenApi(server, version);
+
+  return { server, local, auth, apiKeys, events, health, idempotency, repositories, background };
+}
+
+/** The address people reach the server by. @throws when it does not listen and none is configured */
+export function publicUrlOf(config: BackendConfig, server: FastifyInstance): string {
+  if (config.publicUrl !== undefined) {
+    return config.publicUrl;
+  }
+  const address = server.server.address();
+  if (address === null || typeof address === "string") {
+    throw new Error("the server does not listen on a port");
+  }
+  const isEverywhere = address.address === "0.0.0.0" || address.address === "::";
+  const host = isEverywhere
+    ? "127.0.0.1"
+    : address.family === "IPv6"
+      ? `[${address.address}]`
+      : address.address;
+  return `http://${host}:${address.port}`;
+}

@@ -1,0 +1,91 @@
+import { loadConfig, resolveHome } from "@agentvine/kit";
+import { z } from "zod";
+
+const flag = z
+  .enum(["true", "false", "1", "0"], "must be true or false")
+  .default("false")
+  .transform((text) => text === "true" || text === "1");
+
+const wholeNumber = (min: number, max: number, unset: number) =>
+  z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(unset);
+
+const urlOf = (pattern: RegExp, example: string) =>
+  z.string().regex(pattern, `must look like ${example}`).optional();
+
+const envSchema = z
+  .object({
+    AGENTVINE_PORT: wholeNumber(0, 65_535, 7420),
+    AGENTVINE_HOST: z.string().default("127.0.0.1"),
+    /** Names this server may be called by, separated by commas. */
+    AGENTVINE_ALLOWED_HOSTS: z.string().default(""),
+    /** The address people use, when it is not the one the server listens on. */
+    AGENTVINE_PUBLIC_URL: urlOf(/^https?:\/\/\S+$/, "https://agentvine.example.org"),
+    DATABASE_URL: urlOf(/^postgres(ql)?:\/\/\S+$/, "postgresql://user:password@host:5432/agentvine"),
+    AGENTVINE_DATABASE_CONNECTIONS: wholeNumber(4, 500, 20),
+    REDIS_URL: urlOf(/^rediss?:\/\/\S+$/, "redis://host:6379"),
+    AGENTVINE_LEASE_SECONDS: wholeNumber(1, 3_600, 60),
+    AGENTVINE_HEARTBEAT_SECONDS: wholeNumber(1, 600, 15),
+    AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
+    AGENTVINE_LOG_LEVEL: z
+      .enum(
+        ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+        "must be a log level such as info",
+      )
+      .default("info"),
+    AGENTVINE_LOG_FORMAT: z.enum(["json", "pretty"], "must be json or pretty").default("json"),
+  })
+  .refine((env) => env.AGENTVINE_HEARTBEAT_SECONDS * 2 <= env.AGENTVINE_LEASE_SECONDS, {
+    path: ["AGENTVINE_HEARTBEAT_SECONDS"],
+    message: "must be at most half of AGENTVINE_LEASE_SECONDS, or a single late heartbeat loses the lease",
+  });
+
+/** What a module may need to know about the installation. */
+export interface BackendConfig {
+  /** Directory of everything this installation keeps on disk. */
+  home: string;
+  port: number;
+  host: string;
+  allowedHosts: string[];
+  publicUrl: string | undefined;
+  /** Undefined: the embedded PostgreSQL. */
+  databaseUrl: string | undefined;
+  databaseConnections: number;
+  redisUrl: string | undefined;
+  leaseSeconds: number;
+  heartbeatSeconds: number;
+  allowsPrivateHosts: boolean;
+  logLevel: string;
+  logFormat: "json" | "pretty";
+}
+
+/**
+ * Reads the configuration of the backend from environment variables.
+ * @throws AppError `config.invalid` with all problems, `home.unusable`
+ */
+export function readConfig(env: Record<string, string | undefined> = process.env): BackendConfig {
+  const values = loadConfig(envSchema, env);
+  const publicHost = values.AGENTVINE_PUBLIC_URL && new URL(values.AGENTVINE_PUBLIC_URL).hostname;
+  const allowedHosts = [...values.AGENTVINE_ALLOWED_HOSTS.split(","), publicHost ?? ""]
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "");
+  return {
+    home: resolveHome(env),
+    port: values.AGENTVINE_PORT,
+    host: values.AGENTVINE_HOST,
+    allowedHosts,
+    publicUrl: values.AGENTVINE_PUBLIC_URL,
+    databaseUrl: values.DATABASE_URL,
+    databaseConnections: values.AGENTVINE_DATABASE_CONNECTIONS,
+    redisUrl: values.REDIS_URL,
+    leaseSeconds: values.AGENTVINE_LEASE_SECONDS,
+    heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
+    allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
+    logLevel: values.AGENTVINE_LOG_LEVEL,
+    logFormat: values.AGENTVINE_LOG_FORMAT,
+  };
+}

@@ -1,0 +1,34 @@
+import type { WorkerStatus } from "@agentvine/contracts";
+import { count, isNull, sql } from "drizzle-orm";
+import type { Db } from "../../database/client.ts";
+import { workers } from "../../database/schema/index.ts";
+
+/** Asks the database anything. */
+export async function pingDatabase(db: Db): Promise<void> {
+  await db.execute(sql`select 1`);
+}
+
+/** Version of the PostgreSQL server, such as `18.4`. */
+export async function readServerVersion(db: Db): Promise<string> {
+  const { rows } = await db.execute<{ server_version: string }>(sql`show server_version`);
+  return rows[0]?.server_version ?? "unknown";
+}
+
+/** How many registered workers are in each status. */
+export async function countWorkers(db: Db): Promise<Partial<Record<WorkerStatus, number>>> {
+  const rows = await db
+    .select({ status: workers.status, value: count() })
+    .from(workers)
+    .where(isNull(workers.deregisteredAt))
+    .groupBy(workers.status);
+  return Object.fromEntries(rows.map(({ status, value }) => [status, value]));
+}
+
+/** Work orders that wait, and how many seconds the oldest claimable one has waited. */
+export async function readBacklog(db: Db): Promise<{ pending: number; oldestSeconds: number }> {
+  const { rows } = await db.execute<{ pending: number; oldest: number | null }>(sql`
+    select count(*)::int as pending,
+      extract(epoch from now() - min(available_at) filter (where available_at <= now()))::float8 as oldest
+    from work_orders where status = 'pending'`);
+  return { pending: rows[0]?.pending ?? 0, oldestSeconds: Math.round(rows[0]?.oldest ?? 0) };
+}

@@ -1,0 +1,92 @@
+import type { About, ComponentHealth, Health } from "@agentvine/contracts";
+import { type Clock, sleep } from "@agentvine/kit";
+import type { Db } from "../../database/client.ts";
+import { isMigrated } from "../../database/migrate.ts";
+import { countWorkers, pingDatabase, readBacklog, readServerVersion } from "./health.repository.ts";
+import { overallHealth, type Probe, type ProbeResult } from "./health.ts";
+
+export interface HealthService {
+  /** State and latency of each part. */
+  health(): Promise<Health>;
+  /** Database and migrations alone: may requests be sent here? */
+  ready(): Promise<Health>;
+  about(): Promise<About>;
+}
+
+export interface HealthServiceOptions {
+  db: Db;
+  clock: Clock;
+  version: string;
+  database: "embedded" | "external";
+  backgroundQueue: "postgres" | "redis";
+  /** Further parts, by name: redis, for example. */
+  probes?: Record<string, Probe>;
+}
+
+const probeMsMax = 2_000;
+
+async function run(probe: Probe, clock: Clock): Promise<ComponentHealth> {
+  const startedMs = clock.monotonicMs();
+  const timeout = new AbortController();
+  const late = sleep(probeMsMax, timeout.signal).then(
+    (): ProbeResult => ({ status: "down", detail: `no answer within ${probeMsMax} ms` }),
+  );
+  late.catch(() => {});
+  // The reason stays in the log of whoever failed: health is open to everybody.
+  const result = await Promise.race([probe(), late]).catch(
+    (): ProbeResult => ({ status: "down", detail: "can't be reached" }),
+  );
+  timeout.abort();
+  return { ...result, latencyMs: Math.round(clock.monotonicMs() - startedMs) };
+}
+
+export function createHealthService(options: HealthServiceOptions): HealthService {
+  const { db, clock } = options;
+  const startedAt = clock.now().toISOString();
+
+  const database: Probe = async () => {
+    await pingDatabase(db);
+    return { status: "up", detail: options.database };
+  };
+  const migrations: Probe = async () =>
+    (await isMigrated(db))
+      ? { status: "up", detail: "" }
+      : { status: "down", detail: "the database lacks migrations of this version" };
+  const queue: Probe = async () => {
+    const { pending, oldestSeconds } = await readBacklog(db);
+    return { status: "up", detail: `${pending} pending, the oldest for ${oldestSeconds} s` };
+  };
+  const workers: Probe = async () => {
+    const counts = await countWorkers(db);
+    const online = (counts.idle ?? 0) + (counts.busy ?? 0) + (counts.draining ?? 0);
+    const detail = Object.entries(counts)
+      .map(([status, count]) => `${count} ${status}`)
+      .join(", ");
+    return { status: online > 0 ? "up" : "absent", detail: detail === "" ? "none has registered" : detail };
+  };
+  const controllers: Probe = async () => ({ status: "absent", detail: "not part of this version" });
+
+  async function look(probes: Record<string, Probe>, vital: string[]): Promise<Health> {
+    const entries = await Promise.all(
+      Object.entries(probes).map(async ([name, probe]) => [name, await run(probe, clock)] as const),
+    );
+    return overallHealth(Object.fromEntries(entries), vital);
+  }
+
+  return {
+    health: () => look({ database, queue, workers, controllers, ...options.probes }, ["database"]),
+    ready: () => look({ database, migrations }, ["database", "migrations"]),
+    async about() {
+      return {
+        name: "agentvine",
+        version: options.version,
+        apiVersion: "v1",
+        mode: "local",
+        node: process.versions.node,
+        database: { kind: options.database, version: await readServerVersion(db) },
+        backgroundQueue: options.backgroundQueue,
+        startedAt,
+      };
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { registerRepositoryRoutes } from "./repository.routes.ts";
+export { createRepositoryService, type RepositoryService } from "./repository.service.ts";

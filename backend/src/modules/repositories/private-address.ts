@@ -1,0 +1,46 @@
+import { BlockList, isIP } from "node:net";
+
+const v4Ranges: [string, number][] = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
+];
+const v6Ranges: [string, number][] = [
+  ["::", 128],
+  ["::1", 128],
+  ["64:ff9b::", 96],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["ff00::", 8],
+];
+
+const privateAddresses = new BlockList();
+for (const [network, bits] of v4Ranges) {
+  privateAddresses.addSubnet(network, bits, "ipv4");
+}
+for (const [network, bits] of v6Ranges) {
+  privateAddresses.addSubnet(network, bits, "ipv6");
+}
+
+/**
+ * True for hosts that only make sense inside a private network: loopback, private and link-local addresses (among them the metadata
+ * services of clouds), names without a dot, and the usual internal domains.
+ * @param hostname as URL gives it: lower case, IPv6 in brackets, odd spellings of IPv4 already normalised
+ */
+export function isPrivateHost(hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, "");
+  const family = isIP(address);
+  if (family !== 0) {
+    return privateAddresses.check(address, family === 4 ? "ipv4" : "ipv6");
+  }
+  const name = hostname.replace(/\.$/, "");
+  return !name.includes(".") || /\.(localhost|local|internal|intranet|lan|home\.arpa)$/.test(name);
+}

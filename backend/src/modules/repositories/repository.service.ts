@@ -1,0 +1,177 @@
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import {
+  type Repository,
+  type RepositoryCreate,
+  type RepositoryUpdate,
+  repositorySettingsSchema,
+} from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Db, Tx } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { recordEvent } from "../events/index.ts";
+import {
+  countTasksOf,
+  deleteRepositoryRow,
+  ensureRepositoryRow,
+  findRepository,
+  listRepositories,
+  lockRepository,
+  type RepositoryRow,
+  updateRepositoryRow,
+} from "./repository.repository.ts";
+import { parseRepositoryUrl, type UrlGate } from "./repository-url.ts";
+
+/** A repository address as it is stored. */
+export interface ResolvedRepository {
+  url: string;
+  canonicalKey: string;
+  name: string;
+}
+
+export interface RepositoryService {
+  /**
+   * Checks an address and finds its key. Looks at the disk for paths, so call it outside a transaction.
+   * @throws AppError `repository.url_invalid`, `repository.unreachable`
+   */
+  resolve(url: string): Promise<ResolvedRepository>;
+  /** The repository of an address within a transaction; registered when it is new. @throws as `resolve` */
+  ensure(tx: Tx, url: string): Promise<Repository>;
+  create(input: RepositoryCreate): Promise<Repository>;
+  list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<{
+    items: Repository[];
+    total: number;
+  }>;
+  /** @throws AppError `repository.not_found` */
+  get(id: string, db?: Db | Tx): Promise<Repository>;
+  /** @throws AppError `repository.not_found` */
+  update(id: string, change: RepositoryUpdate): Promise<Repository>;
+  /** @throws AppError `repository.not_found`, `repository.in_use` */
+  delete(id: string): Promise<void>;
+}
+
+const toResource = (row: RepositoryRow): Repository => ({
+  id: row.id,
+  canonicalKey: row.canonicalKey,
+  url: row.url,
+  name: row.name,
+  defaultBranch: row.defaultBranch,
+  settings: row.settings,
+  egress: row.egress,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+});
+
+const notFound = (): AppError => new AppError("repository.not_found", "There is no such repository.");
+
+const exists = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The real path of a repository on this machine; links, `..` and a trailing `.git` make no difference. */
+async function resolvePath(path: string): Promise<ResolvedRepository> {
+  const unreachable = (reason: string) =>
+    new AppError("repository.unreachable", `The repository ${path} can't be used: ${reason}.`, {
+      issues: [{ path: "url", message: reason }],
+    });
+  const real = await realpath(path).catch((error: unknown) => {
+    const isForbidden = error instanceof Error && "code" in error && error.code === "EACCES";
+    throw unreachable(isForbidden ? "the server may not read it" : "there is no such directory");
+  });
+  // The folder that git keeps inside a working copy names that copy.
+  const root = basename(real) === ".git" ? dirname(real) : real;
+  const isWorkingCopy = await exists(join(root, ".git"));
+  const isBare = (await exists(join(root, "HEAD"))) && (await exists(join(root, "objects")));
+  if (!isWorkingCopy && !isBare) {
+    throw unreachable("it is no git repository");
+  }
+  const name = basename(root).replace(/\.git$/, "");
+  return { url: root, canonicalKey: `file:${root}`, name: name === "" ? root : name };
+}
+
+/** Repositories, each under one key however it is spelled. */
+export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate }): RepositoryService {
+  async function resolve(url: string): Promise<ResolvedRepository> {
+    const address = parseRepositoryUrl(url, gate);
+    return address.kind === "path" ? await resolvePath(address.path) : address;
+  }
+
+  async function ensure(
+    tx: Tx,
+    { url, canonicalKey, name }: ResolvedRepository,
+    input: Omit<RepositoryCreate, "url"> = {},
+  ): Promise<Repository> {
+    const { row, isNew } = await ensureRepositoryRow(tx, {
+      canonicalKey,
+      url,
+      name: input.name ?? name,
+      defaultBranch: input.defaultBranch ?? null,
+      settings: repositorySettingsSchema.parse(input.settings ?? {}),
+    });
+    if (isNew) {
+      await recordEvent(tx, { type: "repository.created", data: { repositoryId: row.id, name: row.name } });
+    }
+    return toResource(row);
+  }
+
+  return {
+    resolve,
+    ensure: async (tx, url) => await ensure(tx, await resolve(url)),
+    async create({ url, ...input }) {
+      const resolved = await resolve(url);
+      return await inTransaction(db, (tx) => ensure(tx, resolved, input));
+    },
+    async list(query) {
+      const { rows, total } = await listRepositories(db, query);
+      return { items: rows.map(toResource), total };
+    },
+    async get(id, within = db) {
+      const row = await findRepository(within, id);
+      if (row === undefined) {
+        throw notFound();
+      }
+      return toResource(row);
+    },
+    async update(id, { settings, ...change }) {
+      return await inTransaction(db, async (tx) => {
+        const before = await lockRepository(tx, id);
+        if (before === undefined) {
+          throw notFound();
+        }
+        const row = await updateRepositoryRow(tx, id, {
+          ...(change.name === undefined ? {} : { name: change.name }),
+          ...(change.defaultBranch === undefined ? {} : { defaultBranch: change.defaultBranch }),
+          ...(settings === undefined ? {} : { settings: { ...before.settings, ...definedOf(settings) } }),
+        });
+        await recordEvent(tx, { type: "repository.updated", data: { repositoryId: id } });
+        return toResource(row ?? before);
+      });
+    },
+    async delete(id) {
+      await inTransaction(db, async (tx) => {
+        if ((await lockRepository(tx, id)) === undefined) {
+          throw notFound();
+        }
+        const taskCount = await countTasksOf(tx, id);
+        if (taskCount > 0) {
+          throw new AppError(
+            "repository.in_use",
+            `${taskCount} ${taskCount === 1 ? "task refers" : "tasks refer"} to the repository: delete them first.`,
+            { data: { taskCount } },
+          );
+        }
+        await deleteRepositoryRow(tx, id);
+        await recordEvent(tx, { type: "repository.deleted", data: { repositoryId: id } });
+      });
+    },
+  };
+}
+
+/** The fields that were given: an absent setting keeps its value. */
+function definedOf<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

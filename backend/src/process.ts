@@ -1,0 +1,137 @@
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { AppError, coerceError, createLogger, Lifecycle, type Logger, systemClock } from "@agentvine/kit";
+import { resolveClusterDir, startEmbeddedPostgres } from "@agentvine/postgres";
+import type { BackendConfig } from "./config.ts";
+
+/** The line on standard output that tells the starter that the backend takes requests. */
+export interface ReadyLine {
+  ready: true;
+  url: string;
+  tokenFile: string;
+  workerKeyFile: string;
+  pid: number;
+}
+
+export interface RunningBackend {
+  ready: ReadyLine;
+  /** Ends requests, then background work, then the database: last started, first stopped. */
+  stop(): Promise<void>;
+}
+
+const errnoOf = (error: unknown): string => {
+  const { code } = coerceError(error) as NodeJS.ErrnoException;
+  return code ?? "";
+};
+
+/**
+ * Starts everything in order: data directory, database, migrations, server.
+ * @throws AppError that says in one line what is wrong; whatever was started has been stopped again
+ */
+export async function startBackend(
+  config: BackendConfig,
+  logger = loggerOf(config),
+): Promise<RunningBackend> {
+  const lifecycle = new Lifecycle();
+  try {
+    const ready = await start(config, logger, lifecycle);
+    return { ready, stop: () => lifecycle.stop() };
+  } catch (error) {
+    await lifecycle.stop().catch((stopError: unknown) => {
+      logger.warn({ err: coerceError(stopError) }, "could not stop everything after a failed start");
+    });
+    throw error;
+  }
+}
+
+const loggerOf = ({ logLevel, logFormat }: BackendConfig): Logger =>
+  createLogger({ name: "backend", level: logLevel, pretty: logFormat === "pretty" });
+
+async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle): Promise<ReadyLine> {
+  await prepareHome(config.home);
+  // The code of the server is loaded while the database starts.
+  const [{ buildApp, publicUrlOf }, { openDatabase }, { openNotifications }, databaseUrl] = await Promise.all(
+    [
+      import("./app.ts"),
+      import("./database/client.ts"),
+      import("./database/notifications.ts"),
+      startDatabase(config, logger, lifecycle),
+    ],
+  );
+  const database = openDatabase({
+    url: databaseUrl,
+    connectionsMax: config.databaseConnections,
+    onConnectionError: (error) => logger.warn({ err: error }, "a database connection broke"),
+  });
+  lifecycle.add("database connections", () => database.close());
+  const notifications = openNotifications({ url: databaseUrl, logger });
+  lifecycle.add("notifications", () => notifications.close());
+  const app = await buildApp({ config, logger, clock: systemClock, database, notifications });
+  lifecycle.add("background work", () => app.background.stop());
+  lifecycle.add("server", () => app.server.close());
+  await listen(app.server, config);
+  return {
+    ready: true,
+    url: publicUrlOf(config, app.server),
+    tokenFile: app.local.tokenFile,
+    workerKeyFile: app.local.workerKeyFile,
+    pid: process.pid,
+  };
+}
+
+/** Makes the data directory. @throws AppError `home.unusable`, `storage.full` */
+async function prepareHome(home: string): Promise<void> {
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await access(home, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (errnoOf(error) === "ENOSPC") {
+      throw new AppError("storage.full", `The disk that holds ${home} is full.`, { cause: error });
+    }
+    throw new AppError(
+      "home.unusable",
+      `The data directory ${home} can't be used (${errnoOf(error)}). Set AGENTVINE_HOME to a directory you may write to.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The address of a database that has all migrations. */
+async function startDatabase(config: BackendConfig, logger: Logger, lifecycle: Lifecycle): Promise<string> {
+  const { migrateDatabase } = await import("./database/migrate.ts");
+  if (config.databaseUrl !== undefined) {
+    await migrateDatabase(config.databaseUrl);
+    return config.databaseUrl;
+  }
+  const postgres = await startEmbeddedPostgres({
+    dataDir: resolveClusterDir(config.home),
+    log: (line) => logger.debug({ part: "postgres" }, line),
+  });
+  lifecycle.add("embedded PostgreSQL", () => postgres.stop());
+  await migrateDatabase(postgres.url);
+  return postgres.url;
+}
+
+async function listen(
+  server: { listen(options: { host: string; port: number }): Promise<string> },
+  { host, port }: BackendConfig,
+): Promise<void> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "EADDRINUSE") {
+      throw new AppError(
+        "server.port_in_use",
+        `Port ${port} on ${host} is taken. Choose another with --port or AGENTVINE_PORT.`,
+        { cause: error },
+      );
+    }
+    if (code === "EACCES" || code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+      throw new AppError("config.invalid", `Can't listen on ${host} port ${port} (${code}).`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
