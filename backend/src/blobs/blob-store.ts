@@ -1,0 +1,21 @@
+import type { Readable } from "node:stream";
+
+export interface StoredBlob {
+  /** SHA-256 in hexadecimal. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** Bytes kept outside the database, found by their SHA-256. A row holds digest and size. */
+export interface BlobStore {
+  /**
+   * Keeps the bytes; the same bytes again are kept once.
+   * @throws AppError `artifact.digest_mismatch` when they are not what `digest` says, `storage.full` when there is no room.
+   */
+  put(source: Readable, digest: string): Promise<StoredBlob>;
+  /** @throws AppError `artifact.not_found` */
+  open(digest: string): Promise<Readable>;
+  has(digest: string): Promise<boolean>;
+  /** Forgets the bytes; it is no error when they are gone already. */
+  delete(digest: string): Promise<void>;
+}

@@ -1,0 +1,2 @@
+export { registerArtifactRoutes } from "./artifact.routes.ts";
+export { type ArtifactService, createArtifactService } from "./artifact.service.ts";
