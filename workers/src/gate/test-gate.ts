@@ -12,9 +12,9 @@ import { type TestsContext, withTests } from "./with-tests.ts";
 
 const namesSchema = z.array(z.string().min(1)).min(1).nullable().catch(null);
 
-/** Files and folders whose coverage must rise, as the task names them; null means all. */
-export const namedFiles = (input: GateInput): readonly string[] | null =>
-  namesSchema.parse(input.task.context.files ?? null)?.map((name) => name.replace(/^\.\//, "")) ?? null;
+/** Files and folders whose coverage must rise, as the task's context names them in `files`; null means all. */
+export const namedFiles = (context: Readonly<Record<string, unknown>>): readonly string[] | null =>
+  namesSchema.parse(context.files ?? null)?.map((name) => name.replace(/^\.\//, "")) ?? null;
 
 function checkOnlyTests(input: GateInput, record: GateRecord): void {
   const others = input.files.map((file) => file.path).filter((path) => !isTestFile(path));
@@ -94,7 +94,7 @@ async function checkCoverage(input: GateInput, context: TestsContext): Promise<s
     );
     return "";
   }
-  const names = namedFiles(input);
+  const names = namedFiles(input.task.context);
   const coverage = compareCoverage(beforeFiles, after.files, names);
   record.coverage({
     beforePercent: coverage.beforePercent,
