@@ -1,0 +1,148 @@
+import {
+  type Claim,
+  type ClaimRequest,
+  type TaskType,
+  type ToolClass,
+  taskTypeSchema,
+} from "@agentvine/contracts";
+import { AppError, coerceError, type Logger, newId } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+import type { Database } from "../../database/client.ts";
+import { isUniqueViolation } from "../../database/database-error.ts";
+import type { Notifications } from "../../database/notifications.ts";
+import { assertOwnKey, findWorker, unknownWorker } from "../workers/index.ts";
+import { claimKeyIndex, claimOrder, hasClaimableOrder, type Lease } from "./claim.repository.ts";
+import { readLeasedWork } from "./claim-reply.repository.ts";
+import { createParkedClaims, type WakeHint } from "./parked-claims.ts";
+import { workChannel } from "./work-channel.repository.ts";
+
+export interface ClaimServiceDeps {
+  database: Pick<Database, "db" | "pool">;
+  notifications: Pick<Notifications, "on">;
+  logger: Logger;
+  leaseMs: number;
+  issueAttemptToken: (workOrderId: string, attempt: number) => string;
+  /** How often to look for what falls due by itself. */
+  sweepMs?: number;
+}
+
+export interface ClaimInput {
+  actor: Actor;
+  body: ClaimRequest;
+  /** Without one, the call can't be repeated. */
+  idempotencyKey: string | undefined;
+  signal: AbortSignal;
+}
+
+/**
+ * Tool classes that need no approval. What runs inside the workspace does not ask: the worker was started with a sandbox, or with
+ * the risk of having none accepted. The network and everything outside the workspace always asks.
+ */
+const preAllowedClasses: readonly ToolClass[] = ["read", "edit", "test", "command"];
+const preAllowed = preAllowedClasses.map((toolClass) => ({ toolClass, ruleId: `default.${toolClass}` }));
+
+const sameKeyTriesMax = 5;
+
+/** Which claims the announced work may concern; every worker pushes, so a push concerns all. */
+function hintOf(payload: string): WakeHint {
+  const types = payload.split(",").map((type) => taskTypeSchema.safeParse(type).data);
+  const known = types.filter((type): type is TaskType => type !== undefined);
+  return known.length === types.length ? { taskTypes: known } : {};
+}
+
+/** Hands orders to workers: at once when there is one, else as soon as one comes within the time the worker waits. */
+export function createClaimService(deps: ClaimServiceDeps) {
+  const { db, pool } = deps.database;
+  const parked = createParkedClaims<Claim>();
+  const stopListening = deps.notifications.on(workChannel, (payload) => parked.wake(hintOf(payload)));
+
+  const lease = async (input: ClaimInput, claimKey: string): Promise<Lease | undefined> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await claimOrder(pool, { request: input.body, claimKey, leaseMs: deps.leaseMs });
+      } catch (error) {
+        // The same key claimed at the same moment and won; its lease is there now.
+        if (!isUniqueViolation(error, claimKeyIndex) || tries === sameKeyTriesMax) {
+          throw error;
+        }
+      }
+    }
+  };
+
+  const attemptClaim = async (input: ClaimInput, claimKey: string): Promise<Claim | undefined> => {
+    const leased = await lease(input, claimKey);
+    if (leased === undefined) {
+      return undefined;
+    }
+    const work = await readLeasedWork(db, leased.orderId);
+    if (work === undefined) {
+      return undefined;
+    }
+    const { attempt } = work.workOrder;
+    return {
+      ...work,
+      attempt,
+      executionId: leased.executionId,
+      leaseMs: leased.leaseMs,
+      attemptToken: deps.issueAttemptToken(leased.orderId, attempt),
+      preAllowed,
+    };
+  };
+
+  const sweep = async (): Promise<void> => {
+    try {
+      if (parked.size > 0 && (await hasClaimableOrder(pool))) {
+        parked.wake();
+      }
+    } catch (error) {
+      deps.logger.debug({ err: coerceError(error) }, "could not look for work that fell due");
+    }
+  };
+  const timer = setInterval(() => void sweep(), deps.sweepMs ?? 1_000);
+  timer.unref();
+
+  return {
+    /**
+     * Leases the next order for the worker, or returns the lease it holds under the same key; undefined when time is up, the client
+     * is gone or the server stops.
+     * @throws AppError `worker.not_found` (register again), `worker.superseded` (stop), `auth.forbidden`
+     */
+    claim: async (input: ClaimInput): Promise<Claim | undefined> => {
+      const { actor, body, signal } = input;
+      const worker = await findWorker(db, body.workerId);
+      if (worker === undefined) {
+        throw unknownWorker(body.workerId);
+      }
+      assertOwnKey(actor, worker);
+      if (worker.instanceId !== body.instanceId) {
+        throw new AppError(
+          "worker.superseded",
+          `Another process has registered as ${worker.name}: this one must stop.`,
+        );
+      }
+      const claimKey = input.idempotencyKey ?? newId();
+      const sinceGeneration = parked.generation();
+      const claim = await attemptClaim(input, claimKey);
+      return (
+        claim ??
+        (await parked.park({
+          taskTypes: body.taskTypes,
+          attempt: () => attemptClaim(input, claimKey),
+          waitMs: body.waitSeconds * 1_000,
+          signal,
+          sinceGeneration,
+        }))
+      );
+    },
+    /** How many claims wait. */
+    waiting: (): number => parked.size,
+    /** Sends the waiting claims home and stops looking. */
+    stop: (): void => {
+      clearInterval(timer);
+      stopListening();
+      parked.stop();
+    },
+  };
+}
+
+export type ClaimService = ReturnType<typeof createClaimService>;

@@ -1,0 +1,43 @@
+import { type Event, endpoints } from "@agentvine/contracts";
+import type { FastifyInstance } from "fastify";
+import { route } from "../../http/route.ts";
+import type { DependencyService } from "./dependency.service.ts";
+import type { ReviewService } from "./review.service.ts";
+import type { TaskService } from "./task.service.ts";
+
+export interface TaskRouteServices {
+  tasks: TaskService;
+  reviews: ReviewService;
+  dependencies: DependencyService;
+  events: {
+    list(filter: { after: number; limit: number; taskId: string }): Promise<{ items: Event[]; next: number }>;
+  };
+}
+
+export function registerTaskRoutes(
+  app: FastifyInstance,
+  { tasks, reviews, dependencies, events }: TaskRouteServices,
+): void {
+  route(app, endpoints.tasks.create, ({ actor, body, correlationId }) =>
+    tasks.create(actor, body, correlationId),
+  );
+  route(app, endpoints.tasks.list, ({ query }) => tasks.list(query));
+  route(app, endpoints.tasks.get, ({ params }) => tasks.get(params.taskId));
+  route(app, endpoints.tasks.update, ({ params, body }) => tasks.update(params.taskId, body));
+  route(app, endpoints.tasks.delete, ({ params }) => tasks.delete(params.taskId));
+  route(app, endpoints.tasks.cancel, ({ params, body }) => reviews.cancel(params.taskId, body.reason));
+  route(app, endpoints.tasks.retry, ({ params }) => reviews.retry(params.taskId));
+  route(app, endpoints.tasks.review, ({ actor, params, body }) => reviews.review(actor, params.taskId, body));
+  route(app, endpoints.tasks.diff, ({ params }) => reviews.diff(params.taskId));
+  route(app, endpoints.tasks.timeline, async ({ params, query }) => {
+    await tasks.get(params.taskId);
+    return await events.list({ ...query, taskId: params.taskId });
+  });
+  route(app, endpoints.tasks.dependencies, ({ params }) => dependencies.list(params.taskId));
+  route(app, endpoints.tasks.addDependency, ({ params, body }) =>
+    dependencies.add(params.taskId, body.dependsOnTaskId),
+  );
+  route(app, endpoints.tasks.removeDependency, ({ params }) =>
+    dependencies.remove(params.taskId, params.dependsOnTaskId),
+  );
+}

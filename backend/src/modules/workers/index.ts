@@ -1,0 +1,15 @@
+export { listAble } from "./ability.repository.ts";
+export { insertCommand } from "./command.repository.ts";
+export { createCommandService } from "./command.service.ts";
+export { createHeartbeatService } from "./heartbeat.service.ts";
+export type { LeasePort } from "./lease.port.ts";
+export { findWorker, freeSlot } from "./worker.repository.ts";
+export { registerWorkerRoutes } from "./worker.routes.ts";
+export {
+  assertOwnKey,
+  createWorkerService,
+  unknownWorker,
+  type WorkerService,
+  type WorkerTimes,
+} from "./worker.service.ts";
+export { explainNoWorker, type Requirement } from "./worker.ts";
