@@ -1,12 +1,20 @@
+import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { registerOpenApi } from "./http/openapi.ts";
+import { requirePermission } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
+import { registerBoard } from "./jobs/board.routes.ts";
+import { createChores } from "./jobs/chores.ts";
+import { type JobRunner, startJobRunner } from "./jobs/job-runner.ts";
+import { registerMetrics } from "./metrics/metrics.ts";
 import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
+import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
 import {
   type AuthService,
   createAuthService,
@@ -20,13 +28,16 @@ import {
   registerEventRoutes,
   startEventSequencer,
 } from "./modules/events/index.ts";
+import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
 import { createHealthService, type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
 import {
   createRepositoryService,
   type RepositoryService,
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
+import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
 import { version } from "./version.ts";
+import { type Work, wireWork } from "./work.ts";
 
 export interface AppDeps {
   config: BackendConfig;
@@ -46,6 +57,7 @@ export interface App {
   health: HealthService;
   idempotency: IdempotencyStore;
   repositories: RepositoryService;
+  work: Work;
   /** Background work that runs besides requests; stopped before the database is closed. */
   background: Lifecycle;
 }
@@ -82,18 +94,46 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
   });
 
+  const executions = createExecutionService({ db, clock });
+  const artifacts = createArtifactService({ db, blobs: createFileBlobStore(join(config.home, "blobs")) });
+  const stats = createStatsService({ db });
+  let jobs: JobRunner | undefined;
+
   registerHealthRoutes(server, health);
   registerAuthRoutes(server, auth);
   registerApiKeyRoutes(server, apiKeys);
   registerEventRoutes(server, events);
   registerRepositoryRoutes(server, repositories);
-  // Tasks, queue, workers.
+  const work = wireWork({
+    ...{ server, config, database, notifications, logger, auth, events, repositories, background },
+    readArtifactText: artifacts.readText,
+  });
 
-  // Executions, artifacts, background work, statistics.
+  registerExecutionRoutes(server, executions);
+  registerArtifactRoutes(server, artifacts);
+  registerStatsRoutes(server, stats);
+  registerMetrics(server, () => stats.read(3_600));
+  registerBoard(server, {
+    queue: () => jobs?.queue(),
+    guard: async (request) => requirePermission(await auth.authenticate(request.headers), "system:admin"),
+  });
 
   registerOpenApi(server, version);
+  server.addHook("onListen", async () => {
+    if (!config.runsChores) {
+      return;
+    }
+    // Only now: whoever waits for the server need not wait for its chores.
+    jobs = startJobRunner({
+      databaseUrl: database.url,
+      redisUrl: config.redisUrl,
+      chores: createChores({ stats, artifacts }),
+      logger,
+    });
+    background.add("jobs", () => jobs?.stop());
+  });
 
-  return { server, local, auth, apiKeys, events, health, idempotency, repositories, background };
+  return { server, local, auth, apiKeys, events, health, idempotency, repositories, work, background };
 }
 
 /** The address people reach the server by. @throws when it does not listen and none is configured */

@@ -1,10 +1,13 @@
 import { loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
 
-const flag = z
-  .enum(["true", "false", "1", "0"], "must be true or false")
-  .default("false")
-  .transform((text) => text === "true" || text === "1");
+const flagOf = (unset: "true" | "false") =>
+  z
+    .enum(["true", "false", "1", "0"], "must be true or false")
+    .default(unset)
+    .transform((text) => text === "true" || text === "1");
+
+const flag = flagOf("false");
 
 const wholeNumber = (min: number, max: number, unset: number) =>
   z.coerce
@@ -30,7 +33,15 @@ const envSchema = z
     REDIS_URL: urlOf(/^rediss?:\/\/\S+$/, "redis://host:6379"),
     AGENTVINE_LEASE_SECONDS: wholeNumber(1, 3_600, 60),
     AGENTVINE_HEARTBEAT_SECONDS: wholeNumber(1, 600, 15),
+    /** The longest first wait after a failure that may pass; each further one doubles. */
+    AGENTVINE_RETRY_BASE_SECONDS: z.coerce.number("must be a number").min(0).max(3_600).default(10),
+    /** Queue tasks that no worker could run now, instead of refusing them. */
+    AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
+    /** False leaves sampling, sweeping and retention to other backends on the same database. */
+    AGENTVINE_CHORES: flagOf("true"),
+    /** Set by whoever starts us with a pipe as stdin: its end means that the starter is gone. */
+    AGENTVINE_STOP_ON_STDIN_END: flag,
     AGENTVINE_LOG_LEVEL: z
       .enum(
         ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
@@ -58,7 +69,11 @@ export interface BackendConfig {
   redisUrl: string | undefined;
   leaseSeconds: number;
   heartbeatSeconds: number;
+  retryBaseSeconds: number;
+  allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
+  stopsWithStdin: boolean;
+  runsChores: boolean;
   logLevel: string;
   logFormat: "json" | "pretty";
 }
@@ -84,7 +99,11 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     redisUrl: values.REDIS_URL,
     leaseSeconds: values.AGENTVINE_LEASE_SECONDS,
     heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
+    retryBaseSeconds: values.AGENTVINE_RETRY_BASE_SECONDS,
+    allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
+    runsChores: values.AGENTVINE_CHORES,
+    stopsWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
     logLevel: values.AGENTVINE_LOG_LEVEL,
     logFormat: values.AGENTVINE_LOG_FORMAT,
   };

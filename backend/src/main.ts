@@ -1,4 +1,4 @@
-import { coerceError, isAppError, onShutdownSignals } from "@agentvine/kit";
+import { coerceError, isAppError, onShutdownSignals, onSupervisorGone } from "@agentvine/kit";
 import { readConfig } from "./config.ts";
 import { startBackend } from "./process.ts";
 
@@ -8,8 +8,12 @@ const stopMsMax = 20_000;
 process.stdout.on("error", () => {});
 
 try {
-  const backend = await startBackend(readConfig());
+  const config = readConfig();
+  const backend = await startBackend(config);
   onShutdownSignals(() => backend.stop(), { forceAfterMs: stopMsMax });
+  if (config.stopsWithStdin) {
+    onSupervisorGone(() => process.kill(process.pid, "SIGTERM"));
+  }
   process.stdout.write(`${JSON.stringify(backend.ready)}\n`);
 } catch (error) {
   const code = isAppError(error) ? error.code : "internal.unexpected";

@@ -17,6 +17,7 @@ export interface DatabaseOptions {
 }
 
 export interface Database {
+  url: string;
   db: Db;
   pool: pg.Pool;
   close(): Promise<void>;
@@ -43,5 +44,5 @@ export function openDatabase({
   // Without both handlers a connection that PostgreSQL closes would end the process.
   pool.on("error", onConnectionError);
   pool.on("connect", (client) => client.on("error", onConnectionError));
-  return { db: drizzle(pool, { schema }), pool, close: () => pool.end() };
+  return { url, db: drizzle(pool, { schema }), pool, close: () => pool.end() };
 }

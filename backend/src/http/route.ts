@@ -89,13 +89,18 @@ async function authorize(
     return;
   }
   const actor = await app.http.authenticate(request.headers);
+  requirePermission(actor, permission);
+  request.actor = actor;
+  request.log = request.log.child({ actor: `${actor.kind}:${actor.id}` });
+}
+
+/** @throws AppError `auth.forbidden` when the actor may not do this. */
+export function requirePermission(actor: Actor, permission: Permission): void {
   if (!actor.permissions.includes(permission)) {
     throw new AppError("auth.forbidden", `This token lacks the permission ${permission}.`, {
       data: { permission },
     });
   }
-  request.actor = actor;
-  request.log = request.log.child({ actor: `${actor.kind}:${actor.id}` });
 }
 
 type Input<E extends EndpointShape> = Omit<RouteInput<E>, "signal">;

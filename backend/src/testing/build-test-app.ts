@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Clock, createLogger, type Logger, systemClock } from "@agentvine/kit";
-import { createDatabase, ensureTemplate, tempDir, type TestDatabase } from "@agentvine/testkit";
+import { createDatabase, ensureTemplate, type TestDatabase, tempDir } from "@agentvine/testkit";
 import { type App, buildApp } from "../app.ts";
 import { type BackendConfig, readConfig } from "../config.ts";
 import { type Database, openDatabase } from "../database/client.ts";
@@ -66,6 +66,8 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
   const [testDatabase, home] = await Promise.all([createMigratedDatabase(), tempDir("agentvine-test-home-")]);
   const config: BackendConfig = {
     ...readConfig({ AGENTVINE_HOME: home.path, DATABASE_URL: testDatabase.url, AGENTVINE_PORT: "0" }),
+    // Tests of the chores switch them on.
+    runsChores: false,
     ...options.config,
   };
   const database = openDatabase({ url: testDatabase.url, connectionsMax: config.databaseConnections });

@@ -1,0 +1,73 @@
+import { AppError } from "@agentvine/kit";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import Fastify from "fastify";
+import type { JobQueue } from "./job-connection.ts";
+
+const prefix = "/admin/queues";
+
+/** Checks that whoever asks may administer the system. @throws AppError `auth.required`, `auth.forbidden` */
+export type AdminGuard = (request: FastifyRequest) => Promise<void>;
+
+/**
+ * Serves Bull Board at /admin/queues to administrators. It is built when first asked for: starting the server does not wait for it.
+ */
+export function registerBoard(
+  app: FastifyInstance,
+  { queue, guard }: { queue: () => JobQueue | undefined; guard: AdminGuard },
+): void {
+  let board: Promise<FastifyInstance> | undefined;
+
+  async function open(): Promise<FastifyInstance> {
+    const current = queue();
+    if (current === undefined) {
+      throw new AppError("queue.unavailable", "The background queue is not connected yet.");
+    }
+    board ??= buildBoard(current).catch((error: unknown) => {
+      board = undefined;
+      throw error;
+    });
+    return await board;
+  }
+
+  const forward = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const instance = await open();
+    reply.hijack();
+    // What our own server says about security holds for the board's pages too.
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    instance.routing(request.raw, reply.raw);
+    return reply;
+  };
+
+  void app.register(async (scope) => {
+    // The board reads bodies itself.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    scope.addHook("onRequest", guard);
+    scope.all(prefix, forward);
+    scope.all(`${prefix}/*`, forward);
+  });
+  app.addHook("onClose", async () => {
+    await (await board)?.close();
+  });
+}
+
+async function buildBoard(queue: JobQueue): Promise<FastifyInstance> {
+  const [{ createBullBoard }, { BullMQAdapter }, { FastifyAdapter }] = await Promise.all([
+    import("@bull-board/api"),
+    import("@bull-board/api/bullMQAdapter"),
+    import("@bull-board/fastify"),
+  ]);
+  const adapter = new FastifyAdapter();
+  adapter.setBasePath(prefix);
+  createBullBoard({
+    queues: [new BullMQAdapter(queue as ConstructorParameters<typeof BullMQAdapter>[0])],
+    serverAdapter: adapter,
+    options: { uiConfig: { boardTitle: "AgentVine" } },
+  });
+  const instance = Fastify();
+  await instance.register(adapter.registerPlugin(), { prefix });
+  await instance.ready();
+  return instance;
+}

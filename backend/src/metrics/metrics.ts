@@ -1,0 +1,69 @@
+import type { Stats } from "@agentvine/contracts";
+import { endpoints } from "@agentvine/contracts";
+import type { FastifyInstance } from "fastify";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { route } from "../http/route.ts";
+
+/** Registers /metrics: requests by route, queue depth and age, workers, and the process itself. */
+export function registerMetrics(app: FastifyInstance, readStats: () => Promise<Stats>): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "agentvine_" });
+  observeRequests(app, registry);
+  const gauges = {
+    tasks: gauge(registry, "agentvine_tasks", "Tasks by status", "status"),
+    pending: gauge(registry, "agentvine_queue_pending", "Claimable work orders by lane", "lane"),
+    oldest: gauge(
+      registry,
+      "agentvine_queue_oldest_seconds",
+      "Age of the oldest claimable work order by lane",
+      "lane",
+    ),
+    workers: gauge(registry, "agentvine_workers", "Workers by status", "status"),
+  };
+  route(app, endpoints.system.metrics, async ({ reply }) => {
+    const stats = await readStats();
+    for (const one of Object.values(gauges)) one.reset();
+    for (const [status, count] of Object.entries(stats.tasks)) gauges.tasks.set({ status }, count);
+    for (const [status, count] of Object.entries(stats.workers)) gauges.workers.set({ status }, count);
+    for (const { lane, pending, oldestPendingSeconds } of stats.lanes) {
+      gauges.pending.set({ lane }, pending);
+      gauges.oldest.set({ lane }, oldestPendingSeconds ?? 0);
+    }
+    void reply.type(registry.contentType);
+    return await registry.metrics();
+  });
+}
+
+const gauge = <Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: Label,
+): Gauge<Label> => new Gauge({ name, help, labelNames: [label], registers: [registry] });
+
+function observeRequests(app: FastifyInstance, registry: Registry): void {
+  const labelNames = ["method", "route", "status"] as const;
+  const requests = new Counter({
+    name: "agentvine_http_requests_total",
+    help: "Requests by route and status",
+    labelNames,
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: "agentvine_http_request_seconds",
+    help: "Time to answer by route and status; long polls wait on purpose",
+    labelNames,
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+    registers: [registry],
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    // The pattern, not the address: ids would make a series each.
+    const labels = {
+      method: request.method,
+      route: request.routeOptions.url ?? "unknown",
+      status: String(reply.statusCode),
+    };
+    requests.inc(labels);
+    seconds.observe(labels, reply.elapsedTime / 1_000);
+  });
+}

@@ -1,0 +1,2 @@
+export { registerStatsRoutes } from "./stats.routes.ts";
+export { createStatsService, type Retention, type StatsService } from "./stats.service.ts";

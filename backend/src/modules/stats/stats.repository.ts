@@ -1,0 +1,127 @@
+import type { Stats, StatsSample } from "@agentvine/contracts";
+import { lanes } from "@agentvine/contracts";
+import { desc, gte, lt, sql } from "drizzle-orm";
+import type { Db } from "../../database/client.ts";
+import {
+  executionLogs,
+  executions,
+  idempotencyKeys,
+  statsSamples,
+  workerSamples,
+} from "../../database/schema/index.ts";
+
+type LaneDepth = Stats["lanes"][number];
+
+const countsOf = (rows: readonly { key: string; count: number }[]): Record<string, number> =>
+  Object.fromEntries(rows.map((row) => [row.key, row.count]));
+
+async function grouped(db: Db, query: ReturnType<typeof sql>): Promise<Record<string, number>> {
+  const { rows } = await db.execute<{ key: string; count: number }>(query);
+  return countsOf(rows);
+}
+
+export const countTasksByStatus = (db: Db): Promise<Record<string, number>> =>
+  grouped(db, sql`select status as key, count(*)::int as count from tasks group by status`);
+
+export const countWorkersByStatus = (db: Db): Promise<Record<string, number>> =>
+  grouped(
+    db,
+    sql`select status as key, count(*)::int as count from workers where deregistered_at is null group by status`,
+  );
+
+/** Claimable orders and the age of the oldest, for every lane. */
+export async function readLaneDepths(db: Db): Promise<LaneDepth[]> {
+  const { rows } = await db.execute<{ lane: string; pending: number; oldest: number | null }>(sql`
+    select queue_name as lane, count(*)::int as pending,
+           extract(epoch from now() - min(enqueued_at))::float8 as oldest
+    from work_orders where status = 'pending' and available_at <= now() group by queue_name`);
+  const byLane = new Map(rows.map((row) => [row.lane, row]));
+  return lanes.map((lane) => ({
+    lane,
+    pending: byLane.get(lane)?.pending ?? 0,
+    oldestPendingSeconds: byLane.get(lane)?.oldest ?? null,
+  }));
+}
+
+export interface WindowStats {
+  completed: number;
+  failed: number;
+  secondsToDoneP50: number | null;
+  secondsToDoneP95: number | null;
+}
+
+/** What ended in the last seconds, and how long it took from creation. */
+export async function readWindow(db: Db, seconds: number): Promise<WindowStats> {
+  const { rows } = await db.execute<{
+    completed: number;
+    failed: number;
+    p50: number | null;
+    p95: number | null;
+  }>(sql`
+    with ended as (
+      select status, extract(epoch from completed_at - created_at) as took from tasks
+      where completed_at >= now() - make_interval(secs => ${seconds}) and status in ('completed', 'failed'))
+    select count(*) filter (where status = 'completed')::int as completed,
+           count(*) filter (where status = 'failed')::int as failed,
+           (percentile_cont(0.5) within group (order by took) filter (where status = 'completed'))::float8 as p50,
+           (percentile_cont(0.95) within group (order by took) filter (where status = 'completed'))::float8 as p95
+    from ended`);
+  const [row] = rows;
+  return {
+    completed: row?.completed ?? 0,
+    failed: row?.failed ?? 0,
+    secondsToDoneP50: row?.p50 ?? null,
+    secondsToDoneP95: row?.p95 ?? null,
+  };
+}
+
+export async function countClaimed(db: Db): Promise<number> {
+  const { rows } = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from work_orders where status = 'claimed'`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** Keeps a sample of this minute; a second one in the same minute replaces it. */
+export async function insertSample(db: Db, sample: Omit<StatsSample, "sampledAt">): Promise<void> {
+  await db
+    .insert(statsSamples)
+    .values({ ...sample, sampledAt: sql`date_trunc('minute', now())` })
+    .onConflictDoUpdate({ target: statsSamples.sampledAt, set: sample });
+}
+
+/** Samples since a moment, the newest `limit` of them, oldest first. */
+export async function listSamples(db: Db, since: Date | undefined, limit: number): Promise<StatsSample[]> {
+  const rows = await db
+    .select()
+    .from(statsSamples)
+    .where(since === undefined ? undefined : gte(statsSamples.sampledAt, since))
+    .orderBy(desc(statsSamples.sampledAt))
+    .limit(limit);
+  return rows.reverse().map((row) => ({ ...row, sampledAt: row.sampledAt.toISOString() }));
+}
+
+const olderThan = (days: number) => sql`now() - make_interval(days => ${days})`;
+
+/** Forgets samples that are older than so many days. */
+export async function deleteOldSamples(db: Db, days: number): Promise<number> {
+  const stats = await db.delete(statsSamples).where(lt(statsSamples.sampledAt, olderThan(days)));
+  const workers = await db.delete(workerSamples).where(lt(workerSamples.sampledAt, olderThan(days)));
+  return (stats.rowCount ?? 0) + (workers.rowCount ?? 0);
+}
+
+/** Forgets stored answers of idempotent requests. */
+export async function deleteOldIdempotencyKeys(db: Db, days: number): Promise<number> {
+  const deleted = await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, olderThan(days)));
+  return deleted.rowCount ?? 0;
+}
+
+/** Forgets log lines of executions that ended more than so many days ago. */
+export async function deleteOldLogLines(db: Db, days: number, limit: number): Promise<number> {
+  const deleted = await db.delete(executionLogs).where(
+    sql`${executionLogs.id} in (
+      select l.id from ${executionLogs} l join ${executions} e on e.id = l.execution_id
+      where e.completed_at < ${olderThan(days)} limit ${limit})`,
+  );
+  return deleted.rowCount ?? 0;
+}
