@@ -35,7 +35,10 @@ export const isSameFile = (path: string, reported: string): boolean =>
 
 /** `a, b, c and 4 more`. */
 export function listShort(items: readonly string[], shownMax = 3): string {
-  const shown = items.slice(0, shownMax).join(", ");
+  const shown = items
+    .slice(0, shownMax)
+    .map((item) => item.trim())
+    .join(", ");
   return items.length <= shownMax ? shown : `${shown} and ${items.length - shownMax} more`;
 }
 

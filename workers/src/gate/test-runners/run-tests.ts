@@ -42,17 +42,23 @@ export function testCommandOf(
   return { resolved, runner: chooseRunner(resolved, plan.runner) };
 }
 
-/** A private directory inside the sandbox, outside the workspace; null when the sandbox gives none. */
-export async function privateDirectory(sandbox: Sandbox, signal: AbortSignal): Promise<string | null> {
-  const script = `cd "$(mktemp -d "\${TMPDIR:-/tmp}/agentvine-gate.XXXXXX")" && pwd -P`;
-  const path = await askSandbox(sandbox, ["sh", "-c", script], { signal });
-  return path === null || path.trim() === "" ? null : path.trim();
+/** A place of the gate's own inside the sandbox, outside the workspace. */
+export interface PrivateDirectory {
+  readonly path: string;
+  /** The names under which the workspace is known inside. */
+  readonly workspaceRoots: readonly string[];
 }
 
-/** The names under which the workspace is known inside. */
-async function workspaceRoots(sandbox: Sandbox, signal: AbortSignal): Promise<string[]> {
-  const real = await askSandbox(sandbox, ["pwd", "-P"], { signal });
-  return [sandbox.workspacePath, real?.trim() ?? ""];
+/** Makes a private directory; null when the sandbox gives none. */
+export async function privateDirectory(
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<PrivateDirectory | null> {
+  const script = `pwd -P && cd "$(mktemp -d "\${TMPDIR:-/tmp}/agentvine-gate.XXXXXX")" && pwd -P`;
+  const [root, path] = ((await askSandbox(sandbox, ["sh", "-c", script], { signal })) ?? "").split("\n");
+  return root === undefined || path === undefined || path === ""
+    ? null
+    : { path, workspaceRoots: [sandbox.workspacePath, root] };
 }
 
 /** Signs that the runner did not take the reporter, rather than that tests failed. */
@@ -62,28 +68,28 @@ const reporterRefused =
 async function readReport(
   options: RunTestsOptions,
   instrumentation: Instrumentation,
-  directory: string,
+  directory: PrivateDirectory,
   stdout: string,
 ): Promise<TestReport | null> {
   const { sandbox, signal } = options;
   if (instrumentation.reportFile === null) {
     return instrumentation.parse(stdout, []);
   }
-  const text = await askSandbox(sandbox, ["cat", `${directory}/${instrumentation.reportFile}`], {
+  const text = await askSandbox(sandbox, ["cat", `${directory.path}/${instrumentation.reportFile}`], {
     signal,
     bytesMax: reportBytesMax,
   });
-  return text === null ? null : instrumentation.parse(text, await workspaceRoots(sandbox, signal));
+  return text === null ? null : instrumentation.parse(text, directory.workspaceRoots);
 }
 
 async function runInstrumented(
   options: RunTestsOptions,
   instrumentation: Instrumentation,
-  directory: string,
+  directory: PrivateDirectory,
 ) {
   const { sandbox, where, plan, signal, onOutput } = options;
   for (const [name, content] of Object.entries(instrumentation.files)) {
-    await askSandbox(sandbox, ["sh", "-c", 'cat > "$1"', "sh", `${directory}/${name}`], {
+    await askSandbox(sandbox, ["sh", "-c", 'cat > "$1"', "sh", `${directory.path}/${name}`], {
       signal,
       stdin: content,
     });
@@ -126,7 +132,7 @@ export async function runTests(options: RunTestsOptions): Promise<TestRun> {
       ? null
       : testCommand.runner.instrument({
           command: testCommand.resolved,
-          directory,
+          directory: directory.path,
           environment: plan.environment,
         });
   let run =
