@@ -8,7 +8,7 @@ import type { SecretRedactor } from "../secret-redactor.ts";
 import { abortedOutcome } from "../turn-abort.ts";
 import { conversationCharacters, trimConversation } from "./context-window.ts";
 import { LoopGuard, repeatsMax, repeatsTold } from "./loop-guard.ts";
-import { type Message, type ToolCallPart, type ToolResultPart, toolResult, userMessage } from "./message.ts";
+import { type Message, nudgeMessage, type ToolCallPart, type ToolResultPart, toolResult } from "./message.ts";
 import { callModel, type ModelAnswer } from "./model-call.ts";
 import { type ModelFault, ModelFaultError, modelFaultOf } from "./model-fault.ts";
 import { addUsage, costUsd, noUsage, totalTokens } from "./price.ts";
@@ -43,6 +43,7 @@ export class AgentLoop {
   readonly #parts: AgentLoopParts;
   readonly #guard = new LoopGuard();
   readonly #declarations = toolbox.map((tool) => tool.declaration);
+  readonly #declarationCharacters = JSON.stringify(this.#declarations).length;
   #messages: Message[];
   #step: number;
   #usage: Usage = noUsage;
@@ -120,14 +121,15 @@ export class AgentLoop {
   /** The model's answer, asked for again as often as makes sense; or how the turn ends without one. */
   async #askModel(): Promise<ModelAnswer | AgentOutcome> {
     const { contextTokensMax = contextTokensOf(this.#parts.modelName) } = this.#parts.config;
-    this.#fit(contextTokensMax * contextShare);
+    const charactersMax = contextTokensMax * contextShare * this.#charactersPerToken;
+    if (this.#characters() > charactersMax) this.#trimTo(charactersMax * trimShare);
     try {
       return await this.#askWithRetries();
     } catch (error) {
       if (this.#parts.input.signal.aborted) return abortedOutcome(this.#parts.input.signal);
       const fault = modelFaultOf(error);
-      // The provider counts better than we do: once, with much less.
-      if (fault.kind !== "too_long" || !this.#fit(contextTokensMax / 2)) return outcomeOf(fault);
+      // The provider counts better than we do: once more, with half of it.
+      if (fault.kind !== "too_long" || !this.#trimTo(this.#characters() / 2)) return outcomeOf(fault);
     }
     try {
       return await this.#askWithRetries();
@@ -175,25 +177,28 @@ export class AgentLoop {
     });
   }
 
-  /** Trims the conversation when it is longer than so many tokens; false when that changed nothing. */
-  #fit(tokensMax: number): boolean {
-    const overhead = this.#parts.input.system.length + JSON.stringify(this.#declarations).length;
-    const characters = overhead + conversationCharacters(this.#messages);
-    if (characters / this.#charactersPerToken <= tokensMax) return false;
-    const target = tokensMax * trimShare * this.#charactersPerToken - overhead;
-    const { messages, droppedMessages } = trimConversation(this.#messages, target);
+  /** Everything that is sent with each request. */
+  #characters(): number {
+    const { system } = this.#parts.input;
+    return system.length + this.#declarationCharacters + conversationCharacters(this.#messages);
+  }
+
+  /** Trims the conversation; false when that changed nothing. */
+  #trimTo(charactersMax: number): boolean {
+    const fixed = this.#characters() - conversationCharacters(this.#messages);
+    const { messages, droppedMessages } = trimConversation(this.#messages, charactersMax - fixed);
     this.#messages = messages;
     if (droppedMessages > 0) this.#emit({ type: "context.trimmed", droppedMessages });
     return droppedMessages > 0;
   }
 
   #account({ usage }: ModelAnswer): void {
-    const { modelName, input } = this.#parts;
+    const { modelName } = this.#parts;
     this.#usage = addUsage(this.#usage, { ...usage, costUsd: costUsd(modelName, usage) });
     const inputTokens = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
     if (inputTokens > 1_000) {
       // How this model really counts this conversation.
-      const ratio = (input.system.length + conversationCharacters(this.#messages)) / inputTokens;
+      const ratio = this.#characters() / inputTokens;
       this.#charactersPerToken = Math.min(5, Math.max(1.5, ratio));
     }
     this.#emit({ type: "usage", usage: this.#usage });
@@ -212,7 +217,7 @@ export class AgentLoop {
       };
     }
     this.#messages.push(
-      userMessage(`${complaint} Go on with the task by calling tools, or say what you did.`),
+      nudgeMessage(`${complaint} Go on with the task by calling tools, or say what you did.`),
     );
     return undefined;
   }

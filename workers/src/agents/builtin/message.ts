@@ -17,6 +17,13 @@ export const userMessage = (text: string): UserMessage => ({
   content: [{ type: "text", text }],
 });
 
+const nudgeMark = "[from the agent's own loop] ";
+
+/** A word to the model that is no instruction of the task. */
+export const nudgeMessage = (text: string): UserMessage => userMessage(nudgeMark + text);
+
+export const isNudge = (message: Message): boolean => textOf(message).startsWith(nudgeMark);
+
 export const callsOf = (message: Message): ToolCallPart[] =>
   message.role === "assistant"
     ? message.content.filter((part): part is ToolCallPart => part.type === "tool-call")

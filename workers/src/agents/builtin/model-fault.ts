@@ -38,6 +38,8 @@ function httpFault(error: APICallError): ModelFault {
   const { statusCode } = error;
   const said = excerpt(providerMessage(error.data) ?? error.message);
   if (statusCode === undefined) return { kind: "transient", reason: `the model can't be reached: ${said}` };
+  // It began well and could not be read to its end.
+  if (statusCode < 400) return { kind: "transient", reason: `the model's answer broke off: ${said}` };
   const reason = `the model provider answered ${statusCode}: ${said}`;
   const isRefused = statusCode < 500 && !transientStatuses.has(statusCode);
   if (isRefused && tooLong.test(said)) return { kind: "too_long", reason };

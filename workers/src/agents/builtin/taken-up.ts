@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Transcript } from "../agent-driver.ts";
-import { callsOf, type Message, resultsOf, textOf, toolResult, userMessage } from "./message.ts";
+import { callsOf, isNudge, type Message, resultsOf, textOf, toolResult, userMessage } from "./message.ts";
 
 const messageSchema = z.discriminatedUnion("role", [
   z.looseObject({ role: z.literal("user"), content: z.array(z.looseObject({ type: z.string() })) }),
@@ -27,7 +27,7 @@ export function takeUp(transcript: Transcript | undefined, instruction: string):
   const parsed = messagesSchema.safeParse(transcript?.driver === "builtin" ? transcript.messages : []);
   const messages = closePending(parsed.success ? parsed.data : []);
   const last = messages.at(-1);
-  const lastInstruction = messages.findLast((message) => message.role === "user");
+  const lastInstruction = messages.findLast((message) => message.role === "user" && !isNudge(message));
   if (lastInstruction === undefined || textOf(lastInstruction) !== instruction) {
     return { kind: "open", messages: [...messages, userMessage(instruction)] };
   }
