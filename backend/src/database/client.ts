@@ -41,8 +41,21 @@ export function openDatabase({
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 60_000,
   });
+  let isClosing = false;
+  const report = (error: Error): void => {
+    // While we leave, the server may close a connection before we have.
+    if (!isClosing) onConnectionError(error);
+  };
   // Without both handlers a connection that PostgreSQL closes would end the process.
-  pool.on("error", onConnectionError);
-  pool.on("connect", (client) => client.on("error", onConnectionError));
-  return { url, db: drizzle(pool, { schema }), pool, close: () => pool.end() };
+  pool.on("error", report);
+  pool.on("connect", (client) => client.on("error", report));
+  return {
+    url,
+    db: drizzle(pool, { schema }),
+    pool,
+    close: () => {
+      isClosing = true;
+      return pool.end();
+    },
+  };
 }

@@ -60,12 +60,10 @@ class ListeningConnection implements Notifications {
     this.#handlers.set(channel, handlers);
     const client = this.#client;
     if (isNew && client !== undefined) {
-      // A failure here means that the connection broke; it listens to everything when it is back.
-      const listen = client.query(`listen ${pg.escapeIdentifier(channel)}`).then(
-        () => {},
-        () => {},
-      );
-      this.#ready = this.#ready.then(() => listen);
+      // One after the other. A failure here means that the connection broke; it listens to everything when it is back.
+      this.#ready = this.#ready.then(async () => {
+        await client.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => {});
+      });
     }
     return () => {
       handlers.delete(handler);

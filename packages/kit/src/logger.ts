@@ -40,11 +40,48 @@ const secretPaths = Array.from({ length: secretDepthMax + 1 }, (_, depth) =>
   ),
 ).flat();
 
+interface LoggedError {
+  type: string;
+  message: string;
+  code?: string;
+  detail?: string;
+  stack?: string;
+  cause?: LoggedError;
+}
+
+const causeDepthMax = 5;
+
+/** What a log says of an error. Only these fields: errors of drivers carry whole connections with them. */
+function describeError(error: unknown, depth = 0): LoggedError {
+  if (!(error instanceof Error)) {
+    return { type: typeof error, message: String(error) };
+  }
+  const { code, detail } = error as { code?: unknown; detail?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === "string" ? { code } : {}),
+    ...(typeof detail === "string" ? { detail } : {}),
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause === undefined || depth >= causeDepthMax
+      ? {}
+      : { cause: describeError(error.cause, depth + 1) }),
+  };
+}
+
 /** A JSON logger that never writes the value of a field whose name marks it as a secret. */
 export function createLogger({ name, level, pretty = false, stream }: LoggerOptions): Logger {
   const target = stream ?? (pretty ? process.stderr : undefined);
   // Written synchronously to the descriptor: what was logged before a crash is not lost.
   const output =
     target === undefined ? destination({ dest: 2, sync: true }) : pretty ? prettyLogStream(target) : target;
-  return pino({ name, level, redact: { paths: secretPaths, censor: "[redacted]" } }, output);
+  return pino(
+    {
+      name,
+      level,
+      redact: { paths: secretPaths, censor: "[redacted]" },
+      serializers: { err: (error: unknown) => describeError(error) },
+    },
+    output,
+  );
 }
