@@ -1,0 +1,112 @@
+import type { Lifecycle, Logger } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
+import type { BackendConfig } from "./config.ts";
+import type { Database } from "./database/client.ts";
+import type { Notifications } from "./database/notifications.ts";
+import type { AuthService } from "./modules/auth/index.ts";
+import type { EventService } from "./modules/events/index.ts";
+import {
+  type AttemptService,
+  type ClaimService,
+  createAttemptService,
+  createClaimService,
+  createLeases,
+  createOrderService,
+  createReaperService,
+  defaultRetryPolicy,
+  dispatch,
+  registerQueueRoutes,
+  startSweeps,
+  sweepIntervalMs,
+} from "./modules/queue/index.ts";
+import type { RepositoryService } from "./modules/repositories/index.ts";
+import {
+  createDependencyService,
+  createReviewService,
+  createTaskService,
+  type ReadArtifactText,
+  registerTaskRoutes,
+  type TaskService,
+} from "./modules/tasks/index.ts";
+import {
+  createCommandService,
+  createHeartbeatService,
+  createWorkerService,
+  registerWorkerRoutes,
+  type WorkerService,
+} from "./modules/workers/index.ts";
+
+export interface WorkDeps {
+  server: FastifyInstance;
+  config: BackendConfig;
+  database: Database;
+  notifications: Notifications;
+  logger: Logger;
+  auth: AuthService;
+  events: EventService;
+  repositories: RepositoryService;
+  readArtifactText: ReadArtifactText;
+  background: Lifecycle;
+}
+
+export interface Work {
+  tasks: TaskService;
+  workers: WorkerService;
+  claims: ClaimService;
+  attempts: AttemptService;
+}
+
+/** Wires what the backend is there for: tasks, the queue that dispatches them, and the workers that take them on. */
+export function wireWork(deps: WorkDeps): Work {
+  const { server, config, database, notifications, logger, background } = deps;
+  const { db } = database;
+  const leaseMs = config.leaseSeconds * 1_000;
+  const retry = { ...defaultRetryPolicy, baseMs: config.retryBaseSeconds * 1_000 };
+  const workerDeps = {
+    db,
+    leases: createLeases({ leaseMs }),
+    leaseMs,
+    heartbeatMs: config.heartbeatSeconds * 1_000,
+  };
+
+  const tasks = createTaskService({
+    db,
+    dispatch,
+    repositories: deps.repositories,
+    allowsUnrunnable: config.allowsUnrunnable,
+  });
+  const claims = createClaimService({
+    database,
+    notifications,
+    logger,
+    leaseMs,
+    issueAttemptToken: deps.auth.issueAttemptToken,
+  });
+  const attempts = createAttemptService({ db, retry });
+  const workers = createWorkerService(workerDeps);
+  const commands = createCommandService({ db, notifications });
+  const reaper = createReaperService({ db, retry });
+
+  registerTaskRoutes(server, {
+    tasks,
+    reviews: createReviewService({ db, dispatch, readArtifactText: deps.readArtifactText }),
+    dependencies: createDependencyService({ db, dispatch }),
+    events: deps.events,
+  });
+  registerQueueRoutes(server, { claims, attempts, orders: createOrderService({ db }) });
+  registerWorkerRoutes(server, { workers, heartbeats: createHeartbeatService(workerDeps), commands });
+
+  const sweeps = startSweeps({
+    sweeps: [
+      { name: "lost leases", run: reaper.reapLeases },
+      { name: "expired orders", run: reaper.expireOrders },
+      { name: "vanished workers", run: workers.sweepVanished },
+    ],
+    intervalMs: sweepIntervalMs(leaseMs),
+    logger,
+  });
+  background.add("sweeps", () => sweeps.stop());
+  background.add("claims", () => claims.stop());
+  background.add("commands", () => commands.stop());
+  return { tasks, workers, claims, attempts };
+}
