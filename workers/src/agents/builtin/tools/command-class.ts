@@ -7,7 +7,7 @@ const plainArguments = /^(?: [\w.,:=@%+-][\w./,:=@%+-]*)+$/;
 const begin = String.raw`(?:^|[\s;&|(\`'"])`;
 const networkWords = [
   "curl|wget|ssh|scp|sftp|rsync|nc|ncat|telnet|ftp|docker|podman|brew|apt|apt-get|apk|dnf|yum|npx|gh",
-  String.raw`git\s+(?:-\S+\s+)*(?:push|pull|fetch|clone|ls-remote|submodule)`,
+  String.raw`git\s+(?:-[cC]\s+\S+\s+|-\S+\s+)*(?:push|pull|fetch|clone|ls-remote|submodule)`,
   String.raw`npm\s+(?:install|i|ci|add|update|publish|view|exec|x|audit|outdated|init|create)`,
   String.raw`(?:yarn|pnpm|bun)\s+(?:install|i|add|dlx|update|up|publish|create)`,
   String.raw`(?:pip|pip3|uv|pipx|poetry|gem|cargo|composer)\s+(?:pip\s+)?(?:install|add|sync|update|fetch|download|publish)`,
