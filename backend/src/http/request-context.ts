@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { newId } from "@agentvine/kit";
-import type { FastifyInstance } from "fastify";
-import { anonymous } from "../actor.ts";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type Actor, anonymous } from "../actor.ts";
 
 const idPattern = /^[\w.:/-]{1,128}$/;
 
@@ -18,8 +18,14 @@ export const requestIdOf = (request: Pick<IncomingMessage, "headers">): string =
  */
 export function registerRequestContext(app: FastifyInstance): void {
   app.decorateRequest("correlationId", "");
+  const actors = new WeakMap<FastifyRequest, Actor>();
   app.decorateRequest("actor", {
-    getter: () => anonymous,
+    getter(this: FastifyRequest) {
+      return actors.get(this) ?? anonymous;
+    },
+    setter(this: FastifyRequest, actor: Actor) {
+      actors.set(this, actor);
+    },
   });
   app.addHook("onRequest", async (request, reply) => {
     request.correlationId = given(request.headers["x-correlation-id"]) ?? request.id;
