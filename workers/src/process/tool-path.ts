@@ -10,10 +10,13 @@ const standardDirectories = [
   "/opt/homebrew/bin",
 ];
 
-/** PATH for commands: the running Node first, so that a command's `node` is ours, then `path` or the standard directories. */
+/**
+ * PATH for commands: `path` (its absolute entries), else the standard directories, with the running Node's directory in front unless
+ * it is there already; the order that somebody chose is kept.
+ */
 export function toolPath(path?: string): string {
-  const rest = path === undefined || path === "" ? standardDirectories : path.split(delimiter);
-  return [...new Set([dirname(process.execPath), ...rest.filter((entry) => entry.startsWith("/"))])].join(
-    delimiter,
-  );
+  const given = (path ?? "").split(delimiter).filter((entry) => entry.startsWith("/"));
+  const entries = given.length > 0 ? given : standardDirectories;
+  const own = dirname(process.execPath);
+  return (entries.includes(own) ? entries : [own, ...entries]).join(delimiter);
 }

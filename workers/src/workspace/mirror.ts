@@ -72,6 +72,7 @@ export async function refreshMirror(git: Git, options: RefreshMirrorOptions): Pr
         await createIfMissing(mirror);
         await fetchAll(mirror, remote, options);
       }
+      await tidy(mirror);
     });
   await withStorageFaults("The directory of the mirrors", refresh);
   return mirror;
@@ -99,46 +100,55 @@ async function createIfMissing(mirror: Mirror): Promise<void> {
 }
 
 async function fetchAll(mirror: Mirror, remote: Remote, options: RefreshMirrorOptions): Promise<void> {
+  const failed = new AbortController();
+  const timeoutMs = options.fetchTimeoutMs ?? 900_000;
   const common = {
     service: "upload-pack",
     cwd: mirror.path,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    env: { GIT_DIR: mirror.path },
+    signal: AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]),
   } as const;
-  const [fetched, head] = await Promise.allSettled([
-    mirror.host.runRemote(remote, {
-      ...common,
-      args: [
-        "fetch",
-        "--quiet",
-        "--prune",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--update-shallow",
-        "--",
-        remote.url,
-        "+refs/heads/*:refs/heads/*",
-      ],
-      timeoutMs: options.fetchTimeoutMs ?? 900_000,
-      env: { GIT_DIR: mirror.path },
-    }),
-    mirror.host.runRemote(remote, {
-      ...common,
-      args: ["ls-remote", "--symref", "--", remote.url, "HEAD"],
-      timeoutMs: 60_000,
-      env: { GIT_DIR: mirror.path },
-    }),
-  ]);
-  if (fetched.status === "rejected") {
-    throw fetched.reason;
+  const fetching = mirror.host.runRemote(remote, {
+    ...common,
+    args: [...fetchArguments, "--", remote.url, "+refs/heads/*:refs/heads/*"],
+    timeoutMs,
+  });
+  const looking = mirror.host.runRemote(remote, {
+    ...common,
+    args: ["ls-remote", "--symref", "--", remote.url, "HEAD"],
+    timeoutMs: Math.min(timeoutMs, 60_000),
+  });
+  try {
+    const [, head] = await Promise.all([fetching, looking]);
+    const branch = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(head.text)?.[1];
+    if (branch !== undefined) {
+      await mirror.git(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
+    }
+  } catch (error) {
+    // The first failure counts; the other command must not work on the mirror any more when the lock is given back.
+    failed.abort(error);
+    await Promise.allSettled([fetching, looking]);
+    throw error;
   }
-  if (head.status === "rejected") {
-    throw head.reason;
-  }
-  const branch = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(head.value.text)?.[1];
-  if (branch !== undefined) {
-    await mirror.git(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
-  }
+}
+
+const fetchArguments = [
+  "fetch",
+  "--quiet",
+  "--prune",
+  "--no-tags",
+  "--no-write-fetch-head",
+  "--no-recurse-submodules",
+  "--update-shallow",
+] as const;
+
+/** Every fetch adds a pack; now and then git makes one of many. Objects that somebody may still be writing are young and stay. */
+async function tidy(mirror: Mirror): Promise<void> {
+  const settings = ["-c", "gc.auto=6700", "-c", "gc.autoPackLimit=50", "-c", "gc.autoDetach=false"];
+  await mirror.git([...settings, "gc", "--auto", "--quiet"], {
+    okExitCodes: [0, 1, 128],
+    timeoutMs: 600_000,
+  });
 }
 
 /** True when git itself no longer takes the mirror for a repository, or objects are missing: after a crash or a full disk. */
@@ -229,7 +239,10 @@ export async function readFileAtCommit(
   path: string,
   bytesMax: number,
 ): Promise<Uint8Array | null> {
-  const entry = await mirror.git(["ls-tree", "-z", commitSchema.parse(commit), "--", path]);
+  // A path that leaves the tree is an error to git, and no file to us.
+  const entry = await mirror.git(["ls-tree", "-z", commitSchema.parse(commit), "--", path], {
+    okExitCodes: [0, 128],
+  });
   const match = /^100(?:644|755|664) blob ([0-9a-f]+)\t/.exec(entry.text);
   if (match?.[1] === undefined) {
     return null;
