@@ -18,6 +18,9 @@ export interface ClaimInput {
   leaseMs: number;
 }
 
+const leftMs = (row: string): string =>
+  `(extract(epoch from ${row}.lease_expires_at - clock_timestamp()) * 1000)::int`;
+
 /**
  * The claim: one statement, and so one moment. It
  * - returns the lease that is held under the same key, if there is one (`held`);
@@ -111,17 +114,11 @@ with can as materialized (
   select ($8::uuid[])[happened.n], happened.type, e.task_id, e.work_order_id, e.id, $1, e.attempt, e.correlation_id, happened.data
   from happened, execution e
 )
-select lease.id as order_id, execution.id as execution_id, lease.lease_expires_at,
-  pg_notify($9, '')::text as told
+select lease.id as order_id, execution.id as execution_id, ${leftMs("lease")} as lease_ms, pg_notify($9, '')::text as told
 from lease, execution
 union all
-select held.id, e.id, held.lease_expires_at, null
+select held.id, e.id, ${leftMs("held")}, null
 from held join executions e on e.task_id = held.task_id and e.attempt = held.attempt`;
-
-const timedSql = `
-select order_id, execution_id,
-  (extract(epoch from lease_expires_at - clock_timestamp()) * 1000)::int as lease_ms
-from (${claimSql}) claimed`;
 
 /**
  * Leases the best order for the worker, or returns the lease it holds under the key. Undefined when there is none for it, or when
@@ -132,7 +129,7 @@ export async function claimOrder(pool: Database["pool"], input: ClaimInput): Pro
   const { request, claimKey, leaseMs } = input;
   const { rows } = await pool.query<{ order_id: string; execution_id: string; lease_ms: number }>({
     name: "claim-order",
-    text: timedSql,
+    text: claimSql,
     values: [
       request.workerId,
       request.instanceId,

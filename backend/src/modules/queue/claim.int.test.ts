@@ -1,0 +1,238 @@
+import { newId } from "@agentvine/kit";
+import { waitUntil } from "@agentvine/testkit";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
+
+let work: WorkFixture;
+beforeAll(async () => {
+  work = await buildWorkFixture();
+});
+afterAll(() => work.close());
+beforeEach(() => work.sql("delete from tasks"));
+
+const titles = async (count: number) => {
+  const worker = await work.registerWorker({ slots: count });
+  const claimed: string[] = [];
+  for (let n = 0; n < count; n += 1) {
+    claimed.push((await work.mustClaim(worker)).task.title);
+  }
+  return claimed;
+};
+
+describe("a claim", () => {
+  it("leases the order with its number, its duration and everything the worker needs", async () => {
+    const task = await work.createTask({ title: "one" });
+    const worker = await work.registerWorker();
+    const claim = await work.mustClaim(worker);
+    expect(claim).toMatchObject({
+      attempt: 1,
+      workOrder: { taskId: task.id, kind: "run", status: "claimed", attempt: 1, workerId: worker.id },
+      task: { id: task.id, status: "in_progress", attempt: 1, runs: 1, assignedTo: worker.id },
+      repository: { url: task.repositoryUrl },
+      checkpoint: null,
+    });
+    expect(claim.leaseMs).toBeGreaterThan(50_000);
+    expect(claim.leaseMs).toBeLessThanOrEqual(60_000);
+    expect(claim.preAllowed.map((one) => one.toolClass)).toEqual(["read", "edit", "test", "command"]);
+    const [execution] = await work.sql(
+      "select status, agent, is_scripted, sandbox, attempt from executions where id = $1",
+      [claim.executionId],
+    );
+    expect(execution).toEqual({
+      status: "running",
+      agent: "builtin scripted/demo",
+      is_scripted: true,
+      sandbox: "none",
+      attempt: 1,
+    });
+    expect(await work.history(task.id)).toEqual([
+      "task.created",
+      "task.queued",
+      "work_order.enqueued",
+      "work_order.claimed",
+      "task.claimed",
+      "execution.started",
+      "worker.status_changed",
+    ]);
+    const { body: busy } = await work.app.request<{ status: string; activeCount: number }>(
+      "GET",
+      `/api/v1/workers/${worker.id}`,
+    );
+    expect(busy).toMatchObject({ status: "busy", activeCount: 1 });
+  });
+
+  it("answers 204 when there is nothing", async () => {
+    expect((await work.claim(await work.registerWorker())).status).toBe(204);
+  });
+
+  it("takes higher lanes first and older orders before younger ones", async () => {
+    for (const [title, priority] of [
+      ["low", "low"],
+      ["normal 1", "normal"],
+      ["normal 2", "normal"],
+      ["critical", "critical"],
+      ["high", "high"],
+    ] as const) {
+      await work.createTask({ title, priority });
+    }
+    expect(await titles(5)).toEqual(["critical", "high", "normal 1", "normal 2", "low"]);
+  });
+
+  it("lets what has waited longer than the head start go before a higher priority", async () => {
+    const old = await work.createTask({ title: "old low", priority: "low" });
+    await work.createTask({ title: "critical", priority: "critical" });
+    await work.sql(
+      `update work_orders set enqueued_at = enqueued_at - interval '6 hours 1 minute',
+         ranked_at = ranked_at - interval '6 hours 1 minute' where task_id = $1`,
+      [old.id],
+    );
+    expect(await titles(2)).toEqual(["old low", "critical"]);
+  });
+
+  it("ranks anew, with its age, when the priority changes", async () => {
+    await work.createTask({ title: "first" });
+    const second = await work.createTask({ title: "second" });
+    await work.app.request("PATCH", `/api/v1/tasks/${second.id}`, { body: { priority: "high" } });
+    expect(await titles(2)).toEqual(["second", "first"]);
+  });
+
+  it("matches task type, labels, driver and model", async () => {
+    await work.createTask({ title: "docs", type: "docs" });
+    await work.createTask({ title: "gpu", requiredLabels: ["gpu"] });
+    await work.createTask({ title: "acp", agent: { driver: "acp" } });
+    await work.createTask({ title: "model", agent: { model: "openai/x" } });
+    await work.createTask({ title: "pair", agent: { driver: "builtin", model: "openai/x" } });
+    const plain = await work.registerWorker({ slots: 9, capabilities: { taskTypes: ["bugfix"] } });
+    expect((await work.claim(plain)).status).toBe(204);
+    const able = await work.registerWorker({
+      slots: 9,
+      capabilities: {
+        taskTypes: ["bugfix"],
+        labels: ["gpu", "arm"],
+        agents: [
+          { driver: "acp", model: "openai/x", isScripted: false },
+          { driver: "builtin", model: "openai/y", isScripted: false },
+        ],
+      },
+    });
+    const got = [];
+    for (let claim = await work.claim(able); claim.status === 200; claim = await work.claim(able)) {
+      got.push(claim.body.task.title);
+    }
+    expect(got).toEqual(["gpu", "acp", "model"]);
+    const narrow = await work.registerWorker();
+    expect((await work.claim(narrow, { taskTypes: ["feature"] })).status).toBe(204);
+    expect((await work.mustClaim(narrow, { taskTypes: ["docs"] })).task.title).toBe("docs");
+  });
+
+  it("gives a worker without an agent nothing to run", async () => {
+    await work.createTask();
+    expect((await work.claim(await work.registerWorker({ capabilities: { agents: [] } }))).status).toBe(204);
+  });
+
+  it("gives 20 parallel repeats of one key one lease", async () => {
+    for (let n = 0; n < 5; n += 1) await work.createTask();
+    const worker = await work.registerWorker({ slots: 20 });
+    const key = newId();
+    const claims = await Promise.all(Array.from({ length: 20 }, () => work.claim(worker, { key })));
+    expect(new Set(claims.map((claim) => `${claim.body.workOrder.id} ${claim.body.attempt}`)).size).toBe(1);
+    expect(new Set(claims.map((claim) => claim.body.attemptToken)).size).toBe(1);
+    const [{ count } = { count: 0 }] = await work.sql<{ count: number }>(
+      "select count(*)::int from work_orders where status = 'claimed'",
+    );
+    expect(count).toBe(1);
+    const [{ active_count: active } = { active_count: 0 }] = await work.sql<{ active_count: number }>(
+      "select active_count from workers where id = $1",
+      [worker.id],
+    );
+    expect(active).toBe(1);
+  });
+
+  it("gives one order to one of 20 parallel claims under different keys", async () => {
+    const task = await work.createTask();
+    const workers = await Promise.all(Array.from({ length: 20 }, () => work.registerWorker()));
+    const statuses = (await Promise.all(workers.map((worker) => work.claim(worker)))).map((c) => c.status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(19);
+    expect((await work.getTask(task.id)).attempt).toBe(1);
+  });
+
+  it("never gives a worker more than its slots, however many claims run at once", async () => {
+    for (let n = 0; n < 12; n += 1) await work.createTask();
+    const worker = await work.registerWorker({ slots: 3 });
+    const claims = await Promise.all(Array.from({ length: 12 }, () => work.claim(worker)));
+    expect(claims.filter((claim) => claim.status === 200)).toHaveLength(3);
+    expect(
+      new Set(claims.flatMap(({ status, body }) => (status === 200 ? [body.workOrder.id] : []))).size,
+    ).toBe(3);
+  });
+
+  it("gives nothing to a worker that drains, is offline or faulty", async () => {
+    await work.createTask();
+    const worker = await work.registerWorker();
+    for (const status of ["draining", "offline", "error"]) {
+      await work.sql("update workers set status = $2 where id = $1", [worker.id, status]);
+      expect((await work.claim(worker)).status).toBe(204);
+    }
+  });
+
+  it("tells a process that another took its name to stop, and an unknown one to register", async () => {
+    const old = await work.registerWorker({ name: "twin" });
+    await work.registerWorker({ name: "twin" });
+    const superseded = await work.claim(old);
+    expect([superseded.status, superseded.body]).toMatchObject([
+      409,
+      { error: { code: "worker.superseded" } },
+    ]);
+    const unknown = await work.claim({ ...old, id: newId() });
+    expect([unknown.status, unknown.body]).toMatchObject([404, { error: { code: "worker.not_found" } }]);
+  });
+
+  it("hands an order out no sooner than it is available and not after it expired", async () => {
+    const delayed = await work.createTask({ enqueue: false });
+    const stale = await work.createTask({ enqueue: false });
+    await work.app.request("POST", "/api/v1/queue/enqueue", {
+      body: { taskId: delayed.id, delaySeconds: 3_600 },
+    });
+    await work.app.request("POST", "/api/v1/queue/enqueue", {
+      body: { taskId: stale.id, expiresInSeconds: 60 },
+    });
+    await work.sql("update work_orders set expires_at = now() where task_id = $1", [stale.id]);
+    expect((await work.claim(await work.registerWorker())).status).toBe(204);
+  });
+});
+
+describe("a waiting claim", () => {
+  it("is answered as soon as there is work", async () => {
+    const worker = await work.registerWorker();
+    const waiting = work.claim(worker, { waitSeconds: 20 });
+    await waitUntil(() => work.app.work.claims.waiting() === 1);
+    const startedMs = performance.now();
+    await work.createTask({ title: "fresh" });
+    const claim = await waiting;
+    expect(claim.body.task.title).toBe("fresh");
+    expect(performance.now() - startedMs).toBeLessThan(900);
+  });
+
+  it("is answered when delayed work falls due", async () => {
+    const task = await work.createTask({ enqueue: false });
+    await work.app.request("POST", "/api/v1/queue/enqueue", { body: { taskId: task.id, delaySeconds: 1 } });
+    const claim = await work.claim(await work.registerWorker(), { waitSeconds: 20 });
+    expect(claim.body.task.id).toBe(task.id);
+  });
+
+  it("gets 204 when its time is up", async () => {
+    expect((await work.claim(await work.registerWorker(), { waitSeconds: 0.05 })).status).toBe(204);
+  });
+
+  it("is forgotten when the client goes away", async () => {
+    const client = new AbortController();
+    const claim = work.claim(await work.registerWorker(), { waitSeconds: 20, signal: client.signal });
+    await waitUntil(() => work.app.work.claims.waiting() === 1);
+    client.abort();
+    await expect(claim).rejects.toThrow();
+    await waitUntil(() => work.app.work.claims.waiting() === 0);
+    const task = await work.createTask();
+    expect((await work.getTask(task.id)).status).toBe("queued");
+  });
+});
