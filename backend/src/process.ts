@@ -1,5 +1,6 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AppError, coerceError, createLogger, Lifecycle, type Logger, systemClock } from "@agentvine/kit";
 import { resolveClusterDir, startEmbeddedPostgres } from "@agentvine/postgres";
 import type { BackendConfig } from "./config.ts";
@@ -79,10 +80,27 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
   };
 }
 
+/** As `mkdir -p`. Node's own recursive mkdir never returns below /proc and the like, where a missing parent can't be made. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "EEXIST") {
+      return;
+    }
+    if (code !== "ENOENT" || existsSync(dirname(path))) {
+      throw error;
+    }
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
 /** Makes the data directory. @throws AppError `home.unusable`, `storage.full` */
 async function prepareHome(home: string): Promise<void> {
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeDirectory(home);
     await access(home, constants.W_OK | constants.X_OK);
   } catch (error) {
     if (errnoOf(error) === "ENOSPC") {

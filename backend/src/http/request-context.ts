@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { newId } from "@agentvine/kit";
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Actor, anonymous } from "../actor.ts";
+import type { FastifyInstance } from "fastify";
+import { anonymous } from "../actor.ts";
 
 const idPattern = /^[\w.:/-]{1,128}$/;
 
@@ -18,16 +18,9 @@ export const requestIdOf = (request: Pick<IncomingMessage, "headers">): string =
  */
 export function registerRequestContext(app: FastifyInstance): void {
   app.decorateRequest("correlationId", "");
-  const actors = new WeakMap<FastifyRequest, Actor>();
-  app.decorateRequest("actor", {
-    getter(this: FastifyRequest) {
-      return actors.get(this) ?? anonymous;
-    },
-    setter(this: FastifyRequest, actor: Actor) {
-      actors.set(this, actor);
-    },
-  });
+  app.decorateRequest("actor");
   app.addHook("onRequest", async (request, reply) => {
+    request.actor = anonymous;
     request.correlationId = given(request.headers["x-correlation-id"]) ?? request.id;
     request.log = request.log.child({ correlationId: request.correlationId });
     void reply.header("x-request-id", request.id);

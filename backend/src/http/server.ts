@@ -1,6 +1,6 @@
 import { AppError, type Logger, newId } from "@agentvine/kit";
 import helmet from "@fastify/helmet";
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from "fastify";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { errorBody, registerErrorHandler } from "./error-handler.ts";
 import { registerHostGuard } from "./host-guard.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -40,7 +40,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const loggerInstance: FastifyBaseLogger = logger;
   const app: FastifyInstance = fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     requestIdHeader: false,
     genReqId: requestIdOf,
     bodyLimit: bodyBytesMax,
