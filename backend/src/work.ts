@@ -54,6 +54,8 @@ export interface Work {
   workers: WorkerService;
   claims: ClaimService;
   attempts: AttemptService;
+  /** Takes back lost leases, gives up expired orders, notices vanished workers. */
+  sweeps: { stop(): Promise<void> };
 }
 
 /** Wires what the backend is there for: tasks, the queue that dispatches them, and the workers that take them on. */
@@ -108,5 +110,5 @@ export function wireWork(deps: WorkDeps): Work {
   background.add("sweeps", () => sweeps.stop());
   background.add("claims", () => claims.stop());
   background.add("commands", () => commands.stop());
-  return { tasks, workers, claims, attempts };
+  return { tasks, workers, claims, attempts, sweeps };
 }
