@@ -30,7 +30,7 @@ export interface GitOptions {
 export interface GitCommand {
   readonly args: readonly string[];
   readonly cwd?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   /** 120,000 by default. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -220,14 +220,20 @@ function baseEnvironment(options: GitOptions): Record<string, string> {
   };
 }
 
-/** Redirects can lead to hosts that nobody checked; old repositories hold harmless flaws that fsck would refuse. */
+/** What fsck finds in old repositories and nobody can mend any more. */
+export const harmlessFlaws = [
+  "zeroPaddedFilemode",
+  "badTimezone",
+  "missingSpaceBeforeDate",
+  "missingEmail",
+] as const;
+
+/** Redirects can lead to hosts that nobody checked. */
 function transportArguments(options: GitOptions, remote: Remote): string[] {
   return [
     `http.followRedirects=${options.isLocalMode ? "initial" : "false"}`,
     `protocol.file.allow=${remote.transport === "local" ? "always" : "never"}`,
-    ...["zeroPaddedFilemode", "badTimezone", "missingSpaceBeforeDate", "missingEmail"].map(
-      (flaw) => `fetch.fsck.${flaw}=ignore`,
-    ),
+    ...harmlessFlaws.map((flaw) => `fetch.fsck.${flaw}=ignore`),
   ].flatMap((setting) => ["-c", setting]);
 }
 

