@@ -12,6 +12,7 @@ const settings: ExecutorSettings = {
   serverUrl: "http://127.0.0.1:9",
   dataDir: "/nowhere",
   workerName: "w",
+  isLocalMode: true,
   agent: null,
   sandbox: "none",
   limits: { stepsMax: 1, tokensMax: 1, workspaceBytesMax: 1, diskFreeBytesMin: 0 },

@@ -183,12 +183,17 @@ const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): Execut
   serverUrl: config.serverUrl,
   dataDir: config.dataDir,
   workerName: config.name,
+  isLocalMode: isLoopback(config.serverUrl),
   agent: config.agent,
   sandbox: sandbox.driver,
   limits: config.limits,
   stopGraceMs: agentStopGraceMs,
   logLevel: config.log.level,
 });
+
+/** A backend on the loopback interface serves the people of this machine; theirs are its paths. */
+const isLoopback = (url: string): boolean =>
+  /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 
 const capabilitiesOf = (
   config: WorkerConfig,

@@ -31,6 +31,8 @@ export const executorSettingsSchema = z.object({
   serverUrl: z.string(),
   dataDir: z.string(),
   workerName: z.string(),
+  /** The backend runs on this machine for this machine's people: repositories may be paths. */
+  isLocalMode: z.boolean(),
   agent: agentSettingsSchema.nullable(),
   sandbox: sandboxDriverSchema,
   limits: z.object({

@@ -1,0 +1,20 @@
+const subjectCharsMax = 72;
+const bodyCharsMax = 4_000;
+
+/** A conventional commit: the task's title as the subject, the agent's summary below. */
+export const commitMessage = (type: string, title: string, summary: string): string => {
+  const plain = title.replace(/\s+/g, " ").trim();
+  // A title that is conventional already keeps its own type.
+  const subject = /^[a-z]+(\([^)]*\))?!?: /.test(plain) ? plain : `${type}: ${lowerFirst(plain)}`;
+  const body = summary.trim().slice(0, bodyCharsMax);
+  return body === "" ? clip(subject) : `${clip(subject)}\n\n${body}`;
+};
+
+/** Lower case at the start, unless the word is a name or an abbreviation. */
+const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]+(\s|$)/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+
+const clip = (subject: string): string => {
+  const clean = subject.replace(/\.$/, "");
+  return clean.length <= subjectCharsMax ? clean : `${clean.slice(0, subjectCharsMax - 1)}…`;
+};

@@ -1,0 +1,39 @@
+import type { Claim, ExecutionPhase } from "@agentvine/contracts";
+import type { Logger } from "@agentvine/kit";
+import type { AgentDriver } from "../agents/agent-driver.ts";
+import type { Sandbox, SandboxFactory } from "../sandbox/sandbox.ts";
+import type { Git } from "../workspace/git.ts";
+import type { ExecutionLayout } from "../workspace/layout.ts";
+import type { ExecutionApi } from "./execution-api.ts";
+import type { ExecutorSettings } from "./executor-channel.ts";
+import type { LogStreamer } from "./log-streamer.ts";
+import type { MetricsRecorder } from "./metrics.ts";
+import type { ProgressReporter } from "./progress.ts";
+import type { StopRequest } from "./stop-request.ts";
+
+/** What the phases of one execution share. */
+export interface ExecutionContext {
+  readonly claim: Claim;
+  readonly settings: ExecutorSettings;
+  readonly api: ExecutionApi;
+  readonly layout: ExecutionLayout;
+  readonly git: Git;
+  readonly sandboxes: SandboxFactory;
+  /** Makes the agent for the task; throws when none is configured or the task's wish can't be met. */
+  readonly createDriver: () => AgentDriver;
+  readonly log: LogStreamer;
+  readonly progress: ProgressReporter;
+  readonly metrics: MetricsRecorder;
+  readonly stop: StopRequest;
+  /** Sandboxes that the cleanup closes, whatever happens. */
+  readonly open: Set<Sandbox>;
+  readonly logger: Logger;
+}
+
+/** Enters a phase: told to the backend, the log and the metrics. Throws when the work was stopped. */
+export const enterPhase = (context: ExecutionContext, phase: ExecutionPhase, detail = ""): void => {
+  context.stop.work.throwIfAborted();
+  context.metrics.enter(phase);
+  context.progress.phase(phase, detail);
+  context.log.say("worker", "info", detail === "" ? phase : `${phase}: ${detail}`, { phase });
+};

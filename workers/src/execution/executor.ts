@@ -1,0 +1,134 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createClient } from "@agentvine/client";
+import type { Claim } from "@agentvine/contracts";
+import { coerceError, createLogger, deferred, type Logger, sleep, systemClock } from "@agentvine/kit";
+import { createDriver } from "../agents/index.ts";
+import type { ExecutorEnvironment } from "../config.ts";
+import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
+import { createGit } from "../workspace/git.ts";
+import { executionLayout } from "../workspace/layout.ts";
+import { driverConfigOf } from "./driver-choice.ts";
+import { createExecutionApi } from "./execution-api.ts";
+import type { ExecutionContext } from "./execution-context.ts";
+import {
+  type ExecutorSettings,
+  type FromExecutor,
+  type ToExecutor,
+  toExecutorSchema,
+} from "./executor-channel.ts";
+import { LogStreamer } from "./log-streamer.ts";
+import { MetricsRecorder } from "./metrics.ts";
+import { ProgressReporter } from "./progress.ts";
+import { runWorkOrder } from "./run-work-order.ts";
+import { StopRequest } from "./stop-request.ts";
+
+/** The executor's end of the pipe to its supervisor. */
+export interface Channel {
+  /** Resolves when the message has left. */
+  send(message: FromExecutor): Promise<void>;
+  onMessage(handle: (message: unknown) => void): void;
+  onClose(handle: () => void): void;
+}
+
+/** Runs the one work order it is given. Resolves when it may end. */
+export const runExecutor = async (channel: Channel, environment: ExecutorEnvironment): Promise<void> => {
+  const started = deferred<Extract<ToExecutor, { type: "start" }>>();
+  const resultKept = deferred<void>();
+  const stop = new StopRequest();
+  channel.onClose(() => {
+    // Nobody listens any more: whatever comes out of this would be published by nobody. The watcher kills the rest.
+    stop.request("lease_lost", "the supervisor is gone");
+    process.exit(1);
+  });
+  channel.onMessage((raw) => {
+    const message = toExecutorSchema.parse(raw);
+    switch (message.type) {
+      case "start":
+        return started.resolve(message);
+      case "ping":
+        void channel.send({ type: "pong", id: message.id });
+        return;
+      case "cancel":
+        return stop.request("cancelled", message.reason);
+      case "drain":
+        return stop.request("drained", message.reason);
+      case "stop":
+        return stop.request("lease_lost", message.reason);
+      case "result_kept":
+        return resultKept.resolve();
+    }
+  });
+  await channel.send({ type: "ready" });
+  const { claim, settings } = await started.promise;
+  const logger = executionLogger(claim, settings);
+  try {
+    const context = createContext({ claim, settings, environment, stop, channel, logger });
+    const result = await runWorkOrder(context);
+    await context.log.close();
+    if (result === null) {
+      await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
+      return;
+    }
+    await channel.send({ type: "result", result });
+    await resultKept.promise;
+  } catch (error) {
+    // Not even the frame of an execution could be made; the supervisor hands this in as an infrastructure fault.
+    logger.error({ err: coerceError(error) }, "the execution could not be run");
+    throw error;
+  }
+};
+
+const executionLogger = (claim: Claim, settings: ExecutorSettings): Logger =>
+  createLogger({ name: "executor", level: settings.logLevel }).child({
+    taskId: claim.task.id,
+    workOrderId: claim.workOrder.id,
+    executionId: claim.executionId,
+    attempt: claim.attempt,
+    correlationId: claim.correlationId,
+  });
+
+interface Parts {
+  readonly claim: Claim;
+  readonly settings: ExecutorSettings;
+  readonly environment: ExecutorEnvironment;
+  readonly stop: StopRequest;
+  readonly channel: Channel;
+  readonly logger: Logger;
+}
+
+const createContext = ({ claim, settings, environment, stop, channel, logger }: Parts): ExecutionContext => {
+  const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
+  const api = createExecutionApi(client, claim.executionId);
+  const layout = executionLayout(settings.dataDir, claim.executionId);
+  mkdirSync(layout.spool, { recursive: true, mode: 0o700 });
+  const onLeaseLost = (): void => {
+    stop.request("lease_lost", "the backend says that the lease is lost");
+    void channel.send({ type: "lease_lost", reason: "the backend says that the lease is lost" });
+  };
+  const { toolPath, modelApiKey } = environment;
+  return {
+    claim,
+    settings,
+    api,
+    layout,
+    git: createGit({ toolPath, isLocalMode: settings.isLocalMode, tempDir: layout.host }),
+    // The supervisor proved the driver and had it accepted before it claimed anything.
+    sandboxes: createSandboxFactory(settings.sandbox, { acceptNoSandbox: true, toolPath }),
+    createDriver: () => createDriver(driverConfigOf(settings, claim, modelApiKey)),
+    log: new LogStreamer({
+      spoolPath: join(layout.spool, "log.ndjson"),
+      send: (chunk, signal) => api.appendLog(chunk, signal),
+      secrets: [claim.attemptToken, modelApiKey],
+      onLeaseLost,
+      logger,
+      clock: systemClock,
+      sleep,
+    }),
+    progress: new ProgressReporter({ api, onLeaseLost, logger, signal: stop.lease }),
+    metrics: new MetricsRecorder(systemClock),
+    stop,
+    open: new Set(),
+    logger,
+  };
+};

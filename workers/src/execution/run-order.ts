@@ -1,0 +1,257 @@
+import type { Evidence, RunPayload } from "@agentvine/contracts";
+import { runPayloadSchema } from "@agentvine/contracts";
+import type { AgentDriver, AgentOutcome, AgentTurnInput, Transcript } from "../agents/agent-driver.ts";
+import { gateFeedback, setUpCheckout } from "../gate/index.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { watchDisk } from "../sandbox/watch-disk.ts";
+import type { Recipe, TestPlan } from "../specialized/recipe.ts";
+import { recipeFor } from "../specialized/recipes.ts";
+import { createLayout, mirrorsDir } from "../workspace/layout.ts";
+import { hasCommit, type Mirror, refreshMirror, resolveBase } from "../workspace/mirror.ts";
+import { ignoreSetupOutput } from "../workspace/result.ts";
+import { restoreSnapshot } from "../workspace/snapshot.ts";
+import { readTestPlan } from "../workspace/test-plan.ts";
+import { createWorkspace } from "../workspace/workspace.ts";
+import { createEventWriter } from "./agent-events.ts";
+import { Checkpointer, type TakenUp, takeUp } from "./checkpointer.ts";
+import { readConventions } from "./conventions.ts";
+import { type ExecutionContext, enterPhase } from "./execution-context.ts";
+import { failed } from "./outcome.ts";
+import { type JudgedResult, judge } from "./verify.ts";
+
+/** What a run hands in when its gate let it through. */
+export interface RunResult extends JudgedResult {
+  readonly baseCommit: string;
+  readonly summary: string;
+  readonly mirror: Mirror;
+}
+
+interface Bench {
+  readonly payload: RunPayload;
+  readonly driver: AgentDriver;
+  readonly recipe: Recipe;
+  readonly mirror: Mirror;
+  readonly baseCommit: string;
+  readonly plan: TestPlan;
+  readonly sandbox: Sandbox;
+  readonly takenUp: TakenUp | null;
+}
+
+/** The agent gets a refused gate's output back so often. */
+const feedbackRoundsMax = 2;
+const diskLookMs = 2_000;
+
+/**
+ * Runs the agent and judges what it made, with feedback, until the gate lets it through.
+ * @throws ExecutionFault, AppError or the stop's kind: `faultOfError` says what each means.
+ */
+export const runOrder = async (
+  context: ExecutionContext,
+  onEvidence: (evidence: Evidence) => void,
+): Promise<RunResult> => {
+  const bench = await prepareBench(context);
+  const watch = watchDisk(bench.sandbox, {
+    bytesMax: context.settings.limits.workspaceBytesMax,
+    intervalMs: diskLookMs,
+  });
+  try {
+    return await workAndVerify(context, bench, watch.signal, onEvidence);
+  } finally {
+    watch.stop();
+  }
+};
+
+const prepareBench = async (context: ExecutionContext): Promise<Bench> => {
+  const { claim, layout, git, stop } = context;
+  const { task } = claim;
+  enterPhase(context, "prepare");
+  const payload = runPayloadSchema.parse(claim.workOrder.payload);
+  const recipe = recipeFor(task.type);
+  if (recipe === undefined)
+    throw failed("infrastructure", `This worker has no recipe for tasks of type ${task.type}.`);
+  const driver = context.createDriver();
+  await createLayout(layout);
+
+  enterPhase(context, "checkout", claim.repository.url);
+  const mirror = await refreshMirror(git, {
+    mirrorsDir: mirrorsDir(context.settings.dataDir),
+    repository: claim.repository,
+    signal: stop.work,
+  });
+  const checkpoint =
+    claim.checkpoint !== null && (await hasCommit(mirror, claim.checkpoint.baseCommit))
+      ? claim.checkpoint
+      : null;
+  const takenUp = checkpoint === null ? null : await takeUp(context, checkpoint, driver.name);
+  const base =
+    takenUp === null || checkpoint === null
+      ? await resolveBase(mirror, {
+          branch: payload.baseBranch ?? task.branchName,
+          defaultBranch: claim.repository.defaultBranch,
+        })
+      : { branch: "the checkpoint's base", commit: checkpoint.baseCommit };
+  const plan = await readTestPlan(mirror, { commit: base.commit, settings: claim.repository.settings });
+  const sandbox = await openWorkspace(context, mirror, base.commit);
+  context.log.say("git", "info", `base ${base.commit} (${base.branch})`);
+
+  enterPhase(context, "setup", plan.setupCommand ?? "nothing to set up");
+  await setUpCheckout({ commit: base.commit, sandbox }, plan, {
+    where: "base",
+    signal: stop.work,
+    onOutput: (text) => context.log.write("command", "stdout", text),
+  });
+  context.log.endLine("command", "stdout");
+  await ignoreSetupOutput(sandbox);
+  if (takenUp !== null) {
+    if (takenUp.snapshot !== null) await restoreSnapshot(sandbox, takenUp.snapshot);
+    const from = `step ${takenUp.transcript.step} of attempt ${claim.checkpoint?.attempt ?? "?"}`;
+    context.log.say("worker", "info", `taken up from ${from}`);
+  }
+  return { payload, driver, recipe, mirror, baseCommit: base.commit, plan, sandbox, takenUp };
+};
+
+const openWorkspace = async (
+  { layout, sandboxes, claim, stop, open }: ExecutionContext,
+  mirror: Mirror,
+  commit: string,
+): Promise<Sandbox> => {
+  await createWorkspace(mirror, { directory: layout.workspace, commit, signal: stop.work });
+  const sandbox = await sandboxes.open({
+    workspaceDir: layout.workspace,
+    homeDir: layout.home,
+    tempDir: layout.temp,
+    executionId: claim.executionId,
+  });
+  open.add(sandbox);
+  return sandbox;
+};
+
+const workAndVerify = async (
+  context: ExecutionContext,
+  bench: Bench,
+  diskSignal: AbortSignal,
+  onEvidence: (evidence: Evidence) => void,
+): Promise<RunResult> => {
+  enterPhase(context, "plan", `${bench.driver.name} ${bench.driver.label}, test plan: ${bench.plan.source}`);
+  const first = await firstInstruction(context, bench);
+  const turns = new AgentTurns(context, bench, first.system, diskSignal);
+  let { instruction, refusedRounds } = first;
+  for (;;) {
+    enterPhase(context, "run", refusedRounds === 0 ? "" : `after refused gate round ${refusedRounds}`);
+    const summary = await turns.run(instruction, refusedRounds);
+    const round = refusedRounds + 1;
+    enterPhase(context, "verify", `round ${round}`);
+    const result = await judge(context, { ...bench, round, summary });
+    onEvidence(result.evidence);
+    if (result.evidence.verification !== "failed")
+      return { ...result, baseCommit: bench.baseCommit, summary, mirror: bench.mirror };
+    if (refusedRounds >= feedbackRoundsMax) {
+      const reason = `The gate refused the result ${round} times. ${result.evidence.reason}`;
+      throw failed("verification", reason, { summary, evidence: result.evidence });
+    }
+    refusedRounds = round;
+    // The number tells the rounds apart, for the agent and for a driver that goes on from a transcript.
+    instruction = `Gate round ${round}: refused.\n\n${gateFeedback(result.evidence)}`;
+  }
+};
+
+/** What the agent is told first: the task, or where it was when the checkpoint was made, or what people said since. */
+const firstInstruction = async (
+  context: ExecutionContext,
+  { recipe, plan, mirror, baseCommit, payload, takenUp }: Bench,
+): Promise<{ system: string; instruction: string; refusedRounds: number }> => {
+  const conventions = await readConventions(mirror, baseCommit);
+  const { system, instruction } = recipe.instruct({ task: context.claim.task, plan, conventions });
+  const followUp = payload.followUp;
+  if (takenUp !== null && takenUp.progress.followUp === followUp) {
+    const { progress } = takenUp;
+    return { system, instruction: progress.instruction, refusedRounds: progress.refusedRounds };
+  }
+  if (followUp === null) return { system, instruction, refusedRounds: 0 };
+  const asked = `Your result was looked at by a person, who asks for this:\n\n${followUp}`;
+  return { system, instruction: takenUp === null ? `${instruction}\n\n${asked}` : asked, refusedRounds: 0 };
+};
+
+/** The agent's turns on one workspace, each going on from the memory of the one before. */
+class AgentTurns {
+  readonly #context: ExecutionContext;
+  readonly #bench: Bench;
+  readonly #system: string;
+  readonly #diskSignal: AbortSignal;
+  readonly #checkpointer: Checkpointer;
+  #transcript: Transcript | undefined;
+
+  constructor(context: ExecutionContext, bench: Bench, system: string, diskSignal: AbortSignal) {
+    this.#context = context;
+    this.#bench = bench;
+    this.#system = system;
+    this.#diskSignal = diskSignal;
+    this.#checkpointer = new Checkpointer(context, bench.sandbox, bench.baseCommit);
+    this.#transcript = bench.takenUp?.transcript;
+  }
+
+  /** One turn. @returns the agent's summary. @throws when it ended any other way than finished. */
+  async run(instruction: string, refusedRounds: number): Promise<string> {
+    const { metrics, stop } = this.#context;
+    const turn = await this.#bench.driver.run(this.#input(instruction, refusedRounds));
+    metrics.addTurn(turn);
+    stop.work.throwIfAborted();
+    this.#diskSignal.throwIfAborted();
+    return summaryOf(turn.outcome);
+  }
+
+  #input(instruction: string, refusedRounds: number): AgentTurnInput {
+    const { claim, settings, stop, log } = this.#context;
+    const { sandbox, plan, payload } = this.#bench;
+    const preAllowed = new Set(claim.preAllowed.map(({ toolClass }) => toolClass));
+    return {
+      task: claim.task,
+      system: this.#system,
+      instruction,
+      sandbox,
+      testCommand: plan.testCommand,
+      limits: {
+        stepsMax: claim.task.limits.stepsMax ?? settings.limits.stepsMax,
+        tokensMax: claim.task.limits.tokensMax ?? settings.limits.tokensMax,
+      },
+      signal: AbortSignal.any([stop.work, this.#diskSignal]),
+      isPreAllowed: (toolClass) => preAllowed.has(toolClass),
+      ask: async ({ kind, text }) => {
+        log.say("agent", "warn", `asked (${kind}), and nobody could answer: ${text}`);
+        return { kind: "no_answer", reason: "Nobody can answer yet: there is no controller and no inbox." };
+      },
+      onEvent: createEventWriter(this.#context),
+      onCheckpoint: async (transcript) => {
+        this.#transcript = transcript;
+        await this.#checkpointer.save(transcript, {
+          instruction,
+          refusedRounds,
+          followUp: payload.followUp,
+        });
+      },
+      ...(this.#transcript === undefined ? {} : { transcript: this.#transcript }),
+    };
+  }
+}
+
+const summaryOf = (outcome: AgentOutcome): string => {
+  switch (outcome.kind) {
+    case "finished":
+      return outcome.summary;
+    case "refused":
+      throw failed("agent", outcome.reason, { outcome: "refused", failure: null });
+    case "failed":
+      throw failed("agent", outcome.reason);
+    case "limit_reached":
+      throw failed("agent", `The limit of ${outcome.limit} was reached: ${outcome.reason}`);
+    case "model_unavailable":
+      throw failed("infrastructure", `The model is not available: ${outcome.reason}`, {
+        isRetryable: true,
+        ...(outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs }),
+      });
+    case "cancelled":
+      throw failed("agent", "The agent stopped although nobody asked it to.");
+    case "timed_out":
+      throw failed("agent", "The agent ran out of its own time.", { outcome: "timed_out", failure: null });
+  }
+};

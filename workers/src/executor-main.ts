@@ -1,0 +1,19 @@
+import { loadExecutorEnvironment } from "./config.ts";
+import { runExecutor } from "./execution/executor.ts";
+
+// Signals of the terminal are the supervisor's business: it tells us by the pipe what to do.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+
+runExecutor(
+  {
+    send: (message) =>
+      // A pipe that closed meanwhile is told by its own event.
+      new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve())),
+    onMessage: (handle) => process.on("message", handle),
+    onClose: (handle) => process.on("disconnect", handle),
+  },
+  loadExecutorEnvironment(),
+).then(
+  () => process.exit(0),
+  () => process.exit(1),
+);
