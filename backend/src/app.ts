@@ -29,7 +29,13 @@ import {
   startEventSequencer,
 } from "./modules/events/index.ts";
 import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
-import { createHealthService, type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
+import {
+  createHealthService,
+  type HealthService,
+  type HealthServiceOptions,
+  type Probe,
+  registerHealthRoutes,
+} from "./modules/health/index.ts";
 import {
   createRepositoryService,
   type RepositoryService,
@@ -67,6 +73,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, logger, clock, database, notifications } = deps;
   const { db } = database;
   const background = new Lifecycle();
+  let jobs: JobRunner | undefined;
 
   const apiKeys = createApiKeyService({ db, logger });
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
@@ -92,13 +99,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     version,
     database: config.databaseUrl === undefined ? "embedded" : "external",
     backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
+    ...probesOfJobs(config, async () => await jobs?.ping()),
   });
 
   const executions = createExecutionService({ db, clock });
   const artifacts = createArtifactService({ db, blobs: createFileBlobStore(join(config.home, "blobs")) });
   const stats = createStatsService({ db });
-  let jobs: JobRunner | undefined;
-
   registerHealthRoutes(server, health);
   registerAuthRoutes(server, auth);
   registerApiKeyRoutes(server, apiKeys);
@@ -127,13 +133,29 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     jobs = startJobRunner({
       databaseUrl: database.url,
       redisUrl: config.redisUrl,
-      chores: createChores({ stats, artifacts }),
+      chores: createChores({ stats, executions, artifacts, idempotency }),
       logger,
     });
     background.add("jobs", () => jobs?.stop());
   });
 
   return { server, local, auth, apiKeys, events, health, idempotency, repositories, work, background };
+}
+
+/** How health looks at the background queue. Nothing but the background queue uses Redis. */
+function probesOfJobs(
+  { runsChores, redisUrl }: BackendConfig,
+  ping: () => Promise<void>,
+): Pick<HealthServiceOptions, "pingBackgroundQueue" | "probes"> {
+  const redis: Probe = async () => {
+    if (!runsChores) return { status: "absent", detail: "not used: this backend does no chores" };
+    await ping();
+    return { status: "up", detail: "" };
+  };
+  return {
+    ...(runsChores ? { pingBackgroundQueue: ping } : {}),
+    ...(redisUrl === undefined ? {} : { probes: { redis } }),
+  };
 }
 
 /** The address people reach the server by. @throws when it does not listen and none is configured */

@@ -9,7 +9,7 @@ export interface StoredBlob {
 /** Bytes kept outside the database, found by their SHA-256. A row holds digest and size. */
 export interface BlobStore {
   /**
-   * Keeps the bytes; the same bytes again are kept once.
+   * Keeps the bytes; the same bytes again are kept once. Nothing stays of an upload that fails.
    * @throws AppError `artifact.digest_mismatch` when they are not what `digest` says, `storage.full` when there is no room.
    */
   put(source: Readable, digest: string): Promise<StoredBlob>;
@@ -18,4 +18,6 @@ export interface BlobStore {
   has(digest: string): Promise<boolean>;
   /** Forgets the bytes; it is no error when they are gone already. */
   delete(digest: string): Promise<void>;
+  /** Removes what uploads left behind that were cut off by a crash at least so long ago; returns how many. */
+  deleteDrafts(olderThanSeconds: number): Promise<number>;
 }

@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { createWriteStream } from "node:fs";
+import { access, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "@agentvine/kit";
-import type { BlobStore } from "./blob-store.ts";
+import type { BlobStore, StoredBlob } from "./blob-store.ts";
 
 const codeOf = (error: unknown): unknown =>
   error instanceof Error && "code" in error ? error.code : undefined;
@@ -17,22 +17,21 @@ const storageFault = (error: unknown): unknown =>
 
 /** Files below a directory, written beside and renamed, so that a name never shows half of its bytes. */
 export function createFileBlobStore(directory: string): BlobStore {
+  const drafts = join(directory, "drafts");
   const pathOf = (digest: string): string => join(directory, digest.slice(0, 2), digest);
 
   return {
     async put(source, digest) {
-      const draft = join(directory, "drafts", randomUUID());
+      const draft = join(drafts, randomUUID());
       try {
-        await mkdir(dirname(draft), { recursive: true, mode: 0o700 });
+        await mkdir(drafts, { recursive: true, mode: 0o700 });
         const written = await writeDraft(source, draft);
         if (written.digest !== digest) {
           throw new AppError("artifact.digest_mismatch", `The bytes have the SHA-256 ${written.digest}.`, {
             data: { digest: written.digest },
           });
         }
-        const path = pathOf(digest);
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        await rename(draft, path);
+        await moveTo(draft, pathOf(digest));
         return written;
       } catch (error) {
         await rm(draft, { force: true });
@@ -41,26 +40,42 @@ export function createFileBlobStore(directory: string): BlobStore {
     },
 
     async open(digest) {
-      const path = pathOf(digest);
-      if (!(await isThere(path))) {
-        throw new AppError("artifact.not_found", "The bytes of this artifact are gone.");
+      try {
+        const file = await open(pathOf(digest), "r");
+        return file.createReadStream();
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT") throw error;
+        throw new AppError("artifact.not_found", "The bytes of this artifact are gone.", { cause: error });
       }
-      return createReadStream(path);
     },
 
-    has: (digest) => isThere(pathOf(digest)),
+    has: (digest) =>
+      access(pathOf(digest)).then(
+        () => true,
+        () => false,
+      ),
+
     delete: (digest) => rm(pathOf(digest), { force: true }),
+
+    async deleteDrafts(olderThanSeconds) {
+      const oldestMs = Date.now() - olderThanSeconds * 1_000;
+      let removed = 0;
+      for (const name of await readdir(drafts).catch(() => [])) {
+        const path = join(drafts, name);
+        const changedMs = await stat(path).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => Number.POSITIVE_INFINITY,
+        );
+        if (changedMs > oldestMs) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+      return removed;
+    },
   };
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function writeDraft(source: NodeJS.ReadableStream, draft: string) {
+async function writeDraft(source: Readable, draft: string): Promise<StoredBlob> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
   const measure = new Transform({
@@ -72,8 +87,23 @@ async function writeDraft(source: NodeJS.ReadableStream, draft: string) {
   });
   await pipeline(source, measure, createWriteStream(draft, { mode: 0o600 }));
   // On disk before a row may speak of it.
-  const file = await open(draft, "r");
-  await file.sync();
-  await file.close();
+  await sync(draft);
   return { digest: hash.digest("hex"), sizeBytes };
+}
+
+/** Gives the draft its name, for good: a power cut does not take it back. */
+async function moveTo(draft: string, path: string): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await rename(draft, path);
+  await sync(folder);
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

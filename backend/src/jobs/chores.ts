@@ -1,18 +1,23 @@
+import type { IdempotencyStore } from "../http/idempotency.ts";
 import type { ArtifactService } from "../modules/artifacts/index.ts";
+import type { ExecutionService } from "../modules/executions/index.ts";
 import type { StatsService } from "../modules/stats/index.ts";
 import type { Chore } from "./chore.ts";
 
-// An upload writes its row within this time after its bytes.
+export interface ChoreDeps {
+  stats: Pick<StatsService, "sample" | "forgetSamples">;
+  executions: Pick<ExecutionService, "forgetLogs">;
+  artifacts: Pick<ArtifactService, "sweep">;
+  idempotency: Pick<IdempotencyStore, "deleteOld">;
+}
+
+const samplesDays = 30;
+const logLinesDays = 90;
+/** An upload writes its row within this time after it began. */
 const unusedBlobSeconds = 3_600;
 
 /** The background work of the backend and how often it is done. */
-export const createChores = ({
-  stats,
-  artifacts,
-}: {
-  stats: StatsService;
-  artifacts: ArtifactService;
-}): Chore[] => [
+export const createChores = ({ stats, executions, artifacts, idempotency }: ChoreDeps): Chore[] => [
   {
     name: "sample-stats",
     everySeconds: 60,
@@ -21,7 +26,15 @@ export const createChores = ({
       return {};
     },
   },
-  { name: "retention", everySeconds: 3_600, run: () => stats.retain() },
+  {
+    name: "retention",
+    everySeconds: 3_600,
+    run: async () => ({
+      samples: await stats.forgetSamples(samplesDays),
+      idempotencyKeys: await idempotency.deleteOld(),
+      logLines: await executions.forgetLogs(logLinesDays),
+    }),
+  },
   {
     name: "sweep-blobs",
     everySeconds: 600,

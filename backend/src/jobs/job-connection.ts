@@ -1,5 +1,5 @@
-import { coerceError } from "@agentvine/kit";
-import type { PgPool, Queue } from "bullmq";
+import { AppError, coerceError } from "@agentvine/kit";
+import type { PgPool, Queue, Worker } from "bullmq";
 
 /** BullMQ's own tables live in a schema of their own: not ours to migrate or dump. */
 export const jobSchema = "bullmq";
@@ -10,9 +10,7 @@ export type JobQueue = Pick<
   "name" | "upsertJobScheduler" | "getJobSchedulers" | "removeJobScheduler" | "close"
 >;
 
-export interface JobWorker {
-  close(): Promise<void>;
-}
+export type JobWorker = Pick<Worker, "close" | "disconnect">;
 
 export interface JobHandlers {
   readonly process: (name: string) => Promise<unknown>;
@@ -23,17 +21,20 @@ export interface JobHandlers {
 
 /** Makes a queue and its worker on one backend: PostgreSQL, or Redis when it is configured. */
 export interface JobConnection {
-  readonly kind: "postgres" | "redis";
-  open(name: string, handlers: JobHandlers): Promise<{ queue: JobQueue; worker: JobWorker }>;
-  /** Rejects when the backend does not answer. */
+  open(name: string, handlers: JobHandlers, concurrency: number): { queue: JobQueue; worker: JobWorker };
+  /** @throws at once, or after the backend's own time-out, when the backend does not answer. */
   ping(): Promise<void>;
+  /** Calls back whenever the backend is there again after it was gone, and may have forgotten everything. */
+  onReturn(listener: () => void): void;
+  /** Cuts the connection; whatever still waits for an answer is refused. */
   close(): Promise<void>;
 }
 
 // By age, never by count: keeping a count costs a full scan per finished job on PostgreSQL.
 const defaultJobOptions = { removeOnComplete: { age: 3_600 }, removeOnFail: { age: 7 * 86_400 } };
 // The same on every worker: on Redis the interval a dead worker had left behind would hold.
-const workerTimes = { lockDuration: 30_000, stalledInterval: 10_000, concurrency: 2 };
+const workerTimes = { lockDuration: 30_000, stalledInterval: 10_000 };
+const connectMsMax = 10_000;
 
 interface Emitter {
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -43,23 +44,50 @@ const listen = (emitters: readonly Emitter[], onError: (error: Error) => void): 
   for (const emitter of emitters) emitter.on("error", (error) => onError(coerceError(error)));
 };
 
-async function onRedis(url: string): Promise<JobConnection> {
+/** The classes of one backend, as far as we use them. */
+interface JobClasses<Connection> {
+  Queue: new (
+    name: string,
+    options: { connection: Connection; defaultJobOptions: typeof defaultJobOptions },
+  ) => JobQueue & Emitter;
+  Worker: new (
+    name: string,
+    process: (job: { name: string }) => Promise<unknown>,
+    options: { connection: Connection; concurrency: number } & typeof workerTimes,
+  ) => JobWorker & Emitter;
+}
+
+/** Opens a queue and its worker with the classes of one backend. */
+const openOn =
+  <Connection>({ Queue, Worker }: JobClasses<Connection>, connection: Connection): JobConnection["open"] =>
+  (name, { process, onFailed, onError }, concurrency) => {
+    const queue = new Queue(name, { connection, defaultJobOptions });
+    const worker = new Worker(
+      name,
+      (job) =>
+        process(job.name).catch((error: unknown) => {
+          onFailed(job.name, coerceError(error));
+          throw error;
+        }),
+      { connection, concurrency, ...workerTimes },
+    );
+    listen([queue, worker], onError);
+    return { queue, worker };
+  };
+
+async function onRedis(url: string, onError: (error: Error) => void): Promise<JobConnection> {
   const [{ Queue, Worker }, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
   // Commands wait for the connection instead of failing: a restart of Redis is a pause, not an error.
-  const connection = new Redis(url, { maxRetriesPerRequest: null });
-  connection.on("error", () => {});
+  const connection = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: connectMsMax });
+  listen([connection], onError);
   return {
-    kind: "redis",
-    async open(name, { process, onFailed, onError }) {
-      const queue = new Queue(name, { connection, defaultJobOptions });
-      const worker = new Worker(name, (job) => process(job.name), { connection, ...workerTimes });
-      listen([queue, worker], onError);
-      worker.on("failed", (job, error) => onFailed(job?.name ?? "", error));
-      return { queue, worker };
-    },
+    open: openOn({ Queue, Worker }, connection),
     async ping() {
+      // A command would wait for the connection; whoever asks wants to know now.
+      if (connection.status !== "ready") throw new AppError("queue.unavailable", "Redis can't be reached.");
       await connection.ping();
     },
+    onReturn: (listener) => void connection.on("ready", listener),
     async close() {
       connection.disconnect();
     },
@@ -78,6 +106,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
     options: `-c search_path=${jobSchema},public`,
     application_name: "agentvine jobs",
     keepAlive: true,
+    connectionTimeoutMillis: connectMsMax,
   });
   pool.setMaxListeners(50);
   listen([pool], onError);
@@ -92,17 +121,12 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
     throw error;
   }
   return {
-    kind: "postgres",
-    async open(name, { process, onFailed, onError: report }) {
-      const queue = new Queue(name, { connection, defaultJobOptions });
-      const worker = new Worker(name, (job) => process(job.name), { connection, ...workerTimes });
-      listen([queue, worker], report);
-      worker.on("failed", (job, error) => onFailed(job?.name ?? "", error));
-      return { queue, worker };
-    },
+    open: openOn({ Queue, Worker }, connection),
     async ping() {
       await pool.query("select 1");
     },
+    // Its schedules are as durable as everything else in PostgreSQL.
+    onReturn: () => {},
     close: () => pool.end(),
   };
 }
@@ -115,4 +139,4 @@ export const connectJobs = (options: {
 }): Promise<JobConnection> =>
   options.redisUrl === undefined
     ? onPostgres(options.databaseUrl, options.onError)
-    : onRedis(options.redisUrl);
+    : onRedis(options.redisUrl, options.onError);

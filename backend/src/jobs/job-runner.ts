@@ -1,16 +1,18 @@
-import { AppError, backoffDelayMs, coerceError, type Logger, sleep } from "@agentvine/kit";
+import { AppError, backoffDelayMs, coerceError, deferred, type Logger, sleep } from "@agentvine/kit";
 import type { Chore } from "./chore.ts";
 import { connectJobs, type JobConnection, type JobQueue, type JobWorker } from "./job-connection.ts";
+import { scheduleChores } from "./schedule-chores.ts";
 
 const queueName = "maintenance";
 
 export interface JobRunner {
-  /** Resolves when the chores are scheduled for the first time. */
+  /** Resolves when the chores are scheduled for the first time, or the runner was stopped before. */
   readonly started: Promise<void>;
   /** The queue, for the board; undefined until it is connected. */
   queue(): JobQueue | undefined;
-  /** Rejects when the background queue does not answer. */
+  /** @throws when the background queue does not answer. */
   ping(): Promise<void>;
+  /** Waits a few seconds for chores that are being done, then leaves them. */
   stop(): Promise<void>;
 }
 
@@ -19,23 +21,29 @@ export interface JobRunnerOptions {
   redisUrl: string | undefined;
   chores: readonly Chore[];
   logger: Logger;
+  /** How often to look whether the schedules are still there. */
+  checkMs?: number;
 }
+
+const checkMsDefault = 30_000;
+const closeMsMax = 5_000;
 
 /**
  * Runs chores at their times by BullMQ: one run per time, however many backends there are. Connects in the background and keeps
- * trying: neither the start of the server nor its requests depend on it.
+ * trying: neither the start of the server nor its requests depend on it. Schedules that Redis forgot are made again.
  */
-export function startJobRunner({ databaseUrl, redisUrl, chores, logger }: JobRunnerOptions): JobRunner {
+export function startJobRunner(options: JobRunnerOptions): JobRunner {
+  const { databaseUrl, redisUrl, chores, logger, checkMs = checkMsDefault } = options;
   const stopping = new AbortController();
   const byName = new Map(chores.map((chore) => [chore.name, chore]));
-  let open: { connection: JobConnection; queue: JobQueue; worker: JobWorker } | undefined;
-
-  const onError = (error: Error): void => {
-    if (!stopping.signal.aborted) logger.warn({ err: error }, "the background queue lost a connection");
-  };
+  const reportFault = createFaultReporter(logger, stopping.signal);
+  /** Settled when the first try to connect has come to something. */
+  const tried = deferred<void>();
+  let connection: JobConnection | undefined;
+  let open: { queue: JobQueue; worker: JobWorker } | undefined;
 
   const handlers = {
-    onError,
+    onError: reportFault.report,
     onFailed: (name: string, error: Error) => logger.warn({ err: error, chore: name }, "a chore failed"),
     process: async (name: string): Promise<unknown> => {
       const chore = byName.get(name);
@@ -48,34 +56,23 @@ export function startJobRunner({ databaseUrl, redisUrl, chores, logger }: JobRun
   };
 
   async function connect(): Promise<void> {
-    const connection = await connectJobs({ databaseUrl, redisUrl, onError });
+    connection = await connectJobs({ databaseUrl, redisUrl, onError: handlers.onError });
+    if (stopping.signal.aborted) return;
+    // A place for each: one that hangs holds up no other.
+    open = connection.open(queueName, handlers, chores.length + 1);
+    tried.resolve();
+    const { queue } = open;
+    await scheduleChores(queue, chores, { isFirst: true });
+    connection.onReturn(() => void check(queue));
+  }
+
+  async function check(queue: JobQueue): Promise<void> {
     try {
-      const { queue, worker } = await connection.open(queueName, handlers);
-      open = { connection, queue, worker };
-      await Promise.all(
-        chores.map(({ name, everySeconds }) =>
-          queue.upsertJobScheduler(name, { every: everySeconds * 1_000 }, { name }),
-        ),
-      );
-      await forgetOthers(queue);
+      await scheduleChores(queue, chores);
+      reportFault.reset();
     } catch (error) {
-      await close();
-      throw error;
+      reportFault.report(coerceError(error));
     }
-  }
-
-  async function forgetOthers(queue: JobQueue): Promise<void> {
-    for (const scheduler of await queue.getJobSchedulers(0, -1)) {
-      if (!byName.has(scheduler.key)) await queue.removeJobScheduler(scheduler.key);
-    }
-  }
-
-  async function close(): Promise<void> {
-    const closing = open;
-    open = undefined;
-    await closing?.worker.close();
-    await closing?.queue.close();
-    await closing?.connection.close();
   }
 
   async function keepTrying(): Promise<void> {
@@ -84,25 +81,82 @@ export function startJobRunner({ databaseUrl, redisUrl, chores, logger }: JobRun
         await connect();
         return;
       } catch (error) {
-        logger.warn({ err: coerceError(error) }, "the background queue is not there, trying again");
+        tried.resolve();
+        reportFault.report(coerceError(error));
+        await close();
         await sleep(backoffDelayMs(attempt, { baseMs: 500, maxMs: 30_000 }), stopping.signal).catch(() => {});
       }
     }
   }
 
+  async function keepChecking(): Promise<void> {
+    for (;;) {
+      await sleep(checkMs, stopping.signal);
+      if (open !== undefined) await check(open.queue);
+    }
+  }
+
+  /** Never hangs: what a backend that is gone would be asked for is left out. */
+  async function close(): Promise<void> {
+    const closing = open;
+    const cutting = connection;
+    open = undefined;
+    connection = undefined;
+    if (closing !== undefined) {
+      const isThere = await cutting?.ping().then(
+        () => true,
+        () => false,
+      );
+      await within(closeMsMax, isThere === true ? [closing.worker.close(), closing.queue.close()] : []);
+      await within(closeMsMax, [closing.worker.close(true), closing.worker.disconnect()]);
+    }
+    if (cutting !== undefined) await within(closeMsMax, [cutting.close()]);
+  }
+
   const started = keepTrying();
+  const checking = started.then(keepChecking).catch(() => {});
   return {
     started,
     queue: () => open?.queue,
     async ping() {
-      if (open === undefined)
+      await tried.promise;
+      if (connection === undefined || open === undefined)
         throw new AppError("queue.unavailable", "The background queue is not connected yet.");
-      await open.connection.ping();
+      await connection.ping();
     },
     async stop() {
       stopping.abort();
-      await started;
+      tried.resolve();
+      // What waits for an answer is refused now, so that nothing below waits for it.
       await close();
+      await started;
+      await checking;
+      await close();
+    },
+  };
+}
+
+/** Waits for all of them at most this long; how they end does not matter any more. */
+async function within(ms: number, work: readonly Promise<unknown>[]): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([Promise.allSettled(work), sleep(ms, late.signal).catch(() => {})]);
+  late.abort();
+}
+
+/** A backend that is gone makes every object complain every few seconds: the first time is worth a warning. */
+function createFaultReporter(logger: Logger, stopping: AbortSignal) {
+  let isTold = false;
+  return {
+    report(error: Error): void {
+      if (stopping.aborted) return;
+      logger[isTold ? "debug" : "warn"](
+        { err: error },
+        "the background queue can't be reached, trying again",
+      );
+      isTold = true;
+    },
+    reset(): void {
+      isTold = false;
     },
   };
 }

@@ -4,8 +4,8 @@ import { route } from "../../http/route.ts";
 import type { ArtifactService } from "./artifact.service.ts";
 
 export function registerArtifactRoutes(app: FastifyInstance, artifacts: ArtifactService): void {
-  route(app, endpoints.executions.artifacts, async ({ params }) => ({
-    items: await artifacts.list(params.executionId),
+  route(app, endpoints.executions.artifacts, async ({ actor, params }) => ({
+    items: await artifacts.list(actor, params.executionId),
   }));
 
   route(app, endpoints.executions.uploadArtifact, ({ actor, params, query, rawBody }) =>

@@ -5,11 +5,11 @@ import type { Actor } from "../../actor.ts";
 import type { BlobStore } from "../../blobs/blob-store.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { requireWritable } from "../executions/index.ts";
+import { readableTask, requireReadable, requireWritable } from "../executions/index.ts";
 import {
   deleteUnusedBlob,
+  expectBlob,
   findArtifact,
-  findTaskOfOrder,
   insertCheckpoint,
   listArtifacts,
   listUnusedDigests,
@@ -25,16 +25,17 @@ export interface ArtifactUpload {
 }
 
 export interface ArtifactService {
-  list(executionId: string): Promise<Artifact[]>;
+  /** @throws AppError `execution.not_found`, `work_order.lease_lost` */
+  list(actor: Actor, executionId: string): Promise<Artifact[]>;
   /** @throws AppError `artifact.digest_mismatch`, `work_order.lease_lost`, `execution.not_found`, `storage.full` */
   upload(actor: Actor, executionId: string, upload: ArtifactUpload, source: Readable): Promise<Artifact>;
-  /** @throws AppError `artifact.not_found`, also for an attempt that asks for what is another task's */
+  /** @throws AppError `artifact.not_found`, also for an attempt that asks for what is another task's; `work_order.lease_lost` */
   open(actor: Actor, artifactId: string): Promise<{ artifact: Artifact; content: Readable }>;
   /** The first bytes of an artifact as text. @throws AppError `artifact.not_found` */
   readText(artifactId: string, bytesMax: number): Promise<{ text: string; isTruncated: boolean }>;
   /** @throws AppError `artifact.not_found` when the checkpoint names files that are not this execution's, `work_order.lease_lost` */
   createCheckpoint(actor: Actor, executionId: string, checkpoint: CheckpointCreate): Promise<Checkpoint>;
-  /** Removes bytes that no artifact has referred to for `olderThanSeconds`; returns how many. */
+  /** Removes bytes that no artifact refers to and that nobody has begun to upload for `olderThanSeconds`; returns how many. */
   sweep(olderThanSeconds: number): Promise<number>;
 }
 
@@ -52,30 +53,32 @@ export function createArtifactService({ db, blobs }: { db: Db; blobs: BlobStore 
   }
 
   return {
-    list: (executionId) => listArtifacts(db, executionId),
+    async list(actor, executionId) {
+      await requireReadable(db, actor, executionId);
+      return await listArtifacts(db, executionId);
+    },
 
     async upload(actor, executionId, { kind, name, digest, contentType }, source) {
       // Asked before the bytes are taken: a lost lease should not fill the disk.
-      await inTransaction(db, (tx) => requireWritable(tx, actor, executionId));
+      await inTransaction(db, async (tx) => {
+        await requireWritable(tx, actor, executionId);
+        await expectBlob(tx, digest);
+      });
       const { sizeBytes } = await blobs.put(source, digest);
       return await inTransaction(db, async (tx) => {
         const { taskId } = await requireWritable(tx, actor, executionId);
         await lockDigest(tx, digest);
         if (!(await blobs.has(digest))) {
-          throw new AppError(
-            "artifact.digest_mismatch",
-            "The bytes were swept away meanwhile: upload again.",
-          );
+          throw new AppError("artifact.digest_mismatch", "The bytes are gone already: upload them again.");
         }
         return await putArtifact(tx, { executionId, taskId, kind, name, contentType, digest, sizeBytes });
       });
     },
 
     async open(actor, artifactId) {
+      const own = await readableTask(db, actor);
       const artifact = await requireArtifact(artifactId);
-      const own =
-        actor.attempt === undefined ? undefined : await findTaskOfOrder(db, actor.attempt.workOrderId);
-      if (actor.attempt !== undefined && own !== artifact.taskId) {
+      if (own !== undefined && own !== artifact.taskId) {
         throw notFound();
       }
       return { artifact, content: await blobs.open(artifact.digest) };
@@ -91,8 +94,12 @@ export function createArtifactService({ db, blobs }: { db: Db; blobs: BlobStore 
         bytes += chunk.length;
         if (bytes >= bytesMax) break;
       }
-      const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, bytesMax));
-      return { text, isTruncated: artifact.sizeBytes > bytesMax };
+      const isTruncated = artifact.sizeBytes > bytesMax;
+      // A character that was cut in half at the end is left out.
+      const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, bytesMax), {
+        stream: isTruncated,
+      });
+      return { text, isTruncated };
     },
 
     async createCheckpoint(actor, executionId, checkpoint) {
@@ -110,18 +117,23 @@ export function createArtifactService({ db, blobs }: { db: Db; blobs: BlobStore 
     },
 
     async sweep(olderThanSeconds) {
-      let removed = 0;
-      for (const digest of await listUnusedDigests(db, olderThanSeconds, sweepBatchMax)) {
-        removed += await inTransaction(db, async (tx) => {
-          await lockDigest(tx, digest);
-          if (!(await deleteUnusedBlob(tx, digest))) {
-            return 0;
-          }
-          await blobs.delete(digest);
-          return 1;
-        });
+      let removed = await blobs.deleteDrafts(olderThanSeconds);
+      for (;;) {
+        const digests = await listUnusedDigests(db, olderThanSeconds, sweepBatchMax);
+        for (const digest of digests) {
+          removed += await inTransaction(db, async (tx) => {
+            await lockDigest(tx, digest);
+            if (!(await deleteUnusedBlob(tx, digest, olderThanSeconds))) {
+              return 0;
+            }
+            await blobs.delete(digest);
+            return 1;
+          });
+        }
+        if (digests.length < sweepBatchMax) {
+          return removed;
+        }
       }
-      return removed;
     },
   };
 }

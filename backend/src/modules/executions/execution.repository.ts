@@ -1,5 +1,5 @@
 import type { Execution, ExecutionLog, ExecutionQuery, LogLevel, LogLine } from "@agentvine/contracts";
-import { and, asc, count, desc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { executionLogs, executions, workOrders } from "../../database/schema/index.ts";
 import { levelsFrom, logTailMax } from "./execution.ts";
@@ -88,6 +88,17 @@ export async function listExecutions(
   return { items: rows.map(toResource), total: total?.value ?? 0 };
 }
 
+/** The end of a stream with more lines; nothing to set when there are none, for it is large. */
+function tailWith(
+  name: "stdoutLog" | "stderrLog",
+  lines: readonly LogLine[],
+): Partial<Record<"stdoutLog" | "stderrLog", SQL>> {
+  const text = lines.map((line) => `${line.message}\n`).join("");
+  return text === ""
+    ? {}
+    : { [name]: sql`right(${executions[name]} || ${text.slice(-logTailMax)}::text, ${logTailMax})` };
+}
+
 /** Writes lines of the log and moves the stream's end; the tails follow. The execution must be locked. */
 export async function appendLogLines(
   tx: Tx,
@@ -107,15 +118,14 @@ export async function appendLogLines(
       })),
     );
   }
-  const tailOf = (stream: LogLine["stream"]) =>
-    lines.flatMap((line) => (line.stream === stream ? [`${line.message}\n`] : [])).join("");
+  const ofStream = (stream: LogLine["stream"]) => lines.filter((line) => line.stream === stream);
   await tx
     .update(executions)
     .set({
       logBytes,
       isLogFull,
-      stdoutLog: sql`right(${executions.stdoutLog} || ${tailOf("stdout")}, ${logTailMax})`,
-      stderrLog: sql`right(${executions.stderrLog} || ${tailOf("stderr")}, ${logTailMax})`,
+      ...tailWith("stdoutLog", ofStream("stdout")),
+      ...tailWith("stderrLog", ofStream("stderr")),
     })
     .where(eq(executions.id, executionId));
 }
@@ -154,4 +164,32 @@ export async function findExecutionStatus(
     .from(executions)
     .where(eq(executions.id, executionId));
   return row;
+}
+
+/** The task an order works for, while the attempt holds the order. */
+export async function findTaskOfHolder(
+  db: Db | Tx,
+  holder: { workOrderId: string; attempt: number },
+): Promise<string | undefined> {
+  const [row] = await db
+    .select({ taskId: workOrders.taskId })
+    .from(workOrders)
+    .where(
+      and(
+        eq(workOrders.id, holder.workOrderId),
+        eq(workOrders.attempt, holder.attempt),
+        eq(workOrders.status, "claimed"),
+      ),
+    );
+  return row?.taskId;
+}
+
+/** Forgets at most `limit` log lines of executions that ended more than so many days ago; returns how many. */
+export async function deleteOldLogLines(db: Db, days: number, limit: number): Promise<number> {
+  const deleted = await db.delete(executionLogs).where(
+    sql`${executionLogs.id} in (
+      select l.id from ${executionLogs} l join ${executions} e on e.id = l.execution_id
+      where e.completed_at < now() - make_interval(days => ${days}) limit ${limit})`,
+  );
+  return deleted.rowCount ?? 0;
 }

@@ -5,9 +5,13 @@ import { route } from "../../http/route.ts";
 import type { ExecutionService } from "./execution.service.ts";
 
 export function registerExecutionRoutes(app: FastifyInstance, executions: ExecutionService): void {
-  route(app, endpoints.executions.list, async ({ query }) => pageReply(query, await executions.list(query)));
-  route(app, endpoints.executions.get, ({ params }) => executions.get(params.executionId));
-  route(app, endpoints.executions.logs, ({ params, query }) => executions.logs(params.executionId, query));
+  route(app, endpoints.executions.list, async ({ actor, query }) =>
+    pageReply(query, await executions.list(actor, query)),
+  );
+  route(app, endpoints.executions.get, ({ actor, params }) => executions.get(actor, params.executionId));
+  route(app, endpoints.executions.logs, ({ actor, params, query }) =>
+    executions.logs(actor, params.executionId, query),
+  );
   route(app, endpoints.executions.appendLog, ({ actor, params, body }) =>
     executions.appendLog(actor, params.executionId, body),
   );

@@ -2,6 +2,7 @@ import type {
   Execution,
   ExecutionLog,
   ExecutionQuery,
+  ExecutionStatus,
   LogChunk,
   LogLevel,
   Progress,
@@ -9,27 +10,32 @@ import type {
 import { AppError, type Clock } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { storableJson } from "../../database/storable-json.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   appendLogLines,
+  deleteOldLogLines,
   executionExists,
   findExecution,
   findExecutionStatus,
+  findTaskOfHolder,
   listExecutions,
   listLogLines,
   lockWritableExecution,
   setPhase,
   type WritableExecution,
 } from "./execution.repository.ts";
-import { bytesOf, fullLogMarker, logBytesMax, parseLogLines } from "./execution.ts";
+import { fitLines, fullLogMarker, parseLogLines } from "./execution.ts";
 
 export interface ExecutionService {
-  list(query: ExecutionQuery): Promise<{ items: Execution[]; total: number }>;
-  /** @throws AppError `execution.not_found` */
-  get(executionId: string): Promise<Execution>;
-  /** @throws AppError `execution.not_found` */
+  /** All executions; an attempt sees those of its own task. @throws AppError `work_order.lease_lost` */
+  list(actor: Actor, query: ExecutionQuery): Promise<{ items: Execution[]; total: number }>;
+  /** @throws AppError `execution.not_found`, also for an attempt that asks for another task's; `work_order.lease_lost` */
+  get(actor: Actor, executionId: string): Promise<Execution>;
+  /** @throws AppError as `get` */
   logs(
+    actor: Actor,
     executionId: string,
     query: { after: number; limit: number; level?: LogLevel | undefined },
   ): Promise<{ items: ExecutionLog[]; next: number; isComplete: boolean }>;
@@ -37,6 +43,8 @@ export interface ExecutionService {
   appendLog(actor: Actor, executionId: string, chunk: LogChunk): Promise<{ offset: number; isFull: boolean }>;
   /** @throws AppError `work_order.lease_lost` */
   progress(actor: Actor, executionId: string, progress: Progress): Promise<void>;
+  /** Forgets the log lines of executions that ended more than so many days ago; returns how many. The tails stay. */
+  forgetLogs(days: number): Promise<number>;
 }
 
 /**
@@ -52,20 +60,63 @@ export async function requireWritable(tx: Tx, actor: Actor, executionId: string)
   if (!(await executionExists(tx, executionId))) {
     throw new AppError("execution.not_found", "There is no such execution.");
   }
-  throw new AppError(
-    "work_order.lease_lost",
-    "This attempt no longer holds the lease: stop, publish nothing.",
-  );
+  throw leaseLost();
 }
+
+const leaseLost = (): AppError =>
+  new AppError("work_order.lease_lost", "This attempt no longer holds the lease: stop, publish nothing.");
+
+/**
+ * The only task whose results this actor may read; undefined when it may read all.
+ * @throws AppError `work_order.lease_lost` for an attempt that holds nothing any more
+ */
+export async function readableTask(db: Db, actor: Actor): Promise<string | undefined> {
+  if (actor.attempt === undefined) {
+    return undefined;
+  }
+  const taskId = await findTaskOfHolder(db, actor.attempt);
+  if (taskId === undefined) {
+    throw leaseLost();
+  }
+  return taskId;
+}
+
+/**
+ * What an execution is about, if this actor may read it.
+ * @throws AppError `execution.not_found`, `work_order.lease_lost`
+ */
+export async function requireReadable(
+  db: Db,
+  actor: Actor,
+  executionId: string,
+): Promise<{ taskId: string; status: ExecutionStatus }> {
+  const own = await readableTask(db, actor);
+  const execution = await findExecutionStatus(db, executionId);
+  if (execution === undefined || (own !== undefined && own !== execution.taskId)) {
+    throw notFound();
+  }
+  return execution;
+}
+
+/** What does not fit into one statement's lock time is left to the next. */
+const forgottenLinesMax = 20_000;
 
 const notFound = (): AppError => new AppError("execution.not_found", "There is no such execution.");
 
 /** Executions: what they log and report while they run, and how they are read afterwards. */
 export function createExecutionService({ db, clock }: { db: Db; clock: Clock }): ExecutionService {
   return {
-    list: (query) => listExecutions(db, query),
+    async list(actor, query) {
+      const own = await readableTask(db, actor);
+      // Another task's executions are as if they did not exist.
+      if (own !== undefined && query.taskId !== undefined && query.taskId !== own) {
+        return { items: [], total: 0 };
+      }
+      return await listExecutions(db, own === undefined ? query : { ...query, taskId: own });
+    },
 
-    async get(executionId) {
+    async get(actor, executionId) {
+      await requireReadable(db, actor, executionId);
       const execution = await findExecution(db, executionId);
       if (execution === undefined) {
         throw notFound();
@@ -73,19 +124,16 @@ export function createExecutionService({ db, clock }: { db: Db; clock: Clock }):
       return execution;
     },
 
-    async logs(executionId, query) {
+    async logs(actor, executionId, query) {
       // The status first: lines that come after it are read by the next call.
-      const execution = await findExecutionStatus(db, executionId);
-      if (execution === undefined) {
-        throw notFound();
-      }
+      const { status } = await requireReadable(db, actor, executionId);
       const items = await listLogLines(db, executionId, query);
       const next = items.at(-1)?.id ?? query.after;
-      return { items, next, isComplete: execution.status !== "running" && items.length < query.limit };
+      return { items, next, isComplete: status !== "running" && items.length < query.limit };
     },
 
     async appendLog(actor, executionId, { offset, text }) {
-      const lines = parseLogLines(text);
+      const measured = parseLogLines(text);
       return await inTransaction(db, async (tx) => {
         const execution = await requireWritable(tx, actor, executionId);
         if (execution.isLogFull) {
@@ -96,14 +144,13 @@ export function createExecutionService({ db, clock }: { db: Db; clock: Clock }):
             data: { offset: execution.logBytes },
           });
         }
-        const logBytes = offset + bytesOf(text);
-        const isLogFull = logBytes > logBytesMax;
+        const { lines, logBytes, isFull } = fitLines(offset, measured);
         await appendLogLines(tx, executionId, {
-          lines: isLogFull ? [fullLogMarker(clock.now())] : lines,
+          lines: isFull ? [...lines, fullLogMarker(clock.now())] : lines,
           logBytes,
-          isLogFull,
+          isLogFull: isFull,
         });
-        return { offset: logBytes, isFull: isLogFull };
+        return { offset: logBytes, isFull };
       });
     },
 
@@ -121,9 +168,20 @@ export function createExecutionService({ db, clock }: { db: Db; clock: Clock }):
           workerId: execution.workerId,
           attempt: execution.attempt,
           correlationId: execution.correlationId,
-          data: { ...progress },
+          data: storableJson({ ...progress }),
         });
       });
+    },
+
+    async forgetLogs(days) {
+      let forgotten = 0;
+      for (;;) {
+        const count = await deleteOldLogLines(db, days, forgottenLinesMax);
+        forgotten += count;
+        if (count < forgottenLinesMax) {
+          return forgotten;
+        }
+      }
     },
   };
 }

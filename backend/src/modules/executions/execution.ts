@@ -1,33 +1,60 @@
-import type { LogLevel } from "@agentvine/contracts";
-import { type LogLine, logLevels, logLineSchema } from "@agentvine/contracts";
+import { type LogLevel, type LogLine, logLevels, logLineSchema } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
+import { storableJson } from "../../database/storable-json.ts";
 
 /** Bytes of the log stream kept of one execution. What comes after is replaced by a marker. */
 export const logBytesMax = 16 * 1024 * 1024;
 /** Characters of each stream that an execution shows at a glance. */
 export const logTailMax = 64 * 1024;
 
+const metadataLevelsMax = 20;
+
 /** The levels at and above one. */
 export const levelsFrom = (level: LogLevel): LogLevel[] => logLevels.slice(logLevels.indexOf(level));
 
-/** Bytes of a text as it is sent. */
-export const bytesOf = (text: string): number => Buffer.byteLength(text, "utf8");
+/** A line of the log, and how much of the stream it takes. */
+export interface MeasuredLine {
+  readonly line: LogLine;
+  /** Bytes as it was sent, its line end included. */
+  readonly bytes: number;
+}
 
 /**
  * The lines of a chunk of the log stream: whole lines of JSON, each ended by a newline.
  * @throws AppError `request.invalid` naming the line that is none.
  */
-export function parseLogLines(text: string): LogLine[] {
+export function parseLogLines(text: string): MeasuredLine[] {
   if (text === "") {
     return [];
   }
   if (!text.endsWith("\n")) {
-    throw invalidLine(text.split("\n").length, "the chunk must end with a newline");
+    throw invalidLine(text.split("\n").length, "has no end: a chunk holds whole lines");
   }
   return text
     .slice(0, -1)
     .split("\n")
-    .map((line, index) => parseLogLine(line, index + 1));
+    .map((line, index) => ({
+      line: parseLogLine(line, index + 1),
+      bytes: Buffer.byteLength(line, "utf8") + 1,
+    }));
+}
+
+/** The lines that still fit behind `logBytes` of a log, the bytes they take, and whether all of them did. */
+export function fitLines(
+  logBytes: number,
+  measured: readonly MeasuredLine[],
+  bytesMax: number = logBytesMax,
+): { lines: LogLine[]; logBytes: number; isFull: boolean } {
+  let end = logBytes;
+  const lines: LogLine[] = [];
+  for (const { line, bytes } of measured) {
+    if (end + bytes > bytesMax) {
+      return { lines, logBytes: end, isFull: true };
+    }
+    end += bytes;
+    lines.push(line);
+  }
+  return { lines, logBytes: end, isFull: false };
 }
 
 function parseLogLine(text: string, number: number): LogLine {
@@ -42,8 +69,19 @@ function parseLogLine(text: string, number: number): LogLine {
     const issue = result.error.issues[0];
     throw invalidLine(number, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not valid"}`.trim());
   }
-  // PostgreSQL text can't hold it.
-  return { ...result.data, message: result.data.message.replaceAll("\u0000", "\ufffd") };
+  if (!isNestedAtMost(result.data.metadata, metadataLevelsMax)) {
+    throw invalidLine(number, `metadata is nested more than ${metadataLevelsMax} levels deep`);
+  }
+  // PostgreSQL can't keep NUL and halves of characters.
+  return storableJson(result.data);
+}
+
+function isNestedAtMost(value: unknown, levels: number): boolean {
+  return (
+    typeof value !== "object" ||
+    value === null ||
+    (levels > 0 && Object.values(value).every((field) => isNestedAtMost(field, levels - 1)))
+  );
 }
 
 const invalidLine = (number: number, message: string): AppError =>

@@ -1,2 +1,8 @@
 export { registerExecutionRoutes } from "./execution.routes.ts";
-export { createExecutionService, type ExecutionService, requireWritable } from "./execution.service.ts";
+export {
+  createExecutionService,
+  type ExecutionService,
+  readableTask,
+  requireReadable,
+  requireWritable,
+} from "./execution.service.ts";

@@ -19,6 +19,8 @@ export interface HealthServiceOptions {
   version: string;
   database: "embedded" | "external";
   backgroundQueue: "postgres" | "redis";
+  /** Rejects when the background queue does not answer; left out when this backend does no chores. */
+  pingBackgroundQueue?: () => Promise<void>;
   /** Further parts, by name: redis, for example. */
   probes?: Record<string, Probe>;
 }
@@ -54,7 +56,14 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
       : { status: "down", detail: "the database lacks migrations of this version" };
   const queue: Probe = async () => {
     const { pending, oldestSeconds } = await readBacklog(db);
-    return { status: "up", detail: `${pending} pending, the oldest for ${oldestSeconds} s` };
+    const backlog = `${pending} pending, the oldest for ${oldestSeconds} s`;
+    const answers = await (options.pingBackgroundQueue?.() ?? Promise.resolve()).then(
+      () => true,
+      () => false,
+    );
+    return answers
+      ? { status: "up", detail: backlog }
+      : { status: "degraded", detail: `${backlog}; the background queue does not answer` };
   };
   const workers: Probe = async () => {
     const counts = await countWorkers(db);

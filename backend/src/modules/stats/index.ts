@@ -1,2 +1,2 @@
 export { registerStatsRoutes } from "./stats.routes.ts";
-export { createStatsService, type Retention, type StatsService } from "./stats.service.ts";
+export { createStatsService, type StatsService } from "./stats.service.ts";

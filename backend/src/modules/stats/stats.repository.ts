@@ -2,13 +2,7 @@ import type { Stats, StatsSample } from "@agentvine/contracts";
 import { lanes } from "@agentvine/contracts";
 import { desc, gte, lt, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
-import {
-  executionLogs,
-  executions,
-  idempotencyKeys,
-  statsSamples,
-  workerSamples,
-} from "../../database/schema/index.ts";
+import { statsSamples, workerSamples } from "../../database/schema/index.ts";
 
 type LaneDepth = Stats["lanes"][number];
 
@@ -75,6 +69,17 @@ export async function readWindow(db: Db, seconds: number): Promise<WindowStats> 
   };
 }
 
+/** What ended in the last full minute. Samples of all minutes add up to everything, whenever in its minute one is taken. */
+export async function countEndedLastMinute(db: Db): Promise<{ completed: number; failed: number }> {
+  const { rows } = await db.execute<{ completed: number; failed: number }>(sql`
+    select count(*) filter (where status = 'completed')::int as completed,
+           count(*) filter (where status = 'failed')::int as failed
+    from tasks where status in ('completed', 'failed')
+      and completed_at >= date_trunc('minute', now()) - interval '1 minute'
+      and completed_at < date_trunc('minute', now())`);
+  return rows[0] ?? { completed: 0, failed: 0 };
+}
+
 export async function countClaimed(db: Db): Promise<number> {
   const { rows } = await db.execute<{ count: number }>(
     sql`select count(*)::int as count from work_orders where status = 'claimed'`,
@@ -101,27 +106,10 @@ export async function listSamples(db: Db, since: Date | undefined, limit: number
   return rows.reverse().map((row) => ({ ...row, sampledAt: row.sampledAt.toISOString() }));
 }
 
-const olderThan = (days: number) => sql`now() - make_interval(days => ${days})`;
-
-/** Forgets samples that are older than so many days. */
+/** Forgets samples of the queue and of workers that are older than so many days. */
 export async function deleteOldSamples(db: Db, days: number): Promise<number> {
-  const stats = await db.delete(statsSamples).where(lt(statsSamples.sampledAt, olderThan(days)));
-  const workers = await db.delete(workerSamples).where(lt(workerSamples.sampledAt, olderThan(days)));
+  const oldest = sql`now() - make_interval(days => ${days})`;
+  const stats = await db.delete(statsSamples).where(lt(statsSamples.sampledAt, oldest));
+  const workers = await db.delete(workerSamples).where(lt(workerSamples.sampledAt, oldest));
   return (stats.rowCount ?? 0) + (workers.rowCount ?? 0);
-}
-
-/** Forgets stored answers of idempotent requests. */
-export async function deleteOldIdempotencyKeys(db: Db, days: number): Promise<number> {
-  const deleted = await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, olderThan(days)));
-  return deleted.rowCount ?? 0;
-}
-
-/** Forgets log lines of executions that ended more than so many days ago. */
-export async function deleteOldLogLines(db: Db, days: number, limit: number): Promise<number> {
-  const deleted = await db.delete(executionLogs).where(
-    sql`${executionLogs.id} in (
-      select l.id from ${executionLogs} l join ${executions} e on e.id = l.execution_id
-      where e.completed_at < ${olderThan(days)} limit ${limit})`,
-  );
-  return deleted.rowCount ?? 0;
 }

@@ -2,10 +2,9 @@ import type { Stats, StatsSample } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
 import {
   countClaimed,
+  countEndedLastMinute,
   countTasksByStatus,
   countWorkersByStatus,
-  deleteOldIdempotencyKeys,
-  deleteOldLogLines,
   deleteOldSamples,
   insertSample,
   listSamples,
@@ -13,24 +12,13 @@ import {
   readWindow,
 } from "./stats.repository.ts";
 
-/** How many days things are kept that only grow. */
-export interface Retention {
-  readonly samplesDays: number;
-  readonly idempotencyDays: number;
-  readonly logLinesDays: number;
-}
-
-export const defaultRetention: Retention = { samplesDays: 30, idempotencyDays: 2, logLinesDays: 90 };
-
-const logLinesBatchMax = 50_000;
-
 export interface StatsService {
   read(windowSeconds: number): Promise<Stats>;
   series(query: { since?: string | undefined; limit: number }): Promise<StatsSample[]>;
-  /** Keeps how things stand this minute. */
+  /** Keeps how things stand now and what ended in the minute before this one, once per minute. */
   sample(): Promise<void>;
-  /** Forgets what is older than the retention says; returns how many rows of what. */
-  retain(retention?: Retention): Promise<{ samples: number; idempotencyKeys: number; logLines: number }>;
+  /** Forgets samples, also those of workers, that are older than so many days; returns how many. */
+  forgetSamples(days: number): Promise<number>;
 }
 
 const online = (workers: Record<string, number>): number =>
@@ -61,21 +49,14 @@ export function createStatsService({ db }: { db: Db }): StatsService {
     },
     series: ({ since, limit }) => listSamples(db, since === undefined ? undefined : new Date(since), limit),
     async sample() {
-      const [lanes, workers, claimed, window] = await Promise.all([
+      const [lanes, workers, claimed, ended] = await Promise.all([
         readLaneDepths(db),
         countWorkersByStatus(db),
         countClaimed(db),
-        readWindow(db, 60),
+        countEndedLastMinute(db),
       ]);
-      const { completed, failed } = window;
-      await insertSample(db, { lanes, claimed, completed, failed, workersOnline: online(workers) });
+      await insertSample(db, { lanes, claimed, ...ended, workersOnline: online(workers) });
     },
-    async retain(retention = defaultRetention) {
-      return {
-        samples: await deleteOldSamples(db, retention.samplesDays),
-        idempotencyKeys: await deleteOldIdempotencyKeys(db, retention.idempotencyDays),
-        logLines: await deleteOldLogLines(db, retention.logLinesDays, logLinesBatchMax),
-      };
-    },
+    forgetSamples: (days) => deleteOldSamples(db, days),
   };
 }
