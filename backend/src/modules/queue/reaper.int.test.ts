@@ -20,6 +20,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([work.close(), calm.close()]));
 beforeEach(async () => {
   await work.sql("delete from tasks");
+  await calm.sql("delete from tasks");
   worker = await work.registerWorker({ slots: 20 });
   calmWorker = await calm.registerWorker({ slots: 20 });
 });
