@@ -28,13 +28,15 @@ export interface EndpointShape {
   readonly responseType?: string;
   /** Takes an Idempotency-Key: a repeat gets the stored answer. */
   readonly isIdempotent?: boolean;
-  /** Example values, checked against the schemas by a test. */
-  readonly example?: {
-    readonly params?: unknown;
-    readonly query?: unknown;
-    readonly body?: unknown;
-    readonly response?: unknown;
-  };
+  /** Example values, checked against the schemas by a test and shown by the documentation. */
+  readonly example?: EndpointExample;
+}
+
+export interface EndpointExample {
+  readonly params?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+  readonly response?: unknown;
 }
 
 /** Declares a route and keeps its exact types. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { executionExamples } from "../examples/execution-examples.ts";
 import {
   artifactListSchema,
   artifactSchema,
@@ -30,6 +31,7 @@ export const executionEndpoints = {
     query: executionQuerySchema,
     response: executionListSchema,
     status: 200,
+    example: executionExamples.list,
   }),
   get: defineEndpoint({
     method: "GET",
@@ -40,6 +42,7 @@ export const executionEndpoints = {
     params,
     response: executionSchema,
     status: 200,
+    example: executionExamples.get,
   }),
   logs: defineEndpoint({
     method: "GET",
@@ -51,6 +54,7 @@ export const executionEndpoints = {
     query: executionLogQuerySchema,
     response: executionLogListSchema,
     status: 200,
+    example: executionExamples.logs,
   }),
   appendLog: defineEndpoint({
     method: "POST",
@@ -62,6 +66,7 @@ export const executionEndpoints = {
     body: logChunkSchema,
     response: logChunkReplySchema,
     status: 200,
+    example: executionExamples.appendLog,
   }),
   progress: defineEndpoint({
     method: "POST",
@@ -73,6 +78,7 @@ export const executionEndpoints = {
     body: progressSchema,
     response: null,
     status: 204,
+    example: executionExamples.progress,
   }),
   artifacts: defineEndpoint({
     method: "GET",
@@ -83,6 +89,7 @@ export const executionEndpoints = {
     params,
     response: artifactListSchema,
     status: 200,
+    example: executionExamples.artifacts,
   }),
   uploadArtifact: defineEndpoint({
     method: "PUT",
@@ -95,6 +102,7 @@ export const executionEndpoints = {
     rawBodyBytesMax: 1_073_741_824,
     response: artifactSchema,
     status: 201,
+    example: executionExamples.uploadArtifact,
   }),
   downloadArtifact: defineEndpoint({
     method: "GET",
@@ -106,6 +114,7 @@ export const executionEndpoints = {
     response: null,
     responseType: "application/octet-stream",
     status: 200,
+    example: executionExamples.downloadArtifact,
   }),
   createCheckpoint: defineEndpoint({
     method: "POST",
@@ -117,5 +126,6 @@ export const executionEndpoints = {
     body: checkpointCreateSchema,
     response: checkpointSchema,
     status: 201,
+    example: executionExamples.createCheckpoint,
   }),
 } as const;

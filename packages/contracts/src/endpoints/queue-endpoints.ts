@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { queueExamples } from "../examples/queue-examples.ts";
 import { pageQuerySchema } from "../pagination.ts";
 import {
   claimRequestSchema,
@@ -33,6 +34,7 @@ export const queueEndpoints = {
     response: workOrderSchema,
     status: 201,
     isIdempotent: true,
+    example: queueExamples.enqueue,
   }),
   enqueueBatch: defineEndpoint({
     method: "POST",
@@ -44,6 +46,7 @@ export const queueEndpoints = {
     response: enqueueBatchReplySchema,
     status: 200,
     isIdempotent: true,
+    example: queueExamples.enqueueBatch,
   }),
   status: defineEndpoint({
     method: "GET",
@@ -53,6 +56,7 @@ export const queueEndpoints = {
     summary: "Depth and age per lane",
     response: queueStatusSchema,
     status: 200,
+    example: queueExamples.status,
   }),
   orders: defineEndpoint({
     method: "GET",
@@ -67,6 +71,7 @@ export const queueEndpoints = {
     }),
     response: workOrderListSchema,
     status: 200,
+    example: queueExamples.orders,
   }),
   requeue: defineEndpoint({
     method: "POST",
@@ -77,6 +82,7 @@ export const queueEndpoints = {
     body: z.object({ workOrderId: idSchema }).meta({ id: "Requeue" }),
     response: workOrderSchema,
     status: 200,
+    example: queueExamples.requeue,
   }),
   claim: defineEndpoint({
     method: "POST",
@@ -89,6 +95,7 @@ export const queueEndpoints = {
     response: claimSchema,
     status: 200,
     isEmptyAllowed: true,
+    example: queueExamples.claim,
   }),
   complete: defineEndpoint({
     method: "POST",
@@ -101,6 +108,7 @@ export const queueEndpoints = {
     response: finishedSchema,
     status: 200,
     bodyBytesMax: 4_194_304,
+    example: queueExamples.complete,
   }),
   fail: defineEndpoint({
     method: "POST",
@@ -112,6 +120,7 @@ export const queueEndpoints = {
     response: finishedSchema,
     status: 200,
     bodyBytesMax: 4_194_304,
+    example: queueExamples.fail,
   }),
   release: defineEndpoint({
     method: "POST",
@@ -122,6 +131,7 @@ export const queueEndpoints = {
     body: releaseSchema,
     response: finishedSchema,
     status: 200,
+    example: queueExamples.release,
   }),
   park: defineEndpoint({
     method: "POST",
@@ -132,6 +142,7 @@ export const queueEndpoints = {
     body: parkSchema,
     response: finishedSchema,
     status: 200,
+    example: queueExamples.park,
   }),
   resume: defineEndpoint({
     method: "POST",
@@ -142,5 +153,6 @@ export const queueEndpoints = {
     body: resumeSchema,
     response: workOrderSchema,
     status: 200,
+    example: queueExamples.resume,
   }),
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { repositoryExamples } from "../examples/repository-examples.ts";
 import { pageQuerySchema } from "../pagination.ts";
 import {
   repositoryCreateSchema,
@@ -23,6 +24,7 @@ export const repositoryEndpoints = {
     response: repositorySchema,
     status: 201,
     isIdempotent: true,
+    example: repositoryExamples.create,
   }),
   list: defineEndpoint({
     method: "GET",
@@ -33,6 +35,7 @@ export const repositoryEndpoints = {
     query: pageQuerySchema.extend({ search: z.string().max(200).optional() }),
     response: repositoryListSchema,
     status: 200,
+    example: repositoryExamples.list,
   }),
   get: defineEndpoint({
     method: "GET",
@@ -43,6 +46,7 @@ export const repositoryEndpoints = {
     params,
     response: repositorySchema,
     status: 200,
+    example: repositoryExamples.get,
   }),
   update: defineEndpoint({
     method: "PATCH",
@@ -54,6 +58,7 @@ export const repositoryEndpoints = {
     body: repositoryUpdateSchema,
     response: repositorySchema,
     status: 200,
+    example: repositoryExamples.update,
   }),
   delete: defineEndpoint({
     method: "DELETE",
@@ -64,5 +69,6 @@ export const repositoryEndpoints = {
     params,
     response: null,
     status: 204,
+    example: repositoryExamples.delete,
   }),
 } as const;

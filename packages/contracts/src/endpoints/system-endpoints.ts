@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { systemExamples } from "../examples/system-examples.ts";
 import { eventListSchema, eventQuerySchema } from "../resources/event.ts";
 import {
   aboutSchema,
@@ -25,6 +26,7 @@ export const systemEndpoints = {
     summary: "State and latency of each part; 503 when the database is down",
     response: healthSchema,
     status: 200,
+    example: systemExamples.health,
   }),
   live: defineEndpoint({
     method: "GET",
@@ -34,6 +36,7 @@ export const systemEndpoints = {
     summary: "The process answers",
     response: liveSchema,
     status: 200,
+    example: systemExamples.live,
   }),
   ready: defineEndpoint({
     method: "GET",
@@ -43,6 +46,7 @@ export const systemEndpoints = {
     summary: "Database reachable and migrated; 503 otherwise",
     response: healthSchema,
     status: 200,
+    example: systemExamples.ready,
   }),
   about: defineEndpoint({
     method: "GET",
@@ -52,6 +56,7 @@ export const systemEndpoints = {
     summary: "Name, version, mode",
     response: aboutSchema,
     status: 200,
+    example: systemExamples.about,
   }),
   metrics: defineEndpoint({
     method: "GET",
@@ -62,6 +67,7 @@ export const systemEndpoints = {
     response: null,
     responseType: "text/plain",
     status: 200,
+    example: systemExamples.metrics,
   }),
   events: defineEndpoint({
     method: "GET",
@@ -72,6 +78,7 @@ export const systemEndpoints = {
     query: eventQuerySchema,
     response: eventListSchema,
     status: 200,
+    example: systemExamples.events,
   }),
   eventStream: defineEndpoint({
     method: "GET",
@@ -83,6 +90,7 @@ export const systemEndpoints = {
     response: null,
     responseType: "text/event-stream",
     status: 200,
+    example: systemExamples.eventStream,
   }),
   stats: defineEndpoint({
     method: "GET",
@@ -93,6 +101,7 @@ export const systemEndpoints = {
     query: statsQuerySchema,
     response: statsSchema,
     status: 200,
+    example: systemExamples.stats,
   }),
   statsSeries: defineEndpoint({
     method: "GET",
@@ -103,6 +112,7 @@ export const systemEndpoints = {
     query: statsSeriesQuerySchema,
     response: statsSeriesSchema,
     status: 200,
+    example: systemExamples.statsSeries,
   }),
   createApiKey: defineEndpoint({
     method: "POST",
@@ -113,6 +123,7 @@ export const systemEndpoints = {
     body: apiKeyCreateSchema,
     response: apiKeyCreatedSchema,
     status: 201,
+    example: systemExamples.createApiKey,
   }),
   listApiKeys: defineEndpoint({
     method: "GET",
@@ -122,6 +133,7 @@ export const systemEndpoints = {
     summary: "List API keys, without their secrets",
     response: apiKeyListSchema,
     status: 200,
+    example: systemExamples.listApiKeys,
   }),
   revokeApiKey: defineEndpoint({
     method: "DELETE",
@@ -132,6 +144,7 @@ export const systemEndpoints = {
     params: z.object({ apiKeyId: idSchema }),
     response: null,
     status: 204,
+    example: systemExamples.revokeApiKey,
   }),
   createLocalLink: defineEndpoint({
     method: "POST",
@@ -141,6 +154,7 @@ export const systemEndpoints = {
     summary: "A one-time link into the browser (local mode)",
     response: localLinkSchema,
     status: 201,
+    example: systemExamples.createLocalLink,
   }),
   openLocalLink: defineEndpoint({
     method: "GET",
@@ -152,5 +166,6 @@ export const systemEndpoints = {
     response: null,
     responseType: "text/plain",
     status: 303,
+    example: systemExamples.openLocalLink,
   }),
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { taskExamples } from "../examples/task-examples.ts";
 import { timelineSchema } from "../resources/event.ts";
 import {
   taskCreateSchema,
@@ -27,6 +28,7 @@ export const taskEndpoints = {
     response: taskSchema,
     status: 201,
     isIdempotent: true,
+    example: taskExamples.create,
   }),
   list: defineEndpoint({
     method: "GET",
@@ -37,6 +39,7 @@ export const taskEndpoints = {
     query: taskQuerySchema,
     response: taskListSchema,
     status: 200,
+    example: taskExamples.list,
   }),
   get: defineEndpoint({
     method: "GET",
@@ -47,6 +50,7 @@ export const taskEndpoints = {
     params,
     response: taskSchema,
     status: 200,
+    example: taskExamples.get,
   }),
   update: defineEndpoint({
     method: "PATCH",
@@ -58,6 +62,7 @@ export const taskEndpoints = {
     body: taskUpdateSchema,
     response: taskSchema,
     status: 200,
+    example: taskExamples.update,
   }),
   delete: defineEndpoint({
     method: "DELETE",
@@ -68,6 +73,7 @@ export const taskEndpoints = {
     params,
     response: null,
     status: 204,
+    example: taskExamples.delete,
   }),
   cancel: defineEndpoint({
     method: "POST",
@@ -80,6 +86,7 @@ export const taskEndpoints = {
     response: taskSchema,
     status: 200,
     isIdempotent: true,
+    example: taskExamples.cancel,
   }),
   retry: defineEndpoint({
     method: "POST",
@@ -93,6 +100,7 @@ export const taskEndpoints = {
     response: taskSchema,
     status: 200,
     isIdempotent: true,
+    example: taskExamples.retry,
   }),
   review: defineEndpoint({
     method: "POST",
@@ -105,6 +113,7 @@ export const taskEndpoints = {
     response: taskSchema,
     status: 200,
     isIdempotent: true,
+    example: taskExamples.review,
   }),
   diff: defineEndpoint({
     method: "GET",
@@ -115,6 +124,7 @@ export const taskEndpoints = {
     params,
     response: taskDiffSchema,
     status: 200,
+    example: taskExamples.diff,
   }),
   timeline: defineEndpoint({
     method: "GET",
@@ -129,6 +139,7 @@ export const taskEndpoints = {
     }),
     response: timelineSchema,
     status: 200,
+    example: taskExamples.timeline,
   }),
   dependencies: defineEndpoint({
     method: "GET",
@@ -139,6 +150,7 @@ export const taskEndpoints = {
     params,
     response: z.object({ items: z.array(taskDependencySchema) }).meta({ id: "TaskDependencyList" }),
     status: 200,
+    example: taskExamples.dependencies,
   }),
   addDependency: defineEndpoint({
     method: "POST",
@@ -150,6 +162,7 @@ export const taskEndpoints = {
     body: z.object({ dependsOnTaskId: idSchema }).meta({ id: "TaskDependencyCreate" }),
     response: taskSchema,
     status: 201,
+    example: taskExamples.addDependency,
   }),
   removeDependency: defineEndpoint({
     method: "DELETE",
@@ -160,5 +173,6 @@ export const taskEndpoints = {
     params: params.extend({ dependsOnTaskId: idSchema }),
     response: null,
     status: 204,
+    example: taskExamples.removeDependency,
   }),
 } as const;

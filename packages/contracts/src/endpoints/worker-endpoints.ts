@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { workerExamples } from "../examples/worker-examples.ts";
 import { workerMetricsSeriesSchema } from "../resources/system.ts";
 import {
   workerCommandSchema,
@@ -26,6 +27,7 @@ export const workerEndpoints = {
     body: workerRegisterSchema,
     response: workerRegisteredSchema,
     status: 201,
+    example: workerExamples.register,
   }),
   list: defineEndpoint({
     method: "GET",
@@ -36,6 +38,7 @@ export const workerEndpoints = {
     query: workerQuerySchema,
     response: workerListSchema,
     status: 200,
+    example: workerExamples.list,
   }),
   get: defineEndpoint({
     method: "GET",
@@ -46,6 +49,7 @@ export const workerEndpoints = {
     params,
     response: workerSchema,
     status: 200,
+    example: workerExamples.get,
   }),
   heartbeat: defineEndpoint({
     method: "POST",
@@ -57,6 +61,7 @@ export const workerEndpoints = {
     body: workerHeartbeatSchema,
     response: workerHeartbeatReplySchema,
     status: 200,
+    example: workerExamples.heartbeat,
   }),
   commands: defineEndpoint({
     method: "GET",
@@ -72,6 +77,7 @@ export const workerEndpoints = {
     }),
     response: z.object({ items: z.array(workerCommandSchema) }).meta({ id: "WorkerCommandList" }),
     status: 200,
+    example: workerExamples.commands,
   }),
   metrics: defineEndpoint({
     method: "GET",
@@ -83,6 +89,7 @@ export const workerEndpoints = {
     query: z.object({ limit: z.coerce.number().int().min(1).max(1_440).default(60) }),
     response: workerMetricsSeriesSchema,
     status: 200,
+    example: workerExamples.metrics,
   }),
   drain: defineEndpoint({
     method: "POST",
@@ -94,6 +101,7 @@ export const workerEndpoints = {
     body: z.object({ reason: z.string().max(1_000).default("") }).meta({ id: "WorkerDrain" }),
     response: workerSchema,
     status: 200,
+    example: workerExamples.drain,
   }),
   deregister: defineEndpoint({
     method: "DELETE",
@@ -105,5 +113,6 @@ export const workerEndpoints = {
     query: z.object({ force: z.enum(["true", "false"]).default("false") }),
     response: null,
     status: 204,
+    example: workerExamples.deregister,
   }),
 } as const;

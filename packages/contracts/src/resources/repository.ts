@@ -19,17 +19,31 @@ const commandLineSchema = z
   .max(1_000)
   .refine((text) => !text.includes("\u0000"), { message: "must not hold NUL" });
 
+const settingsFields = {
+  setupCommand: commandLineSchema.nullable(),
+  testCommand: commandLineSchema.nullable(),
+  coverageCommand: commandLineSchema.nullable(),
+  /** A gate or setup command is killed after this. */
+  commandTimeoutSeconds: z.number().int().min(1).max(7_200),
+  environment: z.record(nameSchema, z.string().max(4_000)),
+};
+
 /** How the repository is set up and judged. `.agentvine.yml` of the base commit comes first, then this, then detection. */
 export const repositorySettingsSchema = z
   .object({
-    setupCommand: commandLineSchema.nullable().default(null),
-    testCommand: commandLineSchema.nullable().default(null),
-    coverageCommand: commandLineSchema.nullable().default(null),
-    /** A gate or setup command is killed after this. */
-    commandTimeoutSeconds: z.number().int().min(1).max(7_200).default(600),
-    environment: z.record(nameSchema, z.string().max(4_000)).default({}),
+    setupCommand: settingsFields.setupCommand.default(null),
+    testCommand: settingsFields.testCommand.default(null),
+    coverageCommand: settingsFields.coverageCommand.default(null),
+    commandTimeoutSeconds: settingsFields.commandTimeoutSeconds.default(600),
+    environment: settingsFields.environment.default({}),
   })
   .meta({ id: "RepositorySettings" });
+
+/** Settings to change. Without defaults: a setting that is not named keeps its value. */
+const repositorySettingsChangeSchema = z
+  .object(settingsFields)
+  .partial()
+  .meta({ id: "RepositorySettingsChange" });
 
 export const repositorySchema = z
   .object({
@@ -51,7 +65,7 @@ export const repositoryCreateSchema = z
     url: repositoryUrlSchema,
     name: nameSchema.optional(),
     defaultBranch: branchSchema.optional(),
-    settings: repositorySettingsSchema.partial().optional(),
+    settings: repositorySettingsChangeSchema.optional(),
   })
   .meta({ id: "RepositoryCreate" });
 
