@@ -141,7 +141,7 @@ const workers = [
     "drivers-are-islands",
     "Agent drivers are replaceable one by one.",
     { path: "^workers/src/agents/([^/]+)/" },
-    { path: "^workers/src/agents/[^/]+/", pathNot: "^workers/src/agents/$1/" },
+    { path: "^workers/src/agents/[^/]+/", pathNot: "^workers/src/agents/($1|testing)/" },
   ),
   rule(
     "supervisor-never-loads-model-code",

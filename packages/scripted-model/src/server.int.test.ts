@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { request } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -336,15 +335,14 @@ describe("the server", () => {
     expect(performance.now() - before).toBeGreaterThanOrEqual(145);
 
     const stuck = await startScriptedModel({ scenarios: [saying({ text: "ok" })], delayMs: 600_000 });
-    const closed = new Promise<void>((resolve) => {
-      const pending = request(`${stuck.baseUrl}/messages`, { method: "POST" });
-      pending.on("error", () => resolve());
-      pending.end(JSON.stringify(anthropic([user("x")])), async () => {
-        while (stuck.requests.length === 0) await new Promise((next) => setTimeout(next, 5));
-        await stuck.close();
-      });
+    const asked = fetch(`${stuck.baseUrl}/messages`, {
+      method: "POST",
+      body: JSON.stringify(anthropic([user("x")])),
     });
-    await closed;
+    const refused = expect(asked).rejects.toThrow();
+    await expect.poll(() => stuck.requests.length).toBe(1);
+    await stuck.close();
+    await refused;
   });
 
   test("says what is wrong when a port is taken or a scenario has a fault of its own", async () => {

@@ -4,23 +4,6 @@ import { createCommandDriver } from "./command/command-driver.ts";
 import type { BuiltinDriverConfig, DriverConfig } from "./driver-config.ts";
 import { type ModelName, parseModelName } from "./model-name.ts";
 
-export type {
-  AgentDriver,
-  AgentEvent,
-  AgentOutcome,
-  AgentTurnInput,
-  AgentTurnResult,
-  Answer,
-  Transcript,
-} from "./agent-driver.ts";
-export type {
-  BuiltinDriverConfig,
-  CommandDriverConfig,
-  DriverConfig,
-  ModelRetryConfig,
-} from "./driver-config.ts";
-export { type ModelName, type ModelProvider, modelProviders, parseModelName } from "./model-name.ts";
-
 /**
  * The agent driver for a configuration. Model code is loaded when the first turn begins, not before.
  * @throws AppError `config.invalid` or `model.not_configured`

@@ -1,18 +1,12 @@
 import type { Usage } from "@agentvine/contracts";
-import { retry } from "@agentvine/kit";
-import type { LanguageModelV3 } from "@ai-sdk/provider";
-import type { AgentEvent, AgentOutcome, AgentTurnInput, AgentTurnResult } from "../agent-driver.ts";
-import type { BuiltinDriverConfig } from "../driver-config.ts";
-import type { ModelName } from "../model-name.ts";
-import type { SecretRedactor } from "../secret-redactor.ts";
+import type { AgentEvent, AgentOutcome, AgentTurnResult } from "../agent-driver.ts";
 import { abortedOutcome } from "../turn-abort.ts";
-import { conversationCharacters, trimConversation } from "./context-window.ts";
 import { LoopGuard, repeatsMax, repeatsTold } from "./loop-guard.ts";
+import type { LoopParts } from "./loop-parts.ts";
 import { type Message, nudgeMessage, type ToolCallPart, type ToolResultPart, toolResult } from "./message.ts";
-import { callModel, type ModelAnswer } from "./model-call.ts";
-import { type ModelFault, ModelFaultError, modelFaultOf } from "./model-fault.ts";
+import { ModelAsker } from "./model-asker.ts";
+import type { ModelAnswer } from "./model-call.ts";
 import { addUsage, costUsd, noUsage, totalTokens } from "./price.ts";
-import { contextTokensOf } from "./resolve-model.ts";
 import { runToolCall } from "./tools/run-tool-call.ts";
 import { toolbox } from "./tools/toolbox.ts";
 
@@ -21,41 +15,23 @@ const nudgesMax = 2;
 const nonsenseStepsMax = 5;
 const stepsLeftTold = 3;
 const commandTimeoutMsDefault = 120_000;
-const streamIdleMsDefault = 180_000;
-const retryDefault = { attemptsMax: 6, elapsedMsMax: 300_000, baseMs: 1_000, maxMs: 30_000 };
-/** Of what the model takes in, how much the conversation may fill; the rest is for its answer. */
-const contextShare = 0.8;
-/** Trimmed this far down, so that it does not happen again at once. */
-const trimShare = 0.6;
-const charactersPerTokenGuess = 3.5;
-
-export interface AgentLoopParts {
-  readonly config: BuiltinDriverConfig;
-  readonly modelName: ModelName;
-  readonly model: LanguageModelV3;
-  readonly input: AgentTurnInput;
-  readonly redactor: SecretRedactor;
-  readonly messages: Message[];
-}
 
 /** The steps of one turn. A step is one answer of the model and the tools it calls. */
 export class AgentLoop {
-  readonly #parts: AgentLoopParts;
+  readonly #parts: LoopParts;
   readonly #guard = new LoopGuard();
-  readonly #declarations = toolbox.map((tool) => tool.declaration);
-  readonly #declarationCharacters = JSON.stringify(this.#declarations).length;
+  readonly #asker: ModelAsker;
   #messages: Message[];
   #step: number;
   #usage: Usage = noUsage;
-  #charactersPerToken = charactersPerTokenGuess;
   #steps = 0;
   #toolCalls = 0;
-  #modelRetries = 0;
   #nudges = 0;
   #nonsenseSteps = 0;
 
-  constructor(parts: AgentLoopParts) {
+  constructor(parts: LoopParts) {
     this.#parts = parts;
+    this.#asker = new ModelAsker(parts, (event) => this.#emit(event));
     this.#messages = parts.messages;
     this.#step = parts.input.transcript?.step ?? 0;
   }
@@ -69,7 +45,7 @@ export class AgentLoop {
       usage: this.#usage,
       steps: this.#steps,
       toolCalls: this.#toolCalls,
-      modelRetries: this.#modelRetries,
+      modelRetries: this.#asker.retries,
     };
   }
 
@@ -100,14 +76,15 @@ export class AgentLoop {
   }
 
   #usageInAll(): Usage {
-    return addUsage(this.#parts.input.transcript?.usage ?? noUsage, this.#usage);
+    return addUsage(this.#parts.usageBefore, this.#usage);
   }
 
   async #takeStep(): Promise<AgentOutcome | undefined> {
     this.#step += 1;
     this.#steps += 1;
     this.#emit({ type: "step.started", step: this.#step });
-    const answer = await this.#askModel();
+    const { messages, result: answer } = await this.#asker.ask(this.#messages);
+    this.#messages = [...messages];
     if ("kind" in answer) return answer;
     this.#account(answer);
     if (answer.text !== "") this.#emit({ type: "message", text: answer.text });
@@ -118,89 +95,8 @@ export class AgentLoop {
     return await this.#withCalls(answer);
   }
 
-  /** The model's answer, asked for again as often as makes sense; or how the turn ends without one. */
-  async #askModel(): Promise<ModelAnswer | AgentOutcome> {
-    const { contextTokensMax = contextTokensOf(this.#parts.modelName) } = this.#parts.config;
-    const charactersMax = contextTokensMax * contextShare * this.#charactersPerToken;
-    if (this.#characters() > charactersMax) this.#trimTo(charactersMax * trimShare);
-    try {
-      return await this.#askWithRetries();
-    } catch (error) {
-      if (this.#parts.input.signal.aborted) return abortedOutcome(this.#parts.input.signal);
-      const fault = modelFaultOf(error);
-      // The provider counts better than we do: once more, with half of it.
-      if (fault.kind !== "too_long" || !this.#trimTo(this.#characters() / 2)) return outcomeOf(fault);
-    }
-    try {
-      return await this.#askWithRetries();
-    } catch (error) {
-      const { signal } = this.#parts.input;
-      return signal.aborted ? abortedOutcome(signal) : outcomeOf(modelFaultOf(error));
-    }
-  }
-
-  async #askWithRetries(): Promise<ModelAnswer> {
-    const { config, model, input, redactor } = this.#parts;
-    const ask = async (): Promise<ModelAnswer> => {
-      try {
-        return await callModel({
-          model,
-          system: input.system,
-          messages: this.#messages,
-          tools: this.#declarations,
-          outputTokensMax: config.outputTokensMax,
-          streamIdleMs: config.streamIdleMs ?? streamIdleMsDefault,
-          signal: input.signal,
-        });
-      } catch (error) {
-        input.signal.throwIfAborted();
-        throw new ModelFaultError(modelFaultOf(error));
-      }
-    };
-    return await retry(ask, {
-      ...(config.retry ?? retryDefault),
-      isRetryable: (error) => modelFaultOf(error).kind === "transient",
-      retryAfterMs: (error) => {
-        const fault = modelFaultOf(error);
-        return fault.kind === "transient" ? fault.retryAfterMs : undefined;
-      },
-      signal: input.signal,
-      onRetry: (error, attempt, delayMs) => {
-        this.#modelRetries += 1;
-        this.#emit({
-          type: "model.retried",
-          attempt,
-          delayMs,
-          reason: redactor.text(modelFaultOf(error).reason),
-        });
-      },
-    });
-  }
-
-  /** Everything that is sent with each request. */
-  #characters(): number {
-    const { system } = this.#parts.input;
-    return system.length + this.#declarationCharacters + conversationCharacters(this.#messages);
-  }
-
-  /** Trims the conversation; false when that changed nothing. */
-  #trimTo(charactersMax: number): boolean {
-    const fixed = this.#characters() - conversationCharacters(this.#messages);
-    const { messages, droppedMessages } = trimConversation(this.#messages, charactersMax - fixed);
-    this.#messages = messages;
-    if (droppedMessages > 0) this.#emit({ type: "context.trimmed", droppedMessages });
-    return droppedMessages > 0;
-  }
-
   #account({ usage }: ModelAnswer): void {
-    const { modelName } = this.#parts;
-    this.#usage = addUsage(this.#usage, { ...usage, costUsd: costUsd(modelName, usage) });
-    const inputTokens = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
-    if (inputTokens > 1_000) {
-      // How this model really counts this conversation.
-      const ratio = this.#characters() / inputTokens;
-      this.#charactersPerToken = Math.min(5, Math.max(1.5, ratio));
-    }
+    this.#usage = addUsage(this.#usage, { ...usage, costUsd: costUsd(this.#parts.modelName, usage) });
     this.#emit({ type: "usage", usage: this.#usage });
   }
 
@@ -314,9 +210,3 @@ function complaintAbout({ text, finish }: ModelAnswer): string | undefined {
 const looksLikeCall = new RegExp(
   `<tool_call>|<function=|"(?:name|tool|function)"\\s*:\\s*"(?:${toolbox.map(({ name }) => name).join("|")})"`,
 );
-
-function outcomeOf(fault: ModelFault): AgentOutcome {
-  if (fault.kind !== "transient") return { kind: "failed", reason: fault.reason };
-  const { reason, retryAfterMs } = fault;
-  return { kind: "model_unavailable", reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-}

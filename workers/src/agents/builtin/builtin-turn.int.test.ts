@@ -401,6 +401,7 @@ describe("a turn that goes on", () => {
 
   test.each([
     ["of another driver", { driver: "command", step: 4, messages: ["Mend it"] }],
+    ["with nonsense in it", { driver: "builtin", step: 4, messages: [], usage: "much" as never }],
     ["that can't be read", { driver: "builtin", step: 4, messages: [{ role: "assistant", content: "?" }] }],
   ] as const)("starts over from a transcript %s", async (_name, transcript) => {
     const model = await modelWith(always(({ phases }) => ({ text: String(phases.length) })));

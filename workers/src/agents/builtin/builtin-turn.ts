@@ -34,6 +34,7 @@ export async function runBuiltinTurn(
     input,
     redactor,
     messages: start.messages,
+    usageBefore: start.usage,
   });
   return redactor.value(await loop.run());
 }

@@ -28,8 +28,18 @@ export function trimConversation(messages: readonly Message[], charactersMax: nu
   trimmer.shortenOld((message) => shortenCalls(message));
   trimmer.dropOldExchanges();
   trimmer.shortenNew((message) => shortenResults(message));
-  return { messages: trimmer.messages, droppedMessages: trimmer.touched };
+  const { messages: trimmed, touched } = trimmer;
+  // Reasoning is signed for the conversation as it was and is refused behind a changed one.
+  return { messages: touched > 0 ? withoutReasoning(trimmed) : trimmed, droppedMessages: touched };
 }
+
+/** The conversation without what the model thought; only what it said and did. */
+export const withoutReasoning = (messages: readonly Message[]): Message[] =>
+  messages.map((message) =>
+    message.role === "assistant"
+      ? { ...message, content: message.content.filter((part) => part.type !== "reasoning") }
+      : message,
+  );
 
 class Trimmer {
   messages: Message[];

@@ -8,7 +8,6 @@ import type {
 export type Message = Exclude<LanguageModelV3Message, { role: "system" }>;
 export type UserMessage = Extract<Message, { role: "user" }>;
 export type AssistantMessage = Extract<Message, { role: "assistant" }>;
-export type ToolMessage = Extract<Message, { role: "tool" }>;
 export type ToolCallPart = LanguageModelV3ToolCallPart;
 export type ToolResultPart = LanguageModelV3ToolResultPart;
 

@@ -6,6 +6,8 @@ export type ModelFault =
   | { readonly kind: "transient"; readonly reason: string; readonly retryAfterMs?: number }
   /** The conversation is too long for the model. */
   | { readonly kind: "too_long"; readonly reason: string }
+  /** What the model thought earlier does not fit the conversation any more. */
+  | { readonly kind: "reasoning_refused"; readonly reason: string }
   /** The provider will not take this request: key, model, account or a bad request. */
   | { readonly kind: "rejected"; readonly reason: string };
 
@@ -23,7 +25,8 @@ export class ModelFaultError extends Error {
 export class BrokenStreamError extends Error {}
 
 const transientStatuses = new Set([408, 409, 425, 429]);
-const tooLong = /too long|context.{0,20}(length|window|size)|maximum context|too many (input )?tokens/i;
+const tooLong = /too long|context.{0,20}(length|limit|window|size)|maximum context|too many (input )?tokens/i;
+const staleReasoning = /signature.{0,40}thinking|thinking.{0,40}block/i;
 const noMoney = /insufficient_quota|credit balance|billing/i;
 
 /** Says what an error of a model call means. */
@@ -43,6 +46,7 @@ function httpFault(error: APICallError): ModelFault {
   const reason = `the model provider answered ${statusCode}: ${said}`;
   const isRefused = statusCode < 500 && !transientStatuses.has(statusCode);
   if (isRefused && tooLong.test(said)) return { kind: "too_long", reason };
+  if (isRefused && staleReasoning.test(said)) return { kind: "reasoning_refused", reason };
   if (isRefused || noMoney.test(`${said} ${error.responseBody ?? ""}`)) {
     return { kind: "rejected", reason: `${reason}${hint(statusCode)}` };
   }

@@ -97,6 +97,20 @@ describe("a provider that refuses", () => {
   });
 });
 
+test("a provider that refuses earlier reasoning is sent the conversation without it, once", async () => {
+  const refusal = {
+    kind: "status",
+    status: 400,
+    message:
+      "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation.",
+  } as const;
+  const model = await modelWith(inOrder(done));
+  model.inject(refusal);
+  expect((await scriptedTurn({ dir: dir(), model })).result.outcome.kind).toBe("finished");
+  model.inject(refusal, 2);
+  expect((await scriptedTurn({ dir: dir(), model })).result.outcome).toMatchObject({ kind: "failed" });
+});
+
 describe("a conversation that grows too long", () => {
   const bigRead = (index: number) =>
     call("run_command", { command: `echo ${index}; yes word | head -n 1500` });

@@ -9,11 +9,11 @@ interface Price {
   readonly cacheWrite: number;
 }
 
-// Anthropic takes a tenth of the input price to read from its cache and five quarters to write to it.
-const anthropic = (input: number, output: number): Price => ({
+// Anthropic mostly takes a tenth of the input price to read from its cache, and five quarters to write to it.
+const anthropic = (input: number, output: number, cacheRead = input / 10): Price => ({
   input,
   output,
-  cacheRead: input / 10,
+  cacheRead,
   cacheWrite: input * 1.25,
 });
 const openai = (input: number, output: number, cacheRead: number): Price => ({
@@ -24,13 +24,19 @@ const openai = (input: number, output: number, cacheRead: number): Price => ({
 });
 
 const version = "(?:-latest|-\\d{8}|-\\d{4}-\\d{2}-\\d{2})?$";
+// List prices of late 2026, for prompts of the usual length. A model whose price depends on more is left out.
 const table: readonly (readonly [RegExp, Price])[] = [
+  [new RegExp(`^anthropic/claude-opus-5-5${version}`), anthropic(4, 20, 0.2)],
+  [new RegExp(`^anthropic/claude-opus-5${version}`), anthropic(5, 25)],
+  [new RegExp(`^anthropic/claude-sonnet-5-5${version}`), anthropic(2, 10, 0.1)],
+  [new RegExp(`^anthropic/claude-sonnet-5${version}`), anthropic(2, 10)],
   [new RegExp(`^anthropic/claude-opus-4-[56]${version}`), anthropic(5, 25)],
   [new RegExp(`^anthropic/claude-opus-4(?:-[01])?${version}`), anthropic(15, 75)],
   [new RegExp(`^anthropic/claude-sonnet-4(?:-[056])?${version}`), anthropic(3, 15)],
   [new RegExp(`^anthropic/claude-3-[57]-sonnet${version}`), anthropic(3, 15)],
   [new RegExp(`^anthropic/claude-haiku-4-5${version}`), anthropic(1, 5)],
   [new RegExp(`^anthropic/claude-3-5-haiku${version}`), anthropic(0.8, 4)],
+  [new RegExp(`^openai/gpt-5\\.5${version}`), openai(5, 30, 0.5)],
   [new RegExp(`^openai/gpt-5${version}`), openai(1.25, 10, 0.125)],
   [new RegExp(`^openai/gpt-5-mini${version}`), openai(0.25, 2, 0.025)],
   [new RegExp(`^openai/gpt-5-nano${version}`), openai(0.05, 0.4, 0.005)],

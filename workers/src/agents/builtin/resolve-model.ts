@@ -45,3 +45,10 @@ const contextTokens: Record<ModelName["provider"], number> = {
 
 /** How many tokens the model can take in, when the configuration does not say. */
 export const contextTokensOf = ({ provider }: ModelName): number => contextTokens[provider];
+
+/**
+ * How long one answer may be, when the configuration does not say. What Anthropic's models could give at most is taken off
+ * the room for the conversation; other providers need no limit.
+ */
+export const outputTokensMaxOf = ({ provider }: ModelName): number | undefined =>
+  provider === "anthropic" || provider === "scripted" ? 32_000 : undefined;

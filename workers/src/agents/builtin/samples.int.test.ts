@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ScriptedModel, startScriptedModel } from "@agentvine/scripted-model";
 import { createRepository, git, useTempDir } from "@agentvine/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { AgentDriver, AgentOutcome, Transcript } from "../agent-driver.ts";
 import { createDriver } from "../index.ts";
 import { eventsOf, openSandbox, recordedTurn } from "../testing/turn-fixture.ts";
+
+// Each test starts npm and node several times.
+vi.setConfig({ testTimeout: 60_000 });
 
 const samplesDir = join(import.meta.dirname, "../../../../samples");
 const sampleSchema = z.object({
@@ -199,12 +202,11 @@ describe("an execution that died is taken up from any of its checkpoints", () =>
       const taken = await openSandbox(join(dir(), "taken-around"), tree);
       const resumed = await turn(taken, instruction, from);
       expect(isFinished(resumed.result.outcome)).toBe(true);
-      if (instruction !== refusal) {
-        const fixed = await turn(taken, refusal, resumed.last ?? from);
-        expect(isFinished(fixed.result.outcome)).toBe(true);
-      }
-      expect(await changedFiles(tree)).toEqual(["M src/money.js"]);
-      expect(await readFile(join(tree, "src/money.js"), "utf8")).toContain("Math.round(price * 100)");
+      const isCheat = instruction !== refusal;
+      expect(await changedFiles(tree)).toEqual([isCheat ? "M package.json" : "M src/money.js"]);
+      expect(await readFile(join(tree, "src/money.js"), "utf8")).toContain(
+        isCheat ? "Math.trunc(price * 100)" : "Math.round(price * 100)",
+      );
       await taken.close();
     }
     await sandbox.close();

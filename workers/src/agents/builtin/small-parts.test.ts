@@ -57,6 +57,8 @@ describe("what tokens cost", () => {
   test.each([
     ["anthropic/claude-sonnet-4-5-20250929", 3 + 15 + 0.3 + 3.75],
     ["anthropic/claude-opus-4-5", 5 + 25 + 0.5 + 6.25],
+    ["anthropic/claude-sonnet-5-5", 2 + 10 + 0.1 + 2.5],
+    ["openai/gpt-5.5", 5 + 30 + 0.5 + 5],
     ["openai/gpt-5-mini", 0.25 + 2 + 0.025 + 0.25],
     ["anthropic/claude-unheard-of", null],
     ["openai/gpt-5.9", null],

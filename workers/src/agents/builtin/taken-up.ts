@@ -1,6 +1,8 @@
+import { type Usage, usageSchema } from "@agentvine/contracts";
 import { z } from "zod";
 import type { Transcript } from "../agent-driver.ts";
 import { callsOf, isNudge, type Message, resultsOf, textOf, toolResult, userMessage } from "./message.ts";
+import { noUsage } from "./price.ts";
 
 const messageSchema = z.discriminatedUnion("role", [
   z.looseObject({ role: z.literal("user"), content: z.array(z.looseObject({ type: z.string() })) }),
@@ -15,9 +17,9 @@ const interrupted =
 /** Where a turn begins. */
 export type TakenUp =
   /** The model is to be asked. */
-  | { readonly kind: "open"; readonly messages: Message[] }
+  | { readonly kind: "open"; readonly messages: Message[]; readonly usage: Usage }
   /** This instruction was already answered: the execution died after its end. */
-  | { readonly kind: "finished"; readonly messages: Message[]; readonly summary: string };
+  | { readonly kind: "finished"; readonly summary: string };
 
 /**
  * The messages a turn begins with. The instruction is added unless the transcript's last instruction is the same: then the
@@ -26,13 +28,14 @@ export type TakenUp =
 export function takeUp(transcript: Transcript | undefined, instruction: string): TakenUp {
   const parsed = messagesSchema.safeParse(transcript?.driver === "builtin" ? transcript.messages : []);
   const messages = closePending(parsed.success ? parsed.data : []);
+  const usage = usageSchema.safeParse(transcript?.usage).data ?? noUsage;
   const last = messages.at(-1);
   const lastInstruction = messages.findLast((message) => message.role === "user" && !isNudge(message));
   if (lastInstruction === undefined || textOf(lastInstruction) !== instruction) {
-    return { kind: "open", messages: [...messages, userMessage(instruction)] };
+    return { kind: "open", messages: [...messages, userMessage(instruction)], usage };
   }
-  if (last?.role === "assistant") return { kind: "finished", messages, summary: textOf(last) };
-  return { kind: "open", messages };
+  if (last?.role === "assistant") return { kind: "finished", summary: textOf(last) };
+  return { kind: "open", messages, usage };
 }
 
 /** Gives each tool call without a result one that says it was interrupted, and drops results without a call. */

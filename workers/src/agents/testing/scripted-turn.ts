@@ -10,7 +10,7 @@ import { onTestFinished } from "vitest";
 import type { AgentTurnInput } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
 import { createDriver } from "../index.ts";
-import { openWorkspace, recordedTurn } from "./turn-fixture.ts";
+import { openFolder, recordedTurn } from "./turn-fixture.ts";
 
 /** A scenario for every prompt. */
 export const always = (respond: (conversation: Conversation) => Reply): Scenario => ({
@@ -53,7 +53,7 @@ export interface ScriptedTurnOptions {
 /** Prepares a turn of the builtin driver against the model, in a workspace of its own. */
 export async function prepareTurn(options: ScriptedTurnOptions) {
   const { dir, model, config, instruction = "Mend it" } = options;
-  const sandbox = await openWorkspace(
+  const sandbox = await openFolder(
     join(dir, crypto.randomUUID()),
     options.files ?? { "a.txt": "one\ntwo\n" },
   );

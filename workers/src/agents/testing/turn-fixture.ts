@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "@agentvine/kit";
 import { createRepository } from "@agentvine/testkit";
@@ -11,7 +11,7 @@ type Task = AgentTurnInput["task"];
 const now = "2026-01-02T03:04:05.000Z";
 
 /** A task with nothing special about it. */
-export const someTask = (title: string): Task => ({
+const someTask = (title: string): Task => ({
   id: newId(),
   title,
   description: "",
@@ -48,6 +48,14 @@ export const someTask = (title: string): Task => ({
 export async function openWorkspace(dir: string, files: Record<string, string>): Promise<Sandbox> {
   const workspaceDir = join(dir, "workspace");
   await createRepository(workspaceDir, files);
+  return await openSandbox(dir, workspaceDir);
+}
+
+/** The same without git, for tests that need none. */
+export async function openFolder(dir: string, files: Record<string, string>): Promise<Sandbox> {
+  const workspaceDir = join(dir, "workspace");
+  await mkdir(workspaceDir, { recursive: true });
+  for (const [path, content] of Object.entries(files)) await writeFile(join(workspaceDir, path), content);
   return await openSandbox(dir, workspaceDir);
 }
 

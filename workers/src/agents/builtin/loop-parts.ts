@@ -1,0 +1,19 @@
+import type { Usage } from "@agentvine/contracts";
+import type { LanguageModelV3 } from "@ai-sdk/provider";
+import type { AgentTurnInput } from "../agent-driver.ts";
+import type { BuiltinDriverConfig } from "../driver-config.ts";
+import type { ModelName } from "../model-name.ts";
+import type { SecretRedactor } from "../secret-redactor.ts";
+import type { Message } from "./message.ts";
+
+/** What a turn is made of. */
+export interface LoopParts {
+  readonly config: BuiltinDriverConfig;
+  readonly modelName: ModelName;
+  readonly model: LanguageModelV3;
+  readonly input: AgentTurnInput;
+  readonly redactor: SecretRedactor;
+  readonly messages: Message[];
+  /** Used in earlier turns; token limits hold over all of them. */
+  readonly usageBefore: Usage;
+}
