@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 /** Absolute path of the repository's root folder. */
 export const repositoryRoot = fileURLToPath(new URL("..", import.meta.url));
 
-const generatedFolders = new Set(["node_modules", "dist", "coverage", ".cache", "staging", ".git"]);
+const generatedFolders = new Set(["node_modules", "dist", ".cache", "staging", ".git"]);
 
 /** Paths relative to `root`, with forward slashes, sorted; files that were deleted but not yet committed are left out. */
 export function listRepositoryFiles(root: string = repositoryRoot): string[] {
