@@ -1,5 +1,5 @@
 import { useTempDir } from "@agentvine/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { evidenceSummary, gateFeedback } from "./index.ts";
 import {
   brokenCart,
@@ -13,6 +13,9 @@ import {
   testBlock,
 } from "./testing/cart-sample.ts";
 import { failedChecks, type GateCase, runGate } from "./testing/gate-fixture.ts";
+
+// Each case makes a repository, clones it two or three times and runs test commands in them.
+vi.setConfig({ testTimeout: 90_000 });
 
 const temp = useTempDir();
 const judge = (gateCase: Omit<GateCase, "type">) => runGate(temp(), { type: "bugfix", ...gateCase });
@@ -383,6 +386,18 @@ describe("setup and missing knowledge", () => {
     });
     expect(evidence.verification).toBe("unverified");
     expect(evidence.reason).toContain("placeholder");
+  });
+
+  it("is unverified when the test command can't be run on this machine", async () => {
+    const { evidence } = await judge({
+      base: redBase,
+      change: { "cart.js": fixedCart },
+      plan: { runner: "command", testCommand: "no-such-program --test" },
+    });
+    expect(evidence.verification).toBe("unverified");
+    expect(evidence.reason).toBe(
+      "The test command can't be run here, at the base commit neither (ended with exit code 127): no-such-program --test",
+    );
   });
 
   it("ends with the signal's reason when it is cut off", async () => {

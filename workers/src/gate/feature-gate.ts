@@ -21,8 +21,8 @@ function checkTestsAdded({ result, comparison, testFiles }: JudgedTests, record:
     return "";
   }
   const added = comparison?.added.length ?? 0;
-  const reason = added > 0 ? `${countOf(added, "test")} added` : `tests changed in ${listShort(testFiles)}`;
-  record.passed("tests added", `${reason[0]?.toUpperCase()}${reason.slice(1)}.`);
+  const reason = added > 0 ? `${countOf(added, "test")} added` : `Tests changed in ${listShort(testFiles)}`;
+  record.passed("tests added", `${reason}.`);
   return reason;
 }
 

@@ -31,7 +31,12 @@ function rowOf(path: string, before: FileCoverage | undefined, after: FileCovera
 
 const total = (parts: readonly { readonly hit: number; readonly lines: number }[]): number | null => {
   const lines = parts.reduce((sum, part) => sum + part.lines, 0);
-  return lines === 0 ? null : percent(parts.reduce((sum, part) => sum + part.hit, 0), lines);
+  return lines === 0
+    ? null
+    : percent(
+        parts.reduce((sum, part) => sum + part.hit, 0),
+        lines,
+      );
 };
 
 /** True when the coverage of `path` is asked for: the file itself, or a folder above it. */

@@ -16,7 +16,8 @@ describe("parseLcov", () => {
   });
 
   it("merges records of one file, takes absolute paths, and trusts lines before sums", () => {
-    const text = "SF:/w/a.js\nDA:1,0\nDA:2,1\nend_of_record\nSF:/w/a.js\nDA:1,2\nend_of_record\nSF:b.js\nLF:10\nLH:4\nend_of_record\n";
+    const text =
+      "SF:/w/a.js\nDA:1,0\nDA:2,1\nend_of_record\nSF:/w/a.js\nDA:1,2\nend_of_record\nSF:b.js\nLF:10\nLH:4\nend_of_record\n";
     expect(parseLcov(text, ["/w"])).toEqual([
       { path: "a.js", lines: 2, linesHit: 2 },
       { path: "b.js", lines: 10, linesHit: 4 },
@@ -53,7 +54,11 @@ describe("compareCoverage", () => {
 
   it("limits itself to the named files and folders", () => {
     expect(compareCoverage(before, after, ["src/new.js"]).files).toHaveLength(1);
-    expect(compareCoverage(before, after, ["lib"])).toEqual({ beforePercent: null, afterPercent: null, files: [] });
+    expect(compareCoverage(before, after, ["lib"])).toEqual({
+      beforePercent: null,
+      afterPercent: null,
+      files: [],
+    });
     expect(isNamed("src/a.js", ["src/"])).toBe(true);
     expect(isNamed("srcs/a.js", ["src"])).toBe(false);
   });

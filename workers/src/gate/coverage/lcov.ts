@@ -17,7 +17,9 @@ interface OpenRecord {
 
 const numberOf = (text: string | undefined): number | null => {
   const value = Number(text);
-  return text !== undefined && text.trim() !== "" && Number.isFinite(value) && value >= 0 ? Math.floor(value) : null;
+  return text !== undefined && text.trim() !== "" && Number.isFinite(value) && value >= 0
+    ? Math.floor(value)
+    : null;
 };
 
 function fileOf({ path, hits, found, hit }: OpenRecord): FileCoverage {
@@ -26,29 +28,53 @@ function fileOf({ path, hits, found, hit }: OpenRecord): FileCoverage {
   return { path, lines, linesHit: Math.min(lines, linesHit) };
 }
 
-/** Reads lcov. A file that several records name is merged. Never throws: lines that make no sense are passed over. */
-export function parseLcov(text: string, roots: readonly string[]): FileCoverage[] {
-  const records = new Map<string, OpenRecord>();
-  let open: OpenRecord | null = null;
-  for (const line of text.split(/\r?\n/)) {
-    const colon = line.indexOf(":");
-    const [key, value] = colon < 0 ? [line.trim(), ""] : [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+class LcovReader {
+  readonly records = new Map<string, OpenRecord>();
+  readonly #roots: readonly string[];
+  #open: OpenRecord | null = null;
+
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
+
+  read(key: string, value: string): void {
     if (key === "SF") {
-      const path = relativeToWorkspace(value.replaceAll("\\", "/"), roots);
-      open = records.get(path) ?? { path, hits: new Map(), found: null, hit: null };
-      records.set(path, open);
+      this.#start(relativeToWorkspace(value.replaceAll("\\", "/"), this.#roots));
     } else if (key === "end_of_record") {
-      open = null;
-    } else if (open !== null && key === "DA") {
-      const [number, count] = value.split(",").map(numberOf);
-      if (typeof number === "number" && typeof count === "number") {
-        open.hits.set(number, (open.hits.get(number) ?? 0) + count);
+      this.#open = null;
+    } else if (this.#open !== null) {
+      this.#add(this.#open, key, value);
+    }
+  }
+
+  #start(path: string): void {
+    this.#open = this.records.get(path) ?? { path, hits: new Map(), found: null, hit: null };
+    this.records.set(path, this.#open);
+  }
+
+  #add(open: OpenRecord, key: string, value: string): void {
+    if (key === "DA") {
+      const [line, count] = value.split(",").map(numberOf);
+      if (typeof line === "number" && typeof count === "number") {
+        open.hits.set(line, (open.hits.get(line) ?? 0) + count);
       }
-    } else if (open !== null && key === "LF") {
+    } else if (key === "LF") {
       open.found = numberOf(value);
-    } else if (open !== null && key === "LH") {
+    } else if (key === "LH") {
       open.hit = numberOf(value);
     }
   }
-  return [...records.values()].map(fileOf);
+}
+
+/** Reads lcov. A file that several records name is merged. Never throws: lines that make no sense are passed over. */
+export function parseLcov(text: string, roots: readonly string[]): FileCoverage[] {
+  const reader = new LcovReader(roots);
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    reader.read(
+      (colon < 0 ? line : line.slice(0, colon)).trim(),
+      colon < 0 ? "" : line.slice(colon + 1).trim(),
+    );
+  }
+  return [...reader.records.values()].map(fileOf);
 }

@@ -17,7 +17,10 @@ export interface CoverageRun {
 const lcovBytesMax = 16 * 1024 * 1024;
 
 const missingTools: readonly [RegExp, string][] = [
-  [/@vitest\/coverage-\w+/, "Vitest's coverage package (@vitest/coverage-v8) is not installed in the project"],
+  [
+    /@vitest\/coverage-\w+/,
+    "Vitest's coverage package (@vitest/coverage-v8) is not installed in the project",
+  ],
   [/unrecognized arguments: --cov/, "pytest-cov is not installed"],
   [/bad option: --experimental-test-coverage/, "this version of Node can't measure coverage"],
 ];
@@ -31,10 +34,19 @@ function whyMissing(command: EvidenceCommand): string {
 async function findLcov(sandbox: Sandbox, marker: string, signal: AbortSignal): Promise<string | null> {
   const list = await askSandbox(
     sandbox,
-    ["sh", "-c", 'find . -name node_modules -prune -o -name .git -prune -o \\( -name lcov.info -o -name "*.lcov" \\) -newer "$1" -print', "sh", marker],
+    [
+      "sh",
+      "-c",
+      'find . -name node_modules -prune -o -name .git -prune -o \\( -name lcov.info -o -name "*.lcov" \\) -newer "$1" -print',
+      "sh",
+      marker,
+    ],
     { signal },
   );
-  const paths = (list ?? "").split("\n").filter((path) => path !== "").toSorted((a, b) => a.length - b.length);
+  const paths = (list ?? "")
+    .split("\n")
+    .filter((path) => path !== "")
+    .toSorted((a, b) => a.length - b.length);
   return paths[0] ?? null;
 }
 
@@ -82,7 +94,8 @@ export async function measureCoverage(
     onOutput,
   });
   const path = coverage.lcovFile ?? (await findLcov(sandbox, marker, signal));
-  const text = path === null ? null : await askSandbox(sandbox, ["cat", path], { signal, bytesMax: lcovBytesMax });
+  const text =
+    path === null ? null : await askSandbox(sandbox, ["cat", path], { signal, bytesMax: lcovBytesMax });
   if (text === null || text.trim() === "") {
     return { command, files: null, reason: whyMissing(command) };
   }

@@ -107,14 +107,14 @@ async function badCommands(
 ): Promise<Missing[]> {
   const bad: Missing[] = [];
   for (const { command, line, need } of await commandNeeds(commands, tree)) {
-    const fault = "fault" in need ? need.fault : `${need.path} does not exist`;
-    const isThere = "path" in need && (need.path.startsWith("..") || tree.has(need.path));
-    if (!isThere) {
+    const paths = "paths" in need ? need.paths : [];
+    const fault = "fault" in need ? need.fault : `${paths.at(-1)} does not exist`;
+    if (!paths.some((path) => path.startsWith("..") || tree.has(path))) {
       bad.push({
         kind: "command",
         key: `${document} command ${command}`,
         text: `${document}:${line} says \`${command}\`, but ${fault}`,
-        candidates: "path" in need ? [need.path] : [],
+        candidates: paths,
       });
     }
   }

@@ -3,8 +3,10 @@ import { scriptsOf } from "../checks/package-file.ts";
 import { scriptCallOf, splitCommandLine } from "../test-runners/command-line.ts";
 import type { RepositoryTree } from "./repository-tree.ts";
 
-/** A path that a command needs, or a fault that needs no look at paths. */
-export type CommandNeed = { readonly path: string } | { readonly fault: string };
+/** A path that a command needs, in one of these places; or a fault that needs no look at paths. */
+export type CommandNeed = { readonly paths: readonly string[] } | { readonly fault: string };
+
+type OwnNeed = { readonly path: string } | { readonly fault: string };
 
 const words = (command: string): string[] =>
   [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((found) => found[1] ?? found[2] ?? found[3] ?? "");
@@ -28,7 +30,7 @@ const isPlaceholder = (text: string): boolean =>
 const looksLikeFile = (text: string): boolean => /[\w-]\.\w{1,5}$/.test(text) || text.includes("/");
 const scriptsEveryPackageManagerRuns = new Set(["test", "start", "build", "dev", "lint"]);
 
-async function scriptNeed(command: string, folder: string, tree: RepositoryTree): Promise<CommandNeed[]> {
+async function scriptNeed(command: string, folder: string, tree: RepositoryTree): Promise<OwnNeed[]> {
   const call = scriptCallOf(command);
   const isExplicit = /\brun(?:-script)?\s/.test(command);
   if (call === null || isPlaceholder(call.script) || /\s(?:-w|--workspaces?|--prefix|-C)\b/.test(command)) {
@@ -47,11 +49,7 @@ async function scriptNeed(command: string, folder: string, tree: RepositoryTree)
     : [];
 }
 
-async function makeNeed(
-  parts: readonly string[],
-  folder: string,
-  tree: RepositoryTree,
-): Promise<CommandNeed[]> {
+async function makeNeed(parts: readonly string[], folder: string, tree: RepositoryTree): Promise<OwnNeed[]> {
   const targets = parts
     .slice(1)
     .filter((word) => !word.startsWith("-") && !word.includes("=") && !isPlaceholder(word));
@@ -79,15 +77,15 @@ async function makeNeed(
 const firstOperand = (rest: readonly string[]): string | undefined =>
   rest.find((word) => !word.startsWith("-"));
 
-const needOf = (path: string | undefined): CommandNeed[] => (path === undefined ? [] : [{ path }]);
+const needOf = (path: string | undefined): OwnNeed[] => (path === undefined ? [] : [{ path }]);
 
-function interpreterNeeds(rest: readonly string[]): CommandNeed[] {
+function interpreterNeeds(rest: readonly string[]): OwnNeed[] {
   const first = firstOperand(rest);
   const isFile = first !== undefined && looksLikeFile(first) && !rest.some((word) => inlineCode.test(word));
   return isFile ? [{ path: first }] : [];
 }
 
-function pathNeeds([name = "", ...rest]: readonly string[]): CommandNeed[] {
+function pathNeeds([name = "", ...rest]: readonly string[]): OwnNeed[] {
   if (name.startsWith("./")) {
     return [{ path: name }];
   }
@@ -135,16 +133,27 @@ class CommandReader {
       this.#enter(parts[1] ?? ".");
       return;
     }
-    const found =
-      parts[0] === "make"
-        ? await makeNeed(parts, this.#folder, this.#tree)
-        : [...(await scriptNeed(command, this.#folder, this.#tree)), ...pathNeeds(parts)];
-    for (const need of found) {
+    for (const need of await this.#needsOf(command, parts)) {
       this.#add(need, command, line);
     }
     for (const path of madePaths(command)) {
       this.#made.add(path);
     }
+  }
+
+  /** A reader may be in the folder entered last or, in a later block, back at the root: what holds in one of them is good. */
+  async #needsOf(command: string, parts: readonly string[]): Promise<OwnNeed[]> {
+    let found: OwnNeed[] = [];
+    for (const folder of new Set([this.#folder, ""])) {
+      found =
+        parts[0] === "make"
+          ? await makeNeed(parts, folder, this.#tree)
+          : await scriptNeed(command, folder, this.#tree);
+      if (found.length === 0) {
+        break;
+      }
+    }
+    return [...found, ...pathNeeds(parts)];
   }
 
   /** A folder that is not of this repository is its clone on the reader's machine: the root. */
@@ -153,12 +162,12 @@ class CommandReader {
     this.#folder = this.#tree.has(next) && next !== "." ? next : "";
   }
 
-  #add(need: CommandNeed, command: string, line: number): void {
+  #add(need: OwnNeed, command: string, line: number): void {
     if ("fault" in need) {
       this.needs.push({ command, line, need });
     } else if (!isPlaceholder(need.path) && !this.#made.has(need.path)) {
-      const path = posix.normalize(posix.join(this.#folder, need.path));
-      this.needs.push({ command, line, need: { path } });
+      const places = new Set([posix.join(this.#folder, need.path), posix.normalize(need.path)]);
+      this.needs.push({ command, line, need: { paths: [...places] } });
     }
   }
 }

@@ -81,60 +81,75 @@ function scanProse(scanner: Scanner, text: string, line: number): void {
   }
 }
 
-interface OpenFence {
+interface CodeBlock {
   readonly marker: string;
   readonly isShell: boolean;
   readonly hasLanguage: boolean;
-  pending: string;
+  readonly lines: { readonly text: string; readonly line: number }[];
 }
 
-/** A line with a prompt is a command; where prompts are shown, lines without one are output. */
-function scanCode(scanner: Scanner, open: OpenFence, text: string, line: number, hasPrompts: boolean): void {
-  const prompted = /^\s*[$>]\s+(.*)$/.exec(text);
-  const isCommand = open.pending !== "" || prompted !== null || (open.isShell && !hasPrompts);
-  if (!isCommand || (!open.isShell && open.hasLanguage)) {
-    return;
+const prompt = /^\s*\$\s+(.*)$/;
+
+/** The command lines of a block: where prompts are shown, lines without one are output. */
+function commandLines({ isShell, hasLanguage, lines }: CodeBlock): { text: string; line: number }[] {
+  if (!isShell && hasLanguage) {
+    return [];
   }
-  const command = `${open.pending}${open.pending === "" ? (prompted?.[1] ?? text) : text}`.trim();
-  if (command.endsWith("\\")) {
-    open.pending = `${command.slice(0, -1)} `;
-    return;
+  const hasPrompts = lines.some(({ text }) => prompt.test(text));
+  const commands: { text: string; line: number }[] = [];
+  let isContinued = false;
+  for (const { text, line } of lines) {
+    const prompted = prompt.exec(text)?.[1];
+    const last = commands.at(-1);
+    if (isContinued && last !== undefined) {
+      last.text = `${last.text.replace(/\\$/, "")} ${text.trim()}`;
+    } else if (prompted !== undefined || (isShell && !hasPrompts)) {
+      commands.push({ text: (prompted ?? text).trim(), line });
+    }
+    isContinued = commands.at(-1)?.text.endsWith("\\") ?? false;
   }
-  open.pending = "";
-  const plain = command.replace(/(?:^|\s)#.*$/, "").trim();
-  if (plain !== "") {
-    scanner.references.push({ kind: "command", target: plain, line });
+  return commands;
+}
+
+function scanBlock(scanner: Scanner, block: CodeBlock): void {
+  for (const { text, line } of commandLines(block)) {
+    const target = text.replace(/(?:^|\s)#.*$/, "").trim();
+    if (target !== "") {
+      scanner.references.push({ kind: "command", target, line });
+    }
   }
+}
+
+function openBlock(mark: RegExpExecArray): CodeBlock {
+  const language = (mark[2] ?? "").toLowerCase();
+  return {
+    marker: mark[1] ?? "```",
+    isShell: shellLanguages.has(language),
+    hasLanguage: language !== "",
+    lines: [],
+  };
 }
 
 /** Finds what a Markdown text points at. Never throws. */
 export function readMarkdown(text: string): MarkdownDocument {
   const scanner: Scanner = { references: [], anchors: new Set(), slugs: new Map() };
-  const lines = text.split(/\r?\n/);
-  let open: OpenFence | null = null;
-  for (const [index, line] of lines.entries()) {
+  let open: CodeBlock | null = null;
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     const mark = fence.exec(line);
-    if (open !== null) {
-      if (mark !== null && (mark[1] ?? "").startsWith(open.marker) && mark[2] === "") {
-        open = null;
-      } else {
-        const block = lines.slice(index).findIndex((later) => later.trim().startsWith("```"));
-        const hasPrompts = lines
-          .slice(Math.max(0, index - 20), index + Math.max(1, block))
-          .some((near) => /^\s*\$\s/.test(near));
-        scanCode(scanner, open, line, index + 1, hasPrompts);
-      }
+    const isEnd = open !== null && mark !== null && (mark[1] ?? "").startsWith(open.marker) && mark[2] === "";
+    if (open !== null && isEnd) {
+      scanBlock(scanner, open);
+      open = null;
+    } else if (open !== null) {
+      open.lines.push({ text: line, line: index + 1 });
     } else if (mark !== null) {
-      const language = (mark[2] ?? "").toLowerCase();
-      open = {
-        marker: mark[1] ?? "```",
-        isShell: shellLanguages.has(language),
-        hasLanguage: language !== "",
-        pending: "",
-      };
+      open = openBlock(mark);
     } else {
       scanProse(scanner, line, index + 1);
     }
+  }
+  if (open !== null) {
+    scanBlock(scanner, open);
   }
   return { references: scanner.references, anchors: scanner.anchors };
 }

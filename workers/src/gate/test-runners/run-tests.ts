@@ -65,6 +65,17 @@ export async function privateDirectory(
 const reporterRefused =
   /--test-reporter|is not allowed in NODE_OPTIONS|[Uu]nknown (?:option|argument)|[Uu]nrecognized (?:arguments|option|CLI)|CACError|unknown flag/;
 
+/** Failures name files by where the checkout happens to lie; people want the path in the repository. */
+function withoutRoots(report: TestReport | null, roots: readonly string[]): TestReport | null {
+  const plain = (text: string) =>
+    roots
+      .filter((root) => root !== "")
+      .reduce((shorter, root) => shorter.replaceAll(`file://${root}/`, "").replaceAll(`${root}/`, ""), text);
+  return report === null
+    ? null
+    : { tests: report.tests.map((test) => ({ ...test, message: plain(test.message) })) };
+}
+
 async function readReport(
   options: RunTestsOptions,
   instrumentation: Instrumentation,
@@ -72,14 +83,13 @@ async function readReport(
   stdout: string,
 ): Promise<TestReport | null> {
   const { sandbox, signal } = options;
-  if (instrumentation.reportFile === null) {
-    return instrumentation.parse(stdout, []);
-  }
-  const text = await askSandbox(sandbox, ["cat", `${directory.path}/${instrumentation.reportFile}`], {
-    signal,
-    bytesMax: reportBytesMax,
-  });
-  return text === null ? null : instrumentation.parse(text, directory.workspaceRoots);
+  const { path, workspaceRoots } = directory;
+  const { reportFile, parse } = instrumentation;
+  const text =
+    reportFile === null
+      ? stdout
+      : await askSandbox(sandbox, ["cat", `${path}/${reportFile}`], { signal, bytesMax: reportBytesMax });
+  return text === null ? null : withoutRoots(parse(text, workspaceRoots), workspaceRoots);
 }
 
 async function runInstrumented(

@@ -1,4 +1,10 @@
-import { type RawTest, reportOf, type TestReport, type TestStatus } from "./test-report.ts";
+import {
+  type RawTest,
+  relativeToWorkspace,
+  reportOf,
+  type TestReport,
+  type TestStatus,
+} from "./test-report.ts";
 
 const point = /^((?: {4})*)(not )?ok\b(?: +\d+)?(?: +- +| +)?(.*)$/;
 const subtest = /^((?: {4})*)# Subtest: (.*)$/;
@@ -18,7 +24,12 @@ function statusOf(isNotOk: boolean, rest: string): TestStatus {
 
 class TapReader {
   readonly raw: RawTest[] = [];
+  readonly #roots: readonly string[];
   #open: (OpenLevel | undefined)[] = [];
+
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
 
   start(depth: number, name: string): void {
     this.#open = this.#open.slice(0, depth);
@@ -37,7 +48,7 @@ class TapReader {
     if (!isSummaryOfChildren) {
       this.raw.push({
         file: "",
-        path: [...parents, name === "" ? "unnamed" : name],
+        path: [...parents, name === "" ? "unnamed" : relativeToWorkspace(name, this.#roots)],
         status: statusOf(isNotOk, rest),
       });
     }
@@ -49,11 +60,11 @@ class TapReader {
  * Reads the Test Anything Protocol (with the indented subtests of node:test, tap and others) from a command's output.
  * Null when the output does not begin with a TAP version line; never throws.
  */
-export function parseTapReport(text: string): TestReport | null {
+export function parseTapReport(text: string, roots: readonly string[]): TestReport | null {
   if (!/^(?:[^\n]*\n){0,20}?TAP version 1[34]\b/.test(text)) {
     return null;
   }
-  const reader = new TapReader();
+  const reader = new TapReader(roots);
   for (const line of text.split(/\r?\n/)) {
     const opened = subtest.exec(line);
     const found = opened === null ? point.exec(line) : null;

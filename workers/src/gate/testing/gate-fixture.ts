@@ -105,7 +105,10 @@ export async function openSandbox(workspaceDir: string, root: string): Promise<S
   const tempDir = join(root, "tmp");
   await mkdir(homeDir, { recursive: true });
   await mkdir(tempDir, { recursive: true });
-  const factory = createSandboxFactory("none", { acceptNoSandbox: true });
+  const factory = createSandboxFactory("none", {
+    acceptNoSandbox: true,
+    ...(process.env.PATH === undefined ? {} : { toolPath: process.env.PATH }),
+  });
   return await factory.open({ workspaceDir, homeDir, tempDir, executionId: newId() });
 }
 
