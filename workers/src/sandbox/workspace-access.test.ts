@@ -7,6 +7,8 @@ const source = join(import.meta.dirname, "..");
 const guarded = ["agents", "execution", "gate", "specialized"];
 /** Files that may name these modules (for the worker's own data, never for a workspace), each with the reason. */
 const exceptions: Readonly<Record<string, string>> = {
+  "execution/executor.ts": "makes the directory of the log spool",
+  "execution/log-spool.ts": "keeps the log on the worker's disk until it is sent",
   "gate/test-runners/node-report.ts": "holds the text of a reporter that runs inside the sandbox",
 };
 
