@@ -244,7 +244,7 @@ describe("whatever happens in whatever order", () => {
           }
         },
       ),
-      { numRuns: 40, endOnFailure: true },
+      { numRuns: 25, endOnFailure: true },
     );
   }, 120_000);
 });

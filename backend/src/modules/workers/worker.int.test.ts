@@ -25,7 +25,7 @@ const beat = async (worker: TestWorker, body: Record<string, unknown> = {}) =>
 const admin = <T = Worker>(method: string, path: string, body?: unknown) =>
   work.app.request<T & { error?: { code: string } }>(
     method,
-    `/api/v1/workers/${path}`,
+    `/api/v1/workers${path.startsWith("?") ? "" : "/"}${path}`,
     body === undefined ? {} : { body },
   );
 const poll = async (worker: TestWorker, query = "", token = work.app.workerKey) =>
