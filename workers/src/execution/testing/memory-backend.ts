@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import type { Artifact, Checkpoint, CheckpointCreate, LogChunk, LogLine, Progress } from "@agentvine/contracts";
+import type {
+  Artifact,
+  Checkpoint,
+  CheckpointCreate,
+  LogChunk,
+  LogLine,
+  Progress,
+} from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { ArtifactUpload, ExecutionApi } from "../execution-api.ts";
 
