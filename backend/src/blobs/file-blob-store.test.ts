@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -53,6 +53,15 @@ describe("file blob store", () => {
     const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
     const source = new Readable({ read: () => source.destroy(full) });
     await expect(store.put(source, sha256("x"))).rejects.toMatchObject({ code: "storage.full" });
+  });
+
+  it("passes on what it does not understand", async () => {
+    const directory = join(tempDir(), "blocked");
+    await writeFile(directory, "a file where the directory should be");
+    const store = createFileBlobStore(directory);
+    await expect(store.put(Readable.from([]), sha256(""))).rejects.toMatchObject({ code: "ENOTDIR" });
+    await expect(store.open(sha256(""))).rejects.toMatchObject({ code: "ENOTDIR" });
+    await expect(store.deleteDrafts(0)).resolves.toBe(0);
   });
 
   it("says that bytes are gone, and forgets without complaint", async () => {
