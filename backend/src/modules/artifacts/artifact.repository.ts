@@ -2,7 +2,7 @@ import type { Artifact, ArtifactKind, Checkpoint, CheckpointCreate } from "@agen
 import { and, asc, eq, lt, notExists, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { artifacts, blobs, checkpoints } from "../../database/schema/index.ts";
-import { storableJson } from "../../database/storable-json.ts";
+import { storableJson } from "../../storable-json.ts";
 
 type ArtifactRow = typeof artifacts.$inferSelect;
 

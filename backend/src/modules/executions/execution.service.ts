@@ -10,8 +10,8 @@ import type {
 import { AppError, type Clock } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
-import { storableJson } from "../../database/storable-json.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { storableJson } from "../../storable-json.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   appendLogLines,

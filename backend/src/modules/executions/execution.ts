@@ -1,6 +1,6 @@
 import { type LogLevel, type LogLine, logLevels, logLineSchema } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
-import { storableJson } from "../../database/storable-json.ts";
+import { storableJson } from "../../storable-json.ts";
 
 /** Bytes of the log stream kept of one execution. What comes after is replaced by a marker. */
 export const logBytesMax = 16 * 1024 * 1024;

@@ -17,7 +17,7 @@ import {
   workerAssignments,
   workOrders,
 } from "../../database/schema/index.ts";
-import { storableJson, storableText } from "../../database/storable-json.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
 import type { TaskRow } from "../tasks/index.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { announceWork } from "./work-channel.repository.ts";

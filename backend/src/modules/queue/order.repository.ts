@@ -3,7 +3,7 @@ import { newId } from "@agentvine/kit";
 import { and, desc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { workOrders } from "../../database/schema/index.ts";
-import { storableJson } from "../../database/storable-json.ts";
+import { storableJson } from "../../storable-json.ts";
 import type { TaskRow } from "../tasks/index.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { queuePlace } from "./ranking.ts";

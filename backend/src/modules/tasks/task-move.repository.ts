@@ -2,7 +2,7 @@ import type { TaskEvent, TaskResult } from "@agentvine/contracts";
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Tx } from "../../database/client.ts";
 import { tasks } from "../../database/schema/index.ts";
-import { storableJson, storableText } from "../../database/storable-json.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
 import { recordEvent } from "../events/index.ts";
 import { eventOfMove, moveOf } from "./task.ts";
 import type { TaskRow } from "./task-row.repository.ts";

@@ -10,7 +10,7 @@ import { and, asc, desc, eq, ilike, inArray, notInArray, or, type SQL, sql } fro
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { apiKeys, tasks } from "../../database/schema/index.ts";
-import { storableJson, storableText } from "../../database/storable-json.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
 import { escapeLike } from "./task.ts";
 import { type TaskRow, type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
 

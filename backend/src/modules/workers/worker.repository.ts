@@ -3,7 +3,7 @@ import { newId } from "@agentvine/kit";
 import { and, asc, eq, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { workerCapabilities, workers } from "../../database/schema/index.ts";
-import { storableJson } from "../../database/storable-json.ts";
+import { storableJson } from "../../storable-json.ts";
 import { type CapabilityRow, capabilityRows, workerTypeOf } from "./worker.ts";
 import type { WorkerRow } from "./worker-row.repository.ts";
 
