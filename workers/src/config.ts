@@ -86,8 +86,8 @@ const environmentSchema = z.object({
   AGENTVINE_MODEL_API_KEY: z.string().optional(),
   ANTHROPIC_API_KEY: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
-  AGENTVINE_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
-  AGENTVINE_LOG_PRETTY: flagSchema,
+  AGENTVINE_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  AGENTVINE_LOG_FORMAT: z.enum(["json", "pretty"]).default("json"),
   AGENTVINE_STOP_ON_STDIN_END: flagSchema,
 });
 
@@ -167,7 +167,7 @@ export const loadWorkerConfig = (environment: Environment = process.env): Worker
       diskFreeBytesMin: values.AGENTVINE_WORKER_DISK_FREE_BYTES_MIN,
     },
     graceMs: values.AGENTVINE_WORKER_GRACE_SECONDS * 1_000,
-    log: { level: values.AGENTVINE_LOG_LEVEL, isPretty: values.AGENTVINE_LOG_PRETTY },
+    log: { level: values.AGENTVINE_LOG_LEVEL, isPretty: values.AGENTVINE_LOG_FORMAT === "pretty" },
     isStoppedWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
     toolPath: path,
     executorEnvironment: { ...pick(environment, executorVariables), PATH: path },

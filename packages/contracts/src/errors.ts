@@ -146,11 +146,6 @@ export const errorCatalog = {
     "Wait until an execution has finished.",
   ),
   "worker.not_found": entry("not_found", "There is no such worker.", "Register it again."),
-  "worker.replaced": entry(
-    "conflict",
-    "Another process registered under the worker's name.",
-    "Stop one of the two, or give them different names.",
-  ),
   "worker.superseded": entry(
     "conflict",
     "Another process has registered under the worker's name.",

@@ -21,7 +21,7 @@ export type ApiFault =
 export const faultOf = (error: unknown): ApiFault => {
   if (!isApiError(error)) return "transient";
   switch (error.code) {
-    case "worker.replaced":
+    case "worker.superseded":
       return "replaced";
     case "worker.not_found":
       return "unknown_worker";

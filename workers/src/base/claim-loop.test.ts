@@ -110,7 +110,7 @@ describe("runClaimLoop", () => {
   });
 
   it.each([
-    ["worker.replaced", "worker.replaced"],
+    ["worker.superseded", "worker.superseded"],
     ["auth.invalid", "auth.invalid"],
     ["auth.forbidden", "auth.invalid"],
   ] as const)("stops for good when the backend answers %s", async (code, expected) => {

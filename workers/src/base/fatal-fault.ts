@@ -6,7 +6,7 @@ export const fatalErrorOf = (fault: ApiFault, error: unknown): AppError | undefi
   const { message } = coerceError(error);
   if (fault === "replaced") {
     return new AppError(
-      "worker.replaced",
+      "worker.superseded",
       `Another process registered under this worker's name; this one stops: ${message}`,
       {
         cause: error,

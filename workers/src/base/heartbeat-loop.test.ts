@@ -144,7 +144,7 @@ describe("runHeartbeatLoop", () => {
   });
 
   it("stops for good when the key is refused or the name taken over", async () => {
-    for (const code of ["auth.invalid", "worker.replaced"] as const) {
+    for (const code of ["auth.invalid", "worker.superseded"] as const) {
       const loop = aLoop([apiError(code)]);
       await loop.clock.advance(15_000);
       await loop.done;

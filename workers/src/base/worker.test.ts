@@ -224,8 +224,8 @@ describe("startWorker", () => {
 
   it("stops when another process took its name", async () => {
     const world = aWorker();
-    world.faults.heartbeat.push(apiError("worker.replaced"));
-    await expect(world.worker.done).rejects.toMatchObject({ code: "worker.replaced" });
+    world.faults.heartbeat.push(apiError("worker.superseded"));
+    await expect(world.worker.done).rejects.toMatchObject({ code: "worker.superseded" });
     expect(world.seen.deregistered).toBe(0);
   });
 
