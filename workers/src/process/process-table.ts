@@ -33,25 +33,33 @@ function listPids(): number[] {
  */
 export function findTagged(entry: string): number[] {
   const wanted = Buffer.from(entry).toString("latin1");
-  const parents = new Map<number, number>();
-  const found = new Set<number>();
-  for (const pid of listPids()) {
-    const stat = pid === process.pid ? null : readStat(pid);
-    if (stat === null || stat[0] === "Z" || stat[0] === "X") {
-      continue;
-    }
-    parents.set(pid, Number(stat[1]));
-    if (readProcFile(pid, "environ")?.split("\0").includes(wanted)) {
-      found.add(pid);
-    }
+  const pids = listPids().filter((pid) => pid !== process.pid);
+  // A zombie's environment is empty: it is not found.
+  const found = new Set(pids.filter((pid) => readProcFile(pid, "environ")?.split("\0").includes(wanted)));
+  if (found.size > 0) {
+    addDescendants(found, parentsOf(pids));
   }
-  addDescendants(found, parents);
   return [...found];
 }
 
+/** Parent of each process that still runs. */
+function parentsOf(pids: readonly number[]): Map<number, number> {
+  const parents = new Map<number, number>();
+  for (const pid of pids) {
+    const stat = readStat(pid);
+    if (stat !== null && isRunning(stat)) {
+      parents.set(pid, Number(stat[1]));
+    }
+  }
+  return parents;
+}
+
+/** Neither a zombie nor dead. */
+const isRunning = (stat: readonly string[]): boolean => stat[0] !== "Z" && stat[0] !== "X";
+
 function addDescendants(found: Set<number>, parents: ReadonlyMap<number, number>): void {
   let before = -1;
-  while (found.size !== before && found.size > 0) {
+  while (found.size !== before) {
     before = found.size;
     for (const [pid, parent] of parents) {
       if (found.has(parent)) {
@@ -69,7 +77,7 @@ export function identifyProcess(pid: number): string | null {
     return isPidAlive(pid) ? `${pid}` : null;
   }
   const stat = readStat(pid);
-  return stat === null || stat[0] === "Z" || stat[0] === "X" ? null : `${pid}@${stat[19]}`;
+  return stat === null || !isRunning(stat) ? null : `${pid}@${stat[19]}`;
 }
 
 /** True while the process named by `identifyProcess` still runs. */

@@ -45,10 +45,13 @@ export async function openNoneSandbox(options: SandboxOptions, toolPath: string)
     async close() {
       closing.abort(new AppError("sandbox.failed", "The sandbox is closed."));
       const tag = `${processTags.sandbox}=${sandboxId}`;
-      // At once, without the grace time of a cut-off; the second sweep is for what was just being started.
+      // At once, without the grace time of a cut-off.
       await sweepTag(tag);
-      await Promise.allSettled(running);
-      await sweepTag(tag);
+      if (running.size > 0) {
+        // What was just being started when the first sweep looked.
+        await Promise.allSettled(running);
+        await sweepTag(tag);
+      }
     },
   };
 }

@@ -155,7 +155,7 @@ describe("committing the work", () => {
     await expectInvalid(commit(), /not a git repository/);
     await expectInvalid(workspaceStatus(sandbox), /not a git repository/);
     await shell(sandbox, "cd .. && rm -rf workspace");
-    await expectInvalid(commit(), /could not start git/);
+    await expectInvalid(commit(), /could not start/);
   });
 });
 
