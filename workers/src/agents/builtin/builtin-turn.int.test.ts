@@ -172,6 +172,35 @@ describe("a turn that is cut off", () => {
     expect(model.requests).toHaveLength(1);
   });
 
+  test.each(["write_file", "ask_controller"])(
+    "while somebody is asked (%s) does not wait for the answer",
+    async (tool) => {
+      const reply = call(
+        tool,
+        tool === "write_file" ? { path: "b.txt", content: "b" } : { question: "why?" },
+      );
+      const model = await modelWith(inOrder(reply, done));
+      const abort = new AbortController();
+      const asked = deferred<void>();
+      const { run } = await prepareTurn({
+        dir: dir(),
+        model,
+        input: {
+          signal: abort.signal,
+          isPreAllowed: () => false,
+          ask: () => {
+            asked.resolve();
+            return new Promise(() => {});
+          },
+        },
+      });
+      const running = run();
+      await asked.promise;
+      abort.abort("timed_out");
+      await expect(running).resolves.toMatchObject({ outcome: { kind: "timed_out" } });
+    },
+  );
+
   test("while it waits for the model to recover does not wait on", async () => {
     const model = await modelWith(inOrder(done));
     model.inject({ kind: "status", status: 529, retryAfterSeconds: 60 });

@@ -25,17 +25,24 @@ describe("a model that fails for a while", () => {
     ["500", { kind: "status", status: 500 }, /answered 500/],
     ["a broken connection", { kind: "disconnect" }, /broke off/],
     ["an error within the stream", { kind: "stream_error" }, /Overloaded/],
-    ["silence", { kind: "stall" }, /nothing came for 0 s/],
   ])("%s: is asked again, and every retry is told", async (_name, fault, reason) => {
     const model = await modelWith(inOrder(read, done));
     model.inject(fault, 2);
-    const { result, events } = await scriptedTurn({ dir: dir(), model, config: { streamIdleMs: 300 } });
+    const { result, events } = await scriptedTurn({ dir: dir(), model });
     expect(result).toMatchObject({ outcome: { kind: "finished" }, steps: 2, toolCalls: 1, modelRetries: 2 });
     expect(eventsOf(events, "model.retried")).toMatchObject([
       { attempt: 1, reason: expect.stringMatching(reason) },
       { attempt: 2, reason: expect.stringMatching(reason) },
     ]);
     expect(eventsOf(events, "message")).toHaveLength(1);
+  });
+
+  test("falls silent in the middle of an answer: it is not waited for for ever", async () => {
+    const model = await modelWith(inOrder(done));
+    model.inject({ kind: "stall" });
+    const { result, events } = await scriptedTurn({ dir: dir(), model, config: { streamIdleMs: 1_500 } });
+    expect(result.outcome.kind).toBe("finished");
+    expect(eventsOf(events, "model.retried")[0]?.reason).toMatch(/nothing came for 2 s/);
   });
 
   test("is given the time it asks for", async () => {

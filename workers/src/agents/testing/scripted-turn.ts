@@ -39,7 +39,7 @@ export async function modelWith(scenario: Scenario, apiKey?: string): Promise<Sc
   return model;
 }
 
-export const quickRetry = { attemptsMax: 4, elapsedMsMax: 5_000, baseMs: 1, maxMs: 5 };
+export const quickRetry = { attemptsMax: 4, elapsedMsMax: 60_000, baseMs: 1, maxMs: 5 };
 
 export interface ScriptedTurnOptions {
   readonly dir: string;

@@ -1,5 +1,5 @@
-import { coerceError } from "@agentvine/kit";
-import type { AgentTurnInput } from "../../agent-driver.ts";
+import { coerceError, deferred } from "@agentvine/kit";
+import type { AgentTurnInput, Answer } from "../../agent-driver.ts";
 import type { SecretRedactor } from "../../secret-redactor.ts";
 import type { ToolCallPart } from "../message.ts";
 import { failed, type PreparedCall, type ToolContext, type ToolOutcome } from "./tool.ts";
@@ -72,7 +72,7 @@ function contextOf(
     testCommand: input.testCommand ?? null,
     commandTimeoutMs,
     signal: input.signal,
-    ask: async (question) => redactor.value(await input.ask(question)),
+    ask: async (question) => redactor.value(await askUntilAborted(input, question)),
     onPlan: (steps) => input.onEvent({ type: "plan", steps: redactor.value(steps) }),
     onOutput,
   };
@@ -106,16 +106,31 @@ async function approveAndRun(
   }
 }
 
+/** People may take hours: a turn that is cut off does not wait for them. */
+async function askUntilAborted(
+  { ask, signal }: AgentTurnInput,
+  question: Parameters<AgentTurnInput["ask"]>[0],
+): Promise<Answer> {
+  const aborted = deferred<Answer>();
+  const stop = (): void => aborted.resolve({ kind: "no_answer", reason: "the turn was cut off" });
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([ask(question), aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
 /** Asks for a call whose class is not allowed beforehand; anything but a plain "allow" leaves it undone. */
 async function refusalOf(
   { toolClass, summary }: PreparedCall,
   call: ToolCallPart,
-  { isPreAllowed, ask }: AgentTurnInput,
+  input: AgentTurnInput,
 ): Promise<ToolOutcome | undefined> {
   // To speak with people needs nobody's leave.
-  if (call.toolName === "ask_controller" || call.toolName === "report_plan" || isPreAllowed(toolClass))
+  if (call.toolName === "ask_controller" || call.toolName === "report_plan" || input.isPreAllowed(toolClass))
     return;
-  const answer = await ask({
+  const answer = await askUntilAborted(input, {
     kind: "approval",
     text: `${call.toolName} (${toolClass.replaceAll("_", " ")}): ${summary}`,
     options: ["allow", "deny"],
