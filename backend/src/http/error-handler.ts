@@ -80,7 +80,8 @@ export function errorBody(error: AppError, requestId: string): ErrorResponse {
   };
 }
 
-function sendError(value: unknown, request: FastifyRequest, reply: FastifyReply): void {
+/** Answers a request with an error. */
+export function sendError(value: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = toAppError(value);
   if (error.status >= 500) {
     const level = error.kind === "internal" ? "error" : "warn";

@@ -7,28 +7,36 @@ import type { FastifyInstance } from "fastify";
  */
 export function registerJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (body === "") {
-      done(null, undefined);
-      return;
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
+    try {
+      done(null, body === "" ? undefined : parseJson(String(body)));
+    } catch (error) {
+      done(coerceError(error));
     }
-    void parse(request, String(body), (error, value) => {
-      if (error === null) {
-        done(null, value);
-        return;
-      }
-      done(new AppError("request.malformed", `The body is not valid JSON: ${jsonReason(error)}`));
-    });
   });
 }
 
-/** Why JSON could not be parsed, without quoting the body. */
-function jsonReason(error: unknown): string {
-  const { message } = coerceError(error);
-  const position = /position (\d+)/.exec(message)?.[1];
-  if (/prototype/i.test(message)) {
-    return "it holds a forbidden property name.";
+/** @throws AppError `request.malformed` that does not quote the body */
+function parseJson(text: string): unknown {
+  const malformed = (reason: string) =>
+    new AppError("request.malformed", `The body is not valid JSON: ${reason}.`);
+  try {
+    return JSON.parse(text, (key, value: unknown) => {
+      // Would become the prototype of whatever the object is copied into.
+      if (key === "__proto__") {
+        throw malformed("it holds a forbidden property name");
+      }
+      return value;
+    });
+  } catch (error) {
+    throw error instanceof AppError ? error : malformed(reasonOf(coerceError(error)));
   }
-  return position === undefined ? "it ends too early." : `there is a mistake at character ${position}.`;
+}
+
+function reasonOf({ message }: Error): string {
+  const position = /position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) {
+    return `there is a mistake at character ${position}`;
+  }
+  return /end of JSON/.test(message) ? "it ends too early" : "it holds something that is no JSON value";
 }

@@ -30,5 +30,10 @@ export function limitBytes(source: Readable, bytesMax: number, declaredBytes: nu
   });
   source.on("error", (error) => limited.destroy(error));
   source.on("aborted", () => limited.destroy(new AppError("request.malformed", "The body ended too early.")));
+  // What nobody reads any more is thrown away, so that the answer can still be sent over this connection.
+  limited.once("close", () => {
+    source.unpipe(limited);
+    source.resume();
+  });
   return source.pipe(limited);
 }

@@ -1,7 +1,7 @@
 import { AppError, type Logger, newId } from "@agentvine/kit";
 import helmet from "@fastify/helmet";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { errorBody, registerErrorHandler } from "./error-handler.ts";
+import { errorBody, registerErrorHandler, sendError } from "./error-handler.ts";
 import { registerHostGuard } from "./host-guard.ts";
 import type { HttpContext } from "./http-context.ts";
 import { registerJsonBody } from "./json-body.ts";
@@ -16,6 +16,8 @@ export interface ServerOptions extends Omit<HttpContext, "openRequests"> {
 const bodyBytesMax = 1_048_576;
 /** A request that has not arrived completely by then is dropped; an artifact of 1 GiB gets through at 2 MB/s. */
 const requestTimeoutMs = 600_000;
+/** How long requests under way may take to end once the server stops. */
+const stopGraceMs = 3_000;
 
 // Scripts and styles of our own address only; nothing inline, nothing from elsewhere.
 const contentSecurityPolicy = {
@@ -50,6 +52,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // While stopping, what comes in over a kept connection is told so by our own handlers.
     return503OnClosing: false,
     forceCloseConnections: "idle",
+    frameworkErrors: sendError,
     clientErrorHandler(_error, socket) {
       const body = JSON.stringify(
         errorBody(new AppError("request.malformed", "This is no HTTP request."), newId()),
@@ -75,6 +78,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     referrerPolicy: { policy: "no-referrer" },
   });
   app.addHook("preClose", async () => {
+    // Whoever neither finishes a request nor reads an answer does not keep the server from stopping.
+    const timer = setTimeout(() => app.server.closeAllConnections(), stopGraceMs).unref();
+    // A kept connection is idle only after its last answer, which may be later than the first look.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 25).unref();
+    app.server.once("close", () => {
+      clearTimeout(timer);
+      clearInterval(sweep);
+    });
     const reason = new AppError("server.stopping", "The server is stopping: try again in a moment.");
     for (const controller of openRequests) {
       controller.abort(reason);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Clock, createLogger, type Logger, systemClock } from "@agentvine/kit";
 import { createDatabase, ensureTemplate, type TestDatabase, tempDir } from "@agentvine/testkit";
-import { type App, buildApp } from "../app.ts";
+import { type App, buildApp, publicUrlOf } from "../app.ts";
 import { type BackendConfig, readConfig } from "../config.ts";
 import { type Database, openDatabase } from "../database/client.ts";
 import { migrateDatabase } from "../database/migrate.ts";
@@ -75,8 +75,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
   const app = await buildApp({ config, logger, clock, database, notifications });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);
-  const address = app.server.addresses()[0];
-  const url = `http://${config.host}:${address?.port ?? 0}`;
+  const url = publicUrlOf(config, app.server);
   const token = app.local.token;
 
   async function close(): Promise<void> {

@@ -5,13 +5,17 @@ import { route } from "../../http/route.ts";
 import type { RepositoryService } from "./repository.service.ts";
 
 export function registerRepositoryRoutes(app: FastifyInstance, repositories: RepositoryService): void {
-  route(app, endpoints.repositories.create, ({ body }) => repositories.create(body));
+  route(app, endpoints.repositories.create, ({ body, correlationId }) =>
+    repositories.create(body, correlationId),
+  );
   route(app, endpoints.repositories.list, async ({ query }) =>
     pageReply(query, await repositories.list(query)),
   );
   route(app, endpoints.repositories.get, ({ params }) => repositories.get(params.repositoryId));
-  route(app, endpoints.repositories.update, ({ params, body }) =>
-    repositories.update(params.repositoryId, body),
+  route(app, endpoints.repositories.update, ({ params, body, correlationId }) =>
+    repositories.update(params.repositoryId, body, correlationId),
   );
-  route(app, endpoints.repositories.delete, ({ params }) => repositories.delete(params.repositoryId));
+  route(app, endpoints.repositories.delete, ({ params, correlationId }) =>
+    repositories.delete(params.repositoryId, correlationId),
+  );
 }

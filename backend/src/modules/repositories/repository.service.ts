@@ -37,7 +37,7 @@ export interface RepositoryService {
   resolve(url: string): Promise<ResolvedRepository>;
   /** The repository of an address within a transaction; registered when it is new. @throws as `resolve` */
   ensure(tx: Tx, url: string): Promise<Repository>;
-  create(input: RepositoryCreate): Promise<Repository>;
+  create(input: RepositoryCreate, correlationId?: string): Promise<Repository>;
   list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<{
     items: Repository[];
     total: number;
@@ -45,9 +45,9 @@ export interface RepositoryService {
   /** @throws AppError `repository.not_found` */
   get(id: string, db?: Db | Tx): Promise<Repository>;
   /** @throws AppError `repository.not_found` */
-  update(id: string, change: RepositoryUpdate): Promise<Repository>;
+  update(id: string, change: RepositoryUpdate, correlationId?: string): Promise<Repository>;
   /** @throws AppError `repository.not_found`, `repository.in_use` */
-  delete(id: string): Promise<void>;
+  delete(id: string, correlationId?: string): Promise<void>;
 }
 
 const toResource = (row: RepositoryRow): Repository => ({
@@ -102,6 +102,7 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
     tx: Tx,
     { url, canonicalKey, name }: ResolvedRepository,
     input: Omit<RepositoryCreate, "url"> = {},
+    correlationId: string | null = null,
   ): Promise<Repository> {
     const { row, isNew } = await ensureRepositoryRow(tx, {
       canonicalKey,
@@ -111,7 +112,11 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
       settings: repositorySettingsSchema.parse(input.settings ?? {}),
     });
     if (isNew) {
-      await recordEvent(tx, { type: "repository.created", data: { repositoryId: row.id, name: row.name } });
+      await recordEvent(tx, {
+        type: "repository.created",
+        correlationId,
+        data: { repositoryId: row.id, name: row.name },
+      });
     }
     return toResource(row);
   }
@@ -119,9 +124,9 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
   return {
     resolve,
     ensure: async (tx, url) => await ensure(tx, await resolve(url)),
-    async create({ url, ...input }) {
+    async create({ url, ...input }, correlationId) {
       const resolved = await resolve(url);
-      return await inTransaction(db, (tx) => ensure(tx, resolved, input));
+      return await inTransaction(db, (tx) => ensure(tx, resolved, input, correlationId));
     },
     async list(query) {
       const { rows, total } = await listRepositories(db, query);
@@ -134,7 +139,7 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
       }
       return toResource(row);
     },
-    async update(id, { settings, ...change }) {
+    async update(id, { settings, ...change }, correlationId) {
       return await inTransaction(db, async (tx) => {
         const before = await lockRepository(tx, id);
         if (before === undefined) {
@@ -145,11 +150,15 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
           ...(change.defaultBranch === undefined ? {} : { defaultBranch: change.defaultBranch }),
           ...(settings === undefined ? {} : { settings: { ...before.settings, ...definedOf(settings) } }),
         });
-        await recordEvent(tx, { type: "repository.updated", data: { repositoryId: id } });
+        await recordEvent(tx, {
+          type: "repository.updated",
+          correlationId: correlationId ?? null,
+          data: { repositoryId: id },
+        });
         return toResource(row ?? before);
       });
     },
-    async delete(id) {
+    async delete(id, correlationId) {
       await inTransaction(db, async (tx) => {
         if ((await lockRepository(tx, id)) === undefined) {
           throw notFound();
@@ -163,7 +172,11 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
           );
         }
         await deleteRepositoryRow(tx, id);
-        await recordEvent(tx, { type: "repository.deleted", data: { repositoryId: id } });
+        await recordEvent(tx, {
+          type: "repository.deleted",
+          correlationId: correlationId ?? null,
+          data: { repositoryId: id },
+        });
       });
     },
   };
