@@ -101,7 +101,7 @@ describe("the output", () => {
     });
     expect(result.stdoutBytes).toBe(1_073_741_824);
     expect((peak - before) / 1_048_576).toBeLessThan(150);
-  });
+  }, 60_000);
 
   it("waits for its reader: a slow one holds the command back and loses nothing", async () => {
     let seen = 0;
@@ -137,11 +137,17 @@ describe("the output", () => {
 
 describe("cutting off", () => {
   it("asks first: a command that listens to TERM may still say goodbye", async () => {
+    const controller = new AbortController();
     const result = await sh("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done", {
-      timeoutMs: 300,
-      graceMs: 10_000,
+      signal: controller.signal,
+      graceMs: 15_000,
+      onOutput: () => controller.abort(),
     });
-    expect(result).toMatchObject({ endedBy: "timeout", exitCode: 7, stdout: "ready\nbye\n" });
+    expect(result).toMatchObject({ endedBy: "abort", exitCode: 7, stdout: "ready\nbye\n" });
+  });
+
+  it("ends a command that hangs when its time is up", async () => {
+    expect(await sh("sleep 60", { timeoutMs: 100 })).toMatchObject({ endedBy: "timeout", exitCode: null });
   });
 
   it("kills a command that ignores TERM after the grace time, with all that hides in other sessions", async () => {

@@ -5,42 +5,43 @@ import { refused, relativeToWorkspace } from "./workspace-path.ts";
 
 /**
  * Files are read and written by small shell scripts of coreutils *inside* the sandbox, never by our own process: whatever trap lies
- * in the workspace (links, pipes, devices) is met with the rights of the sandbox, not with ours. `cd -P` and `pwd -P` give the root
- * without links; `realpath` tells where a path really leads.
+ * in the workspace (links, pipes, devices) is met with the rights of the sandbox, not with ours. `realpath` tells where a path really
+ * leads; a root that was itself replaced by a link is noticed by `pwd -P`.
  */
 const exits = { missing: 66, outside: 67, notRegular: 68 } as const;
 
 const prologue = `
-root=$(pwd -P)
+root=$1 path=$2
+[ "$(pwd -P)" = "$root" ] || exit ${exits.outside}
 inside() { case "$1" in "$root"/*) ;; *) exit ${exits.outside} ;; esac; }
 `;
 
-// $1 path, $2 bytes to give. The first line is the size of the whole file.
+// $1 root, $2 path, $3 bytes to give. The first line is the size of the whole file.
 const readScript = `${prologue}
-[ -e "./$1" ] || exit ${exits.missing}
-file=$(realpath -- "./$1") || exit ${exits.missing}
+[ -e "./$path" ] || exit ${exits.missing}
+file=$(realpath -- "./$path") || exit ${exits.missing}
 inside "$file"
 [ -f "$file" ] || exit ${exits.notRegular}
 wc -c < "$file" || exit 1
-exec head -c "$2" -- "$file"
+exec head -c "$3" -- "$file"
 `;
 
-// $1 path, content on stdin. The nearest folder that exists is judged before anything is made below it.
+// $1 root, $2 path, content on stdin. The nearest folder that exists is judged before anything is made below it.
 const writeScript = `${prologue}
-parent="./$1"
+parent="./$path"
 while :; do
   parent=\${parent%/*}
   if [ -e "$parent" ] || [ -L "$parent" ]; then break; fi
 done
 real=$(realpath -- "$parent") || exit ${exits.outside}
 inside "$real/"
-if [ -L "./$1" ]; then
-  file=$(realpath -- "./$1") || exit ${exits.outside}
+if [ -L "./$path" ]; then
+  file=$(realpath -- "./$path") || exit ${exits.outside}
   inside "$file"
 fi
-if [ -e "./$1" ] && [ ! -f "./$1" ]; then exit ${exits.notRegular}; fi
-case "$1" in */*) mkdir -p -- "./\${1%/*}" || exit 1 ;; esac
-exec cat > "./$1"
+if [ -e "./$path" ] && [ ! -f "./$path" ]; then exit ${exits.notRegular}; fi
+case "$path" in */*) mkdir -p -- "./\${path%/*}" || exit 1 ;; esac
+exec cat > "./$path"
 `;
 
 const fileTimeoutMs = 60_000;
@@ -58,7 +59,7 @@ export async function readFileByCommand(
   const relative = relativeToWorkspace(root, path);
   const chunks: Uint8Array[] = [];
   const result = await run({
-    argv: ["/bin/sh", "-c", readScript, "read-file", relative, String(bytesMax)],
+    argv: ["/bin/sh", "-c", readScript, "read-file", root, relative, String(bytesMax)],
     env: english,
     timeoutMs: fileTimeoutMs,
     outputBytesMax: 2_000,
@@ -88,7 +89,7 @@ export async function writeFileByCommand(
     throw refused(path, "it is a folder");
   }
   const result = await run({
-    argv: ["/bin/sh", "-c", writeScript, "write-file", relative],
+    argv: ["/bin/sh", "-c", writeScript, "write-file", root, relative],
     env: english,
     stdin: content,
     timeoutMs: fileTimeoutMs,

@@ -176,6 +176,13 @@ describe("reading a file", () => {
     }
   });
 
+  it("notices a workspace that was replaced by a link", async () => {
+    await writeFile(join(dir(), "secret"), "key");
+    await sh(`rm -rf "$PWD" && ln -s ${dir()} "$PWD"`);
+    await expectRefused(sandbox.readFile("secret", 100));
+    await expectRefused(sandbox.writeFile("planted", "x"));
+  });
+
   it("gives the head of a huge sparse file at once", async () => {
     await writeFile(join(dir(), "ws/huge"), "head");
     await truncate(join(dir(), "ws/huge"), 5_000_000_000);

@@ -1,8 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isAppError } from "@agentvine/kit";
 import { useTempDir } from "@agentvine/testkit";
 import { describe, expect, it } from "vitest";
+import { mountTinyDisk } from "../sandbox/testing/tiny-disk.ts";
 import { refreshMirror } from "./mirror.ts";
 import { aFixture, commitFiles, fixtureGit } from "./testing/fixture.ts";
 import { checkoutFromMirror, createWorkspace } from "./workspace.ts";
@@ -51,6 +54,32 @@ describe("a workspace", () => {
     const commit = await fixtureGit(inDir("shallow"), "rev-parse", "HEAD");
     await createWorkspace(mirror, { directory: inDir("ws"), commit });
     expect(await readFile(inDir("ws/b"), "utf8")).toBe("2");
+  });
+
+  it("is never made in a directory that somebody could have prepared", async () => {
+    const { upstream, mirror } = await aFixture(dir());
+    await mkdir(inDir("ws/.git"), { recursive: true });
+    const making = createWorkspace(mirror, { directory: inDir("ws"), commit: upstream.commit });
+    await expect(making).rejects.toThrow("not empty");
+  });
+
+  it("says that the disk is full", async (context) => {
+    await using disk = await mountTinyDisk();
+    if (disk.directory === null) {
+      context.skip("no small file system can be mounted here");
+      return;
+    }
+    const { upstream, mirror, git, repository } = await aFixture(dir(), {
+      noise: randomBytes(2_000_000).toString("base64"),
+    });
+    const isFull = (error: unknown) => isAppError(error, "storage.full");
+    const making = createWorkspace(mirror, {
+      directory: join(disk.directory, "ws"),
+      commit: upstream.commit,
+    });
+    await expect(making).rejects.toSatisfy(isFull);
+    const fetching = refreshMirror(git, { mirrorsDir: join(disk.directory, "mirrors"), repository });
+    await expect(fetching).rejects.toSatisfy(isFull);
   });
 
   it("stops when told to", async () => {

@@ -1,6 +1,7 @@
-import { appendFile, mkdir, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { commitSchema } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
 import { withStorageFaults } from "../process/storage-fault.ts";
 import { listFilesAtCommit, type Mirror } from "./mirror.ts";
 
@@ -22,7 +23,7 @@ export interface WorkspaceOptions {
 /**
  * Makes a private clone of one commit and its history: no remote, no address, no token, no other branch. Afterwards the directory
  * belongs to the sandbox, and the host never runs git in it again.
- * @throws AppError `storage.full`, `home.unusable`, `git.failed`.
+ * @throws AppError `storage.full`, `home.unusable`, `git.failed`; `workspace.invalid` when the directory is not empty.
  */
 export async function createWorkspace(mirror: Mirror, options: WorkspaceOptions): Promise<void> {
   const { directory, branch = "agentvine-work" } = options;
@@ -37,6 +38,12 @@ export async function createWorkspace(mirror: Mirror, options: WorkspaceOptions)
     });
   await withStorageFaults("The workspace", async () => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    if ((await readdir(directory)).length > 0) {
+      // Whoever filled it could have prepared a configuration that our git would obey.
+      throw new AppError("workspace.invalid", "The directory for the workspace is not empty.", {
+        detail: directory,
+      });
+    }
     await git("init", "--quiet", "--template=", `--initial-branch=${branch}`, ".");
     await git(
       "fetch",
