@@ -76,9 +76,11 @@ const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Log
   try {
     await dir.writeStatus({ ...status, workerId: null, state: "starting" });
     worker = await prepareWorker(config, logger, starting.signal, (workerId) => {
-      // Told before anything else may go wrong: whoever started us waits for this line.
-      process.stdout.write(`${JSON.stringify({ ready: true, workerId, name: config.name })}\n`);
-      void dir.writeStatus({ ...status, workerId, state: "ready" });
+      // The file first: whoever waited for the line may read it at once. A disk that does not take it is no reason to be silent.
+      const announce = (): void => {
+        process.stdout.write(`${JSON.stringify({ ready: true, workerId, name: config.name })}\n`);
+      };
+      dir.writeStatus({ ...status, workerId, state: "ready" }).then(announce, announce);
     });
     if (stopReason !== undefined) worker.stop(stopReason);
     await worker.done;

@@ -63,7 +63,7 @@ const pollSeconds = 25;
 const pingMs = 2_000;
 /** What a result may take on its way after the grace time; then it stays on disk for the next start. */
 const deliverySlackMs = 2_000;
-const registerBackoff = { baseMs: 200, maxMs: 5_000 };
+const registerBackoff = { baseMs: 100, maxMs: 5_000 };
 
 /** Registers, runs the loops, and brings everything to an orderly end. */
 export const startWorker = (options: WorkerOptions): RunningWorker => {
