@@ -35,6 +35,10 @@ export function parseRepositoryUrl(text: string, gate: UrlGate): RepositoryAddre
   if (text.startsWith("/") || text.startsWith("file:")) {
     return parsePath(text, gate);
   }
+  // Looked for in the text: parsing an address resolves them silently.
+  if (/[/:]\.\.?(?:\/|$)/.test(text.replace(/%2e/gi, "."))) {
+    throw refuse("its path must not hold `.` or `..`");
+  }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     return parseScpLike(text);
@@ -145,7 +149,7 @@ function repositoryPath(pathname: string): string {
     throw refuse("it names no repository behind the host");
   }
   if (path.startsWith("-") || segments.some((segment) => segment === ".." || segment === ".")) {
-    throw refuse("its path must not start with a dash nor hold `..`");
+    throw refuse("its path must not start with a dash nor hold `.` or `..`");
   }
   return path;
 }

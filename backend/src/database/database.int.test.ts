@@ -1,0 +1,213 @@
+import { createLogger } from "@agentvine/kit";
+import { createDatabase, type TestDatabase, waitUntil } from "@agentvine/testkit";
+import { sql } from "drizzle-orm";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createMigratedDatabase } from "../testing/build-test-app.ts";
+import { type Database, openDatabase } from "./client.ts";
+import { isMigrated, migrateDatabase } from "./migrate.ts";
+import { type Notifications, notify, openNotifications } from "./notifications.ts";
+import { dumpSchema } from "./schema-dump.ts";
+import { inTransaction } from "./transaction.ts";
+
+const logger = createLogger({ name: "test", level: "silent" });
+let testDatabase: TestDatabase;
+let database: Database;
+const broken: Error[] = [];
+
+beforeAll(async () => {
+  testDatabase = await createMigratedDatabase();
+  database = openDatabase({ url: testDatabase.url, onConnectionError: (error) => broken.push(error) });
+});
+afterAll(async () => {
+  await database.close();
+  await testDatabase.drop();
+});
+
+/** Cuts every connection to the database but the one used here, as a restart of PostgreSQL does. */
+async function cutConnections(): Promise<void> {
+  const client = new pg.Client(testDatabase.url);
+  await client.connect();
+  await client.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+  );
+  await client.end();
+}
+
+describe("migrations", () => {
+  test("three processes that start at once on an empty database all succeed", async () => {
+    const empty = await createDatabase();
+    const { db, close } = openDatabase({ url: empty.url });
+    try {
+      expect(await isMigrated(db)).toBe(false);
+      await Promise.all([1, 2, 3].map(() => migrateDatabase(empty.url)));
+      expect(await isMigrated(db)).toBe(true);
+      await db.execute(sql`delete from drizzle.__drizzle_migrations`);
+      expect(await isMigrated(db)).toBe(false);
+    } finally {
+      await close();
+      await empty.drop();
+    }
+  });
+
+  test.each([
+    ["postgres://user:secret@127.0.0.1:1/x", /127\.0\.0\.1:1 can't be used: .*ECONNREFUSED/],
+    ["postgres://user:secret@localhost:1/x", /localhost:1 can't be used: .*ECONNREFUSED/],
+  ])("an address nobody answers is told without its password: %s", async (url, message) => {
+    const error = await migrateDatabase(url).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "database.unavailable", message: expect.stringMatching(message) });
+    expect(String(error)).not.toContain("secret");
+  });
+
+  test("refused credentials and a missing database are told", async () => {
+    const url = new URL(testDatabase.url);
+    url.pathname = "/no_such_database";
+    await expect(migrateDatabase(url.href)).rejects.toThrow(/no_such_database/);
+    url.password = "wrong";
+    await expect(migrateDatabase(url.href)).rejects.toThrow(/password/);
+  });
+
+  test("the schema is the one that was reviewed (docs/reference/schema.sql; accept a change with vitest -u)", async () => {
+    await expect(await dumpSchema(database.db)).toMatchFileSnapshot("../../../docs/reference/schema.sql");
+  });
+
+  test("every foreign key has an index that begins with it", async () => {
+    const { rows } = await database.db.execute<{ column: string }>(sql`
+      select c.conrelid::regclass || '.' || a.attname as column
+      from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+      where c.contype = 'f' and c.connamespace = 'public'::regnamespace
+        and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])`);
+    expect(rows).toEqual([]);
+  });
+
+  test("every status and type takes the words of the contracts and nothing else", async () => {
+    for (const statement of [
+      "insert into users (id, username, email, role) values (gen_random_uuid(), 'x', 'x', 'root')",
+      "insert into events (id, type) values (gen_random_uuid(), 'task.exploded')",
+      "insert into task_dependencies (task_id, depends_on_task_id) values ('00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000001')",
+    ]) {
+      const error = await database.pool.query(statement).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ code: "23514" });
+    }
+  });
+});
+
+describe("transactions", () => {
+  test("a serialization failure is tried again, three times at most", async () => {
+    let calls = 0;
+    const failing = (times: number) =>
+      inTransaction(database.db, async (tx) => {
+        calls += 1;
+        if (calls <= times) {
+          await tx.execute(sql`do $$ begin raise exception 'conflict' using errcode = '40001'; end $$`);
+        }
+        return calls;
+      });
+    expect(await failing(3)).toBe(4);
+    calls = 0;
+    await expect(failing(10)).rejects.toMatchObject({ cause: { code: "40001" } });
+    expect(calls).toBe(4);
+  });
+
+  test("two that lock each other out both succeed in the end", async () => {
+    await database.db.execute(sql`insert into settings (key, value) values ('a', '0'), ('b', '0')`);
+    const bump = (first: string, second: string) =>
+      inTransaction(database.db, async (tx) => {
+        const add = (key: string) =>
+          tx.execute(sql`update settings set value = to_jsonb(value::text::int + 1) where key = ${key}`);
+        await add(first);
+        await add(second);
+      });
+    await Promise.all(Array.from({ length: 6 }, (_, i) => (i % 2 === 0 ? bump("a", "b") : bump("b", "a"))));
+    const { rows } = await database.db.execute(sql`select value from settings where key in ('a', 'b')`);
+    expect(rows).toEqual([{ value: 6 }, { value: 6 }]);
+  });
+
+  test("another error is not tried again and rolls back", async () => {
+    let calls = 0;
+    await expect(
+      inTransaction(database.db, async (tx) => {
+        calls += 1;
+        await tx.execute(sql`insert into settings (key, value) values ('rolled', '1')`);
+        throw new Error("no");
+      }),
+    ).rejects.toThrow("no");
+    const { rows } = await database.db.execute(sql`select 1 from settings where key = 'rolled'`);
+    expect([calls, rows]).toEqual([1, []]);
+  });
+});
+
+test("a restart of PostgreSQL ends no process: idle connections are replaced", async () => {
+  await Promise.all([1, 2, 3].map(() => database.pool.query("select pg_sleep(0.01)")));
+  broken.length = 0;
+  await cutConnections();
+  await waitUntil(() => broken.length > 0);
+  await waitUntil(async () => (await database.pool.query("select 1")).rowCount);
+});
+
+describe("notifications", () => {
+  let notifications: Notifications | undefined;
+  const open = (url = testDatabase.url) => {
+    notifications = openNotifications({ url, logger });
+    return notifications;
+  };
+  afterEach(async () => {
+    await notifications?.close();
+  });
+
+  test("arrive when the transaction commits, in order, and never when it is rolled back", async () => {
+    const heard: string[] = [];
+    const listener = open();
+    listener.on("test_channel", (payload) => heard.push(payload));
+    await listener.listening();
+    await database.db
+      .transaction(async (tx) => {
+        await notify(tx, "test_channel", "rolled back");
+        throw new Error("undo");
+      })
+      .catch(() => {});
+    await database.db.transaction(async (tx) => {
+      await notify(tx, "test_channel", "1");
+      await notify(tx, "test_channel", "2");
+    });
+    await waitUntil(() => heard.length === 2);
+    expect(heard).toEqual(["1", "2"]);
+  });
+
+  test("a channel asked for later is listened to, one given up is not; a handler that throws harms no other", async () => {
+    const listener = open();
+    await listener.listening();
+    const heard: string[] = [];
+    listener.on("late", () => {
+      throw new Error("bad handler");
+    });
+    const stop = listener.on("late", (payload) => heard.push(`a${payload}`));
+    listener.on("late", (payload) => heard.push(`b${payload}`));
+    await listener.listening();
+    await notify(database.db, "late", "1");
+    await waitUntil(() => heard.length === 2);
+    stop();
+    await notify(database.db, "late", "2");
+    await waitUntil(() => heard.length === 3);
+    expect(heard).toEqual(["a1", "b1", "b2"]);
+  });
+
+  test("after a lost connection every handler is told to look for itself, and hears again", async () => {
+    const listener = open();
+    const heard: string[] = [];
+    listener.on("again", (payload) => heard.push(payload));
+    await listener.listening();
+    await cutConnections();
+    await waitUntil(() => heard.includes(""));
+    await notify(database.db, "again", "back");
+    await waitUntil(() => heard.includes("back"));
+    expect(heard).toEqual(["", "back"]);
+  });
+
+  test("closing does not wait for a database that is gone", async () => {
+    const listener = open("postgres://user@127.0.0.1:1/x");
+    listener.on("never", () => {});
+    await listener.close();
+    await listener.listening();
+  });
+});

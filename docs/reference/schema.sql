@@ -1,0 +1,430 @@
+create table api_keys (
+  id uuid not null,
+  name text not null,
+  prefix text not null,
+  key_hash text not null,
+  permissions text[] not null,
+  created_by uuid not null,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_keys_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint api_keys_pkey PRIMARY KEY (id)
+);
+CREATE INDEX api_keys_created_by_idx ON public.api_keys USING btree (created_by);
+CREATE UNIQUE INDEX api_keys_key_hash_key ON public.api_keys USING btree (key_hash);
+
+create table artifacts (
+  id uuid not null,
+  execution_id uuid not null,
+  task_id uuid not null,
+  kind text not null,
+  name text not null,
+  content_type text not null,
+  size_bytes bigint not null,
+  digest text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint artifacts_kind_check CHECK ((kind = ANY (ARRAY['bundle'::text, 'diff'::text, 'evidence'::text, 'log'::text, 'analysis'::text, 'snapshot'::text, 'transcript'::text, 'coverage'::text, 'other'::text]))),
+  constraint artifacts_digest_blobs_digest_fk FOREIGN KEY (digest) REFERENCES blobs(digest),
+  constraint artifacts_execution_id_executions_id_fk FOREIGN KEY (execution_id) REFERENCES executions(id) ON DELETE CASCADE,
+  constraint artifacts_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint artifacts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX artifacts_digest_idx ON public.artifacts USING btree (digest);
+CREATE UNIQUE INDEX artifacts_execution_id_name_key ON public.artifacts USING btree (execution_id, name);
+CREATE INDEX artifacts_kind_idx ON public.artifacts USING btree (kind);
+CREATE INDEX artifacts_task_id_idx ON public.artifacts USING btree (task_id);
+
+create table blobs (
+  digest text not null,
+  size_bytes bigint not null,
+  created_at timestamp with time zone not null default now(),
+  constraint blobs_pkey PRIMARY KEY (digest)
+);
+
+create table checkpoints (
+  id uuid not null,
+  task_id uuid not null,
+  execution_id uuid not null,
+  attempt integer not null,
+  step integer not null,
+  driver text not null,
+  base_commit text not null,
+  transcript_artifact_id uuid not null,
+  snapshot_artifact_id uuid,
+  data jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  constraint checkpoints_execution_id_executions_id_fk FOREIGN KEY (execution_id) REFERENCES executions(id) ON DELETE CASCADE,
+  constraint checkpoints_snapshot_artifact_id_artifacts_id_fk FOREIGN KEY (snapshot_artifact_id) REFERENCES artifacts(id) ON DELETE CASCADE,
+  constraint checkpoints_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint checkpoints_transcript_artifact_id_artifacts_id_fk FOREIGN KEY (transcript_artifact_id) REFERENCES artifacts(id) ON DELETE CASCADE,
+  constraint checkpoints_pkey PRIMARY KEY (id)
+);
+CREATE INDEX checkpoints_execution_id_idx ON public.checkpoints USING btree (execution_id);
+CREATE INDEX checkpoints_snapshot_artifact_id_idx ON public.checkpoints USING btree (snapshot_artifact_id);
+CREATE INDEX checkpoints_task_id_idx ON public.checkpoints USING btree (task_id, attempt, step);
+CREATE INDEX checkpoints_transcript_artifact_id_idx ON public.checkpoints USING btree (transcript_artifact_id);
+
+create table events (
+  id uuid not null,
+  "position" bigint,
+  xid xid8 not null default pg_current_xact_id(),
+  type text not null,
+  task_id uuid,
+  work_order_id uuid,
+  execution_id uuid,
+  worker_id uuid,
+  attempt integer,
+  correlation_id text,
+  data jsonb not null default '{}'::jsonb,
+  occurred_at timestamp with time zone not null default now(),
+  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text]))),
+  constraint events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position");
+CREATE INDEX events_occurred_at_idx ON public.events USING btree (occurred_at);
+CREATE UNIQUE INDEX events_position_key ON public.events USING btree ("position");
+CREATE INDEX events_task_id_idx ON public.events USING btree (task_id, "position");
+CREATE INDEX events_type_idx ON public.events USING btree (type);
+CREATE INDEX events_unpositioned_idx ON public.events USING btree (xid, id) WHERE ("position" IS NULL);
+CREATE INDEX events_work_order_id_idx ON public.events USING btree (work_order_id);
+CREATE INDEX events_worker_id_idx ON public.events USING btree (worker_id);
+
+create table execution_logs (
+  id bigint not null generated always as identity,
+  execution_id uuid not null,
+  level text not null,
+  source text not null,
+  stream text not null,
+  message text not null,
+  metadata jsonb not null default '{}'::jsonb,
+  logged_at timestamp with time zone not null default now(),
+  constraint execution_logs_level_check CHECK ((level = ANY (ARRAY['debug'::text, 'info'::text, 'warn'::text, 'error'::text]))),
+  constraint execution_logs_source_check CHECK ((source = ANY (ARRAY['worker'::text, 'agent'::text, 'tool'::text, 'command'::text, 'gate'::text, 'git'::text]))),
+  constraint execution_logs_stream_check CHECK ((stream = ANY (ARRAY['stdout'::text, 'stderr'::text]))),
+  constraint execution_logs_execution_id_executions_id_fk FOREIGN KEY (execution_id) REFERENCES executions(id) ON DELETE CASCADE,
+  constraint execution_logs_pkey PRIMARY KEY (id)
+);
+CREATE INDEX execution_logs_cursor_idx ON public.execution_logs USING btree (execution_id, id);
+CREATE INDEX execution_logs_level_idx ON public.execution_logs USING btree (execution_id, level, logged_at);
+
+create table executions (
+  id uuid not null,
+  task_id uuid not null,
+  work_order_id uuid not null,
+  worker_id uuid not null,
+  kind text not null,
+  attempt integer not null,
+  status text not null,
+  phase text,
+  failure text,
+  verification text,
+  reason text not null default ''::text,
+  summary text not null default ''::text,
+  exit_code integer,
+  sandbox text not null,
+  agent text not null,
+  is_scripted boolean not null default false,
+  resumed_from_attempt integer,
+  metrics jsonb,
+  evidence jsonb,
+  base_commit text,
+  commit text,
+  branch text,
+  stdout_log text not null default ''::text,
+  stderr_log text not null default ''::text,
+  log_bytes bigint not null default 0,
+  is_log_full boolean not null default false,
+  correlation_id text,
+  started_at timestamp with time zone not null default now(),
+  completed_at timestamp with time zone,
+  duration_seconds double precision,
+  constraint executions_failure_check CHECK ((failure = ANY (ARRAY['agent'::text, 'verification'::text, 'setup'::text, 'checkout'::text, 'infrastructure'::text]))),
+  constraint executions_kind_check CHECK ((kind = ANY (ARRAY['run'::text, 'publish'::text, 'verify'::text]))),
+  constraint executions_phase_check CHECK ((phase = ANY (ARRAY['prepare'::text, 'checkout'::text, 'setup'::text, 'plan'::text, 'run'::text, 'verify'::text, 'upload'::text, 'publish'::text, 'cleanup'::text]))),
+  constraint executions_sandbox_check CHECK ((sandbox = ANY (ARRAY['none'::text, 'bubblewrap'::text, 'container'::text, 'seatbelt'::text]))),
+  constraint executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text, 'cancelled'::text, 'timed_out'::text, 'parked'::text, 'released'::text, 'lost'::text]))),
+  constraint executions_verification_check CHECK ((verification = ANY (ARRAY['passed'::text, 'failed'::text, 'unverified'::text]))),
+  constraint executions_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint executions_work_order_id_work_orders_id_fk FOREIGN KEY (work_order_id) REFERENCES work_orders(id) ON DELETE CASCADE,
+  constraint executions_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id),
+  constraint executions_pkey PRIMARY KEY (id)
+);
+CREATE INDEX executions_kind_idx ON public.executions USING btree (kind);
+CREATE INDEX executions_started_at_idx ON public.executions USING btree (started_at);
+CREATE INDEX executions_status_idx ON public.executions USING btree (status);
+CREATE UNIQUE INDEX executions_task_id_attempt_key ON public.executions USING btree (task_id, attempt);
+CREATE INDEX executions_work_order_id_idx ON public.executions USING btree (work_order_id);
+CREATE INDEX executions_worker_id_idx ON public.executions USING btree (worker_id);
+
+create table idempotency_keys (
+  actor text not null,
+  route text not null,
+  key text not null,
+  request_hash text not null,
+  status text not null,
+  request_id text not null,
+  response_status integer,
+  response jsonb,
+  created_at timestamp with time zone not null default now(),
+  held_until timestamp with time zone not null,
+  constraint idempotency_keys_status_check CHECK ((status = ANY (ARRAY['in_progress'::text, 'done'::text]))),
+  constraint idempotency_keys_actor_route_key_pk PRIMARY KEY (actor, route, key)
+);
+CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
+
+create table repositories (
+  id uuid not null,
+  canonical_key text not null,
+  url text not null,
+  name text not null,
+  default_branch text,
+  settings jsonb not null,
+  egress text[] not null default '{}'::text[],
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint repositories_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX repositories_canonical_key_key ON public.repositories USING btree (canonical_key);
+CREATE INDEX repositories_name_idx ON public.repositories USING btree (name);
+
+create table settings (
+  key text not null,
+  value jsonb not null,
+  updated_at timestamp with time zone not null default now(),
+  constraint settings_pkey PRIMARY KEY (key)
+);
+
+create table stats_samples (
+  sampled_at timestamp with time zone not null default now(),
+  lanes jsonb not null,
+  claimed integer not null,
+  completed integer not null,
+  failed integer not null,
+  workers_online integer not null,
+  constraint stats_samples_pkey PRIMARY KEY (sampled_at)
+);
+
+create table task_dependencies (
+  task_id uuid not null,
+  depends_on_task_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  constraint task_dependencies_self_check CHECK ((task_id <> depends_on_task_id)),
+  constraint task_dependencies_depends_on_task_id_tasks_id_fk FOREIGN KEY (depends_on_task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint task_dependencies_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint task_dependencies_task_id_depends_on_task_id_pk PRIMARY KEY (task_id, depends_on_task_id)
+);
+CREATE INDEX task_dependencies_depends_on_task_id_idx ON public.task_dependencies USING btree (depends_on_task_id);
+
+create table tasks (
+  id uuid not null,
+  title text not null,
+  description text not null default ''::text,
+  task_type text not null,
+  permission_level text not null,
+  priority text not null,
+  status text not null,
+  status_reason text not null default ''::text,
+  repository_id uuid not null,
+  repository_url text not null,
+  branch_name text,
+  issue_number integer,
+  pr_number integer,
+  agent jsonb not null default '{}'::jsonb,
+  limits jsonb not null default '{}'::jsonb,
+  required_labels text[] not null default '{}'::text[],
+  timeout_seconds integer not null,
+  context jsonb not null default '{}'::jsonb,
+  metadata jsonb not null default '{}'::jsonb,
+  created_by uuid not null,
+  assigned_to uuid,
+  parent_task_id uuid,
+  attempt integer not null default 0,
+  runs integer not null default 0,
+  result jsonb,
+  correlation_id text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  constraint tasks_attempt_check CHECK ((attempt >= 0)),
+  constraint tasks_permission_level_check CHECK ((permission_level = ANY (ARRAY['autonomous'::text, 'supervised'::text, 'human_required'::text]))),
+  constraint tasks_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),
+  constraint tasks_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'queued'::text, 'in_progress'::text, 'waiting'::text, 'in_review'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint tasks_task_type_check CHECK ((task_type = ANY (ARRAY['feature'::text, 'bugfix'::text, 'test'::text, 'docs'::text, 'refactor'::text, 'review'::text]))),
+  constraint tasks_assigned_to_workers_id_fk FOREIGN KEY (assigned_to) REFERENCES workers(id) ON DELETE SET NULL,
+  constraint tasks_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint tasks_parent_task_id_tasks_id_fk FOREIGN KEY (parent_task_id) REFERENCES tasks(id) ON DELETE SET NULL,
+  constraint tasks_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id),
+  constraint tasks_pkey PRIMARY KEY (id)
+);
+CREATE INDEX tasks_assigned_to_idx ON public.tasks USING btree (assigned_to);
+CREATE INDEX tasks_created_at_idx ON public.tasks USING btree (created_at, id);
+CREATE INDEX tasks_created_by_idx ON public.tasks USING btree (created_by);
+CREATE INDEX tasks_parent_task_id_idx ON public.tasks USING btree (parent_task_id);
+CREATE INDEX tasks_permission_level_idx ON public.tasks USING btree (permission_level);
+CREATE INDEX tasks_priority_idx ON public.tasks USING btree (priority);
+CREATE INDEX tasks_repository_id_idx ON public.tasks USING btree (repository_id);
+CREATE INDEX tasks_status_idx ON public.tasks USING btree (status);
+CREATE INDEX tasks_task_type_idx ON public.tasks USING btree (task_type);
+
+create table users (
+  id uuid not null,
+  username text not null,
+  email text not null,
+  hashed_password text,
+  full_name text not null default ''::text,
+  role text not null,
+  is_active boolean not null default true,
+  is_verified boolean not null default false,
+  settings jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  last_login_at timestamp with time zone,
+  constraint users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'developer'::text, 'viewer'::text]))),
+  constraint users_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX users_email_key ON public.users USING btree (email);
+CREATE INDEX users_role_idx ON public.users USING btree (role);
+CREATE UNIQUE INDEX users_username_key ON public.users USING btree (username);
+
+create table work_orders (
+  id uuid not null,
+  task_id uuid not null,
+  kind text not null,
+  queue_name text not null,
+  status text not null,
+  attempt integer not null default 0,
+  payload jsonb not null default '{}'::jsonb,
+  result jsonb,
+  result_hash text,
+  error_message text,
+  retry_count integer not null default 0,
+  max_retries integer not null,
+  lost_leases integer not null default 0,
+  timeout_seconds integer not null,
+  enqueued_at timestamp with time zone not null default now(),
+  ranked_at timestamp with time zone not null default now(),
+  available_at timestamp with time zone not null default now(),
+  claimed_at timestamp with time zone,
+  lease_expires_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  worker_id uuid,
+  worker_instance_id uuid,
+  claim_key text,
+  correlation_id text,
+  work_type text not null,
+  dead_lettered_at timestamp with time zone,
+  constraint work_orders_kind_check CHECK ((kind = ANY (ARRAY['run'::text, 'publish'::text, 'verify'::text]))),
+  constraint work_orders_lease_check CHECK (((status <> 'claimed'::text) OR ((lease_expires_at IS NOT NULL) AND (worker_id IS NOT NULL)))),
+  constraint work_orders_queue_name_check CHECK ((queue_name = ANY (ARRAY['high_priority'::text, 'default'::text, 'low_priority'::text]))),
+  constraint work_orders_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'claimed'::text, 'parked'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text]))),
+  constraint work_orders_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint work_orders_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE SET NULL,
+  constraint work_orders_pkey PRIMARY KEY (id)
+);
+CREATE INDEX work_orders_claim_idx ON public.work_orders USING btree (work_type, ranked_at, available_at, id) WHERE (status = 'pending'::text);
+CREATE UNIQUE INDEX work_orders_claim_key_key ON public.work_orders USING btree (worker_id, claim_key) WHERE ((status = 'claimed'::text) AND (claim_key IS NOT NULL));
+CREATE INDEX work_orders_dead_letter_idx ON public.work_orders USING btree (dead_lettered_at) WHERE (dead_lettered_at IS NOT NULL);
+CREATE INDEX work_orders_enqueued_at_idx ON public.work_orders USING btree (enqueued_at);
+CREATE INDEX work_orders_expires_at_idx ON public.work_orders USING btree (expires_at);
+CREATE INDEX work_orders_kind_idx ON public.work_orders USING btree (kind);
+CREATE INDEX work_orders_lease_idx ON public.work_orders USING btree (lease_expires_at) WHERE (status = 'claimed'::text);
+CREATE UNIQUE INDEX work_orders_live_task_key ON public.work_orders USING btree (task_id) WHERE (status = ANY (ARRAY['pending'::text, 'claimed'::text, 'parked'::text]));
+CREATE INDEX work_orders_queue_name_idx ON public.work_orders USING btree (queue_name);
+CREATE INDEX work_orders_status_idx ON public.work_orders USING btree (status);
+CREATE INDEX work_orders_task_id_idx ON public.work_orders USING btree (task_id);
+CREATE INDEX work_orders_worker_id_idx ON public.work_orders USING btree (worker_id);
+
+create table worker_assignments (
+  id uuid not null,
+  worker_id uuid not null,
+  work_order_id uuid not null,
+  attempt integer not null,
+  status text not null,
+  result_hash text,
+  answer jsonb,
+  assigned_at timestamp with time zone not null default now(),
+  completed_at timestamp with time zone,
+  constraint worker_assignments_status_check CHECK ((status = ANY (ARRAY['active'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'released'::text, 'parked'::text, 'lost'::text]))),
+  constraint worker_assignments_work_order_id_work_orders_id_fk FOREIGN KEY (work_order_id) REFERENCES work_orders(id) ON DELETE CASCADE,
+  constraint worker_assignments_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE CASCADE,
+  constraint worker_assignments_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX worker_assignments_attempt_key ON public.worker_assignments USING btree (worker_id, work_order_id, attempt);
+CREATE INDEX worker_assignments_status_idx ON public.worker_assignments USING btree (status);
+CREATE INDEX worker_assignments_work_order_id_idx ON public.worker_assignments USING btree (work_order_id, attempt);
+
+create table worker_capabilities (
+  worker_id uuid not null,
+  kind text not null,
+  value text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint worker_capabilities_kind_check CHECK ((kind = ANY (ARRAY['task_type'::text, 'label'::text, 'agent_driver'::text, 'agent_model'::text, 'sandbox'::text]))),
+  constraint worker_capabilities_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE CASCADE,
+  constraint worker_capabilities_worker_id_kind_value_pk PRIMARY KEY (worker_id, kind, value)
+);
+CREATE INDEX worker_capabilities_kind_value_idx ON public.worker_capabilities USING btree (kind, value);
+
+create table worker_commands (
+  "position" bigint not null generated always as identity,
+  worker_id uuid not null,
+  instance_id uuid,
+  type text not null,
+  work_order_id uuid,
+  attempt integer,
+  reason text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  acknowledged_at timestamp with time zone,
+  constraint worker_commands_type_check CHECK ((type = ANY (ARRAY['cancel'::text, 'drain'::text, 'stop_attempt'::text]))),
+  constraint worker_commands_work_order_id_work_orders_id_fk FOREIGN KEY (work_order_id) REFERENCES work_orders(id) ON DELETE CASCADE,
+  constraint worker_commands_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE CASCADE,
+  constraint worker_commands_pkey PRIMARY KEY ("position")
+);
+CREATE INDEX worker_commands_type_idx ON public.worker_commands USING btree (type);
+CREATE INDEX worker_commands_work_order_id_idx ON public.worker_commands USING btree (work_order_id);
+CREATE INDEX worker_commands_worker_id_position_idx ON public.worker_commands USING btree (worker_id, "position");
+
+create table worker_samples (
+  worker_id uuid not null,
+  sampled_at timestamp with time zone not null default now(),
+  active_count integer not null,
+  load_average double precision not null,
+  memory_used_bytes bigint not null,
+  disk_free_bytes bigint not null,
+  constraint worker_samples_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE CASCADE,
+  constraint worker_samples_worker_id_sampled_at_pk PRIMARY KEY (worker_id, sampled_at)
+);
+CREATE INDEX worker_samples_sampled_at_idx ON public.worker_samples USING btree (sampled_at);
+
+create table workers (
+  id uuid not null,
+  name text not null,
+  worker_type text not null,
+  status text not null,
+  status_reason text not null default ''::text,
+  version text not null,
+  instance_id uuid not null,
+  max_concurrent_tasks integer not null,
+  active_count integer not null default 0,
+  timeout_seconds integer not null,
+  context_window_size integer,
+  config jsonb not null default '{}'::jsonb,
+  capabilities jsonb not null,
+  metrics jsonb,
+  api_key_id uuid,
+  last_heartbeat_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deregistered_at timestamp with time zone,
+  constraint workers_status_check CHECK ((status = ANY (ARRAY['idle'::text, 'busy'::text, 'draining'::text, 'offline'::text, 'error'::text]))),
+  constraint workers_api_key_id_api_keys_id_fk FOREIGN KEY (api_key_id) REFERENCES api_keys(id) ON DELETE SET NULL,
+  constraint workers_pkey PRIMARY KEY (id)
+);
+CREATE INDEX workers_api_key_id_idx ON public.workers USING btree (api_key_id);
+CREATE INDEX workers_last_heartbeat_at_idx ON public.workers USING btree (last_heartbeat_at);
+CREATE UNIQUE INDEX workers_name_key ON public.workers USING btree (name);
+CREATE INDEX workers_status_idx ON public.workers USING btree (status);
+CREATE INDEX workers_worker_type_idx ON public.workers USING btree (worker_type);
