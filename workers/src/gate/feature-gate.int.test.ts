@@ -1,15 +1,7 @@
 import { useTempDir } from "@agentvine/testkit";
 import { describe, expect, it, vi } from "vitest";
 import { evidenceSummary } from "./index.ts";
-import {
-  brokenCart,
-  cartManifest,
-  cartTests,
-  emptyTest,
-  greenBase,
-  sumTest,
-  testBlock,
-} from "./testing/cart-sample.ts";
+import { brokenCart, cartManifest, cartTests, emptyTest, greenBase, sumTest } from "./testing/cart-sample.ts";
 import { failedChecks, type GateCase, runGate } from "./testing/gate-fixture.ts";
 
 // Each case makes a repository, clones it two or three times and runs test commands in them.
@@ -210,16 +202,31 @@ it("subtracts", () => {});
   });
 });
 
+describe("a runner that does not take our reporter", () => {
+  it("is run again as it is, and judged by its exit code", async () => {
+    const stub = 'if [ $# -gt 1 ]; then echo "Unknown option: $2" >&2; exit 1; fi\nexit 0\n';
+    const { evidence } = await judge({
+      base: { "package.json": cartManifest("sh ./vitest run"), vitest: stub, "cart.js": brokenCart },
+      change: feature,
+      plan: { testCommand: "npm test" },
+    });
+    expect(evidence).toMatchObject({ verification: "passed", tests: { runner: "vitest", result: null } });
+    expect(evidence.commands.map(({ where, command }) => [where, command])).toEqual([
+      ["base", "npm test"],
+      ["result", "npm test"],
+    ]);
+  });
+});
+
 describe("tests that hang at the base", () => {
   it("are said to hang there too", async () => {
-    const hang = testBlock("hangs", "while (true) {}");
     const { evidence } = await judge({
-      base: { ...greenBase, "test/hang.test.js": cartTests(hang) },
+      base: { ...greenBase, "test/hang.test.js": "setInterval(() => {}, 1_000_000);\n" },
       change: { ...feature, "test/cart.test.js": cartTests(sumTest, emptyTest) },
-      plan: { commandTimeoutMs: 2_000 },
+      plan: { commandTimeoutMs: 3_000 },
     });
     expect(evidence.reason).toBe(
-      "The test command did not end and was stopped after 2 s. It does the same at the base commit.",
+      "The test command did not end and was stopped after 3 s. It does the same at the base commit.",
     );
   });
 });

@@ -122,11 +122,27 @@ function isNamedByCommand(path: string, testCommand: TestCommand): boolean {
   return !isTestFile(path) && words.some((word) => word.replace(/^\.\//, "") === path);
 }
 
-const alwaysJudge = /(?:^|\/)\.npmrc$/;
+/** Files that a command reads without naming them, whatever runner it starts in the end. */
+const readByCommands: readonly [RegExp, RegExp][] = [
+  [/./s, /(?:^|\/)\.npmrc$/],
+  [/(?:^|[\s;&|])make\b/, /(?:^|\/)(?:GNU)?[Mm]akefile$/],
+  [/(?:^|[\s;&|])just\b/, /(?:^|\/)\.?justfile$/i],
+  [/(?:^|[\s;&|])tox\b/, /(?:^|\/)tox\.ini$/],
+  [/(?:^|[\s;&|])nox\b/, /(?:^|\/)noxfile\.py$/],
+];
+
+const isReadByCommand = (path: string, { resolved }: TestCommand): boolean =>
+  readByCommands.some(
+    ([command, file]) => file.test(path) && resolved.texts.some((text) => command.test(text)),
+  );
+
+const isJudge = (path: string, testCommand: TestCommand): boolean =>
+  testCommand.runner.configFiles.test(path) ||
+  isReadByCommand(path, testCommand) ||
+  isNamedByCommand(path, testCommand);
 
 async function tamperingOf(file: FileChange, input: JudgeInput): Promise<Tampering | null> {
   const { path } = file;
-  const { runner } = input.testCommand;
   if (path === "package.json" || path.endsWith("/package.json")) {
     return await packageTampering(path, input);
   }
@@ -134,11 +150,7 @@ async function tamperingOf(file: FileChange, input: JudgeInput): Promise<Tamperi
   if (section !== undefined) {
     return await sectionTampering(path, section[1], input);
   }
-  if (
-    !alwaysJudge.test(path) &&
-    !runner.configFiles.test(path) &&
-    !isNamedByCommand(path, input.testCommand)
-  ) {
+  if (!isJudge(path, input.testCommand)) {
     return null;
   }
   const judged = await readText(input.base, path);

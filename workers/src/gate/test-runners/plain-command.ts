@@ -15,7 +15,7 @@ export const plainCommandRunner: TestRunner = {
   instrumentCoverage: () => null,
   noTests: /no tests? (?:files? )?(?:found|ran|specified)/i,
   configFiles:
-    /(?:^|\/)(?:\.mocharc(?:\.\w+)?|\.taprc|\.c8rc(?:\.\w+)?|\.nycrc(?:\.\w+)?|ava\.config\.[cm]?js|Makefile|GNUmakefile|tox\.ini)$/,
+    /(?:^|\/)(?:\.mocharc(?:\.\w+)?|\.taprc|\.c8rc(?:\.\w+)?|\.nycrc(?:\.\w+)?|ava\.config\.[cm]?js)$/,
   packageKeys: ["mocha", "ava", "tap", "c8", "nyc"],
   packages: /^(?:mocha|ava|tap|tape|uvu|c8|nyc)$/,
 };

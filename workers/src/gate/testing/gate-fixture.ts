@@ -129,7 +129,11 @@ export async function runGate(root: string, gateCase: GateCase): Promise<GateRun
     Object.keys(change).length === 0 ? baseCommit : await commitFiles(repository, { ...change });
   const signal = gateCase.signal ?? new AbortController().signal;
   const counts = { base: 0, result: 0, baseWith: 0 };
-  const opened: Sandbox[] = [];
+  const open = new Set<Sandbox>();
+  const closeOnce = async (sandbox: Sandbox): Promise<void> => {
+    open.delete(sandbox);
+    await sandbox.close();
+  };
   let output = "";
   const onOutput = (text: string) => {
     output += text;
@@ -151,11 +155,16 @@ export async function runGate(root: string, gateCase: GateCase): Promise<GateRun
       await symlink(gateCase.nodeModules, join(directory, "node_modules"));
     }
     const sandbox = await openSandbox(directory, root);
-    opened.push(sandbox);
     const checkout = { commit, sandbox };
     const where = kind === "baseWith" ? "new_tests_on_base" : kind;
-    await setUpCheckout(checkout, plan, { where, signal, onOutput });
-    return checkout;
+    try {
+      await setUpCheckout(checkout, plan, { where, signal, onOutput });
+    } catch (error) {
+      await sandbox.close();
+      throw error;
+    }
+    open.add(sandbox);
+    return { ...checkout, sandbox: { ...sandbox, close: () => closeOnce(sandbox) } };
   };
 
   const input: GateInput = {
@@ -181,11 +190,11 @@ export async function runGate(root: string, gateCase: GateCase): Promise<GateRun
   if (recipe === undefined) {
     throw new Error(`there is no recipe for ${type}`);
   }
-  try {
-    return { evidence: evidenceSchema.parse(await recipe.gate(input)), output, checkouts: counts };
-  } finally {
-    await Promise.all(opened.map((sandbox) => sandbox.close()));
+  const evidence = evidenceSchema.parse(await recipe.gate(input));
+  if (open.size > 0) {
+    throw new Error(`the gate left ${open.size} sandboxes open`);
   }
+  return { evidence, output, checkouts: counts };
 }
 
 /** Lines `name: status` of the checks, for short assertions. */
