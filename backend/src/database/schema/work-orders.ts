@@ -23,7 +23,7 @@ export const workOrders = pgTable(
       .references(() => tasks.id, { onDelete: "cascade" }),
     kind: text("kind").$type<WorkOrderKind>().notNull(),
     queueName: text("queue_name").$type<Lane>().notNull(),
-    /** What a worker must take on to claim it: the task's type, or `publish`, which every worker takes. */
+    /** What a worker must be able to do to claim it, as JSON; equal requirements have equal text. */
     workType: text("work_type").notNull(),
     status: text("status").$type<WorkOrderStatus>().notNull(),
     /** The task's attempt number of the last claim of this order; 0 before the first. */
@@ -57,7 +57,7 @@ export const workOrders = pgTable(
     correlationId: text("correlation_id"),
   },
   (table) => [
-    // A claim walks it type by type in rank order; what is not yet available is passed over inside the index.
+    // A claim walks it kind of work by kind of work in rank order; what is not yet available is passed over inside the index.
     index("work_orders_claim_idx")
       .on(table.workType, table.rankedAt, table.availableAt, table.id)
       .where(sql`${table.status} = 'pending'`),

@@ -2,6 +2,7 @@ import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
+import { claimSql } from "./claim.repository.ts";
 
 let work: WorkFixture;
 beforeAll(async () => {
@@ -199,6 +200,44 @@ describe("a claim", () => {
     });
     await work.sql("update work_orders set expires_at = now() where task_id = $1", [stale.id]);
     expect((await work.claim(await work.registerWorker())).status).toBe(204);
+  });
+});
+
+describe("with a long queue", () => {
+  it("walks the claim index and nothing else, however much is queued that the worker can't do", async () => {
+    const task = await work.createTask({ enqueue: false });
+    await work.sql(
+      `with made as (
+         insert into tasks (id, title, task_type, permission_level, priority, status, repository_id, repository_url, timeout_seconds, created_by)
+         select gen_random_uuid(), 'copy ' || n, task_type, permission_level, priority, 'queued', repository_id, repository_url, 60, created_by
+         from tasks, generate_series(1, 6000) n where id = $1 returning id)
+       insert into work_orders (id, task_id, kind, queue_name, work_type, status, max_retries, timeout_seconds, ranked_at)
+       select gen_random_uuid(), id, 'run', 'default',
+         case when random() < 0.5 then '{"type":"docs"}' else '{"type":"bugfix","labels":["gpu"]}' end,
+         'pending', 3, 60, now() - random() * interval '1 hour' from made`,
+      [task.id],
+    );
+    await work.sql("analyze");
+    const worker = await work.registerWorker({ slots: 5, capabilities: { taskTypes: ["bugfix"] } });
+    const plan = await work.sql<{ "QUERY PLAN": string }>(`explain ${claimSql}`, [
+      ...[worker.id, worker.instanceId, newId(), ["bugfix"], 60_000, newId(), newId()],
+      ...[Array.from({ length: 4 }, () => newId()), "channel"],
+    ]);
+    const lines = plan.map((row) => row["QUERY PLAN"]);
+    expect(lines.filter((line) => line.includes("work_orders_claim_idx")).length).toBeGreaterThanOrEqual(3);
+    expect(lines.filter((line) => /Seq Scan on (work_orders|tasks)/.test(line))).toEqual([]);
+    expect((await work.claim(worker)).status).toBe(204);
+    const able = await work.registerWorker({
+      slots: 5,
+      capabilities: { taskTypes: ["bugfix"], labels: ["gpu"] },
+    });
+    const claim = await work.mustClaim(able);
+    const older = await work.sql(
+      `select 1 from work_orders o, work_orders mine
+       where mine.id = $1 and o.status = 'pending' and o.work_type = mine.work_type and o.ranked_at < mine.ranked_at`,
+      [claim.workOrder.id],
+    );
+    expect(older).toEqual([]);
   });
 });
 

@@ -24,17 +24,26 @@ const leftMs = (row: string): string =>
 /**
  * The claim: one statement, and so one moment. It
  * - returns the lease that is held under the same key, if there is one (`held`);
- * - else walks the claim index in rank order, per kind of work, and takes the first available order that the worker can do
- *   (`pick`). Orders and tasks that somebody has locked are passed over, so claims never wait for each other;
+ * - else looks up which kinds of work are queued at all (`needed`, one step in the index for each), which of them the worker
+ *   can do and how old the oldest order of each is (`head`), and takes the first available one in rank order (`pick`). Orders
+ *   that somebody has locked are passed over, so claims never wait for each other. No step depends on how many are queued;
+ * - locks its task (`locked`) without waiting, since others lock the task before the order; if somebody else has it, the
+ *   statement changes nothing and gives a row without an order: ask again;
  * - takes a slot of the worker, if that process is still the worker and has one free (`slot`). The row's lock makes parallel
  *   claims of one worker count right;
  * - raises the task's attempt, the fencing token (`numbered`), and writes lease, assignment, execution and history.
  * Everything hangs on the CTE before it: if one gives no row, nothing is changed. Only database time is used.
  */
-const claimSql = `
-with can as materialized (
+export const claimSql = `
+with recursive needed(work_type) as (
+  (select o.work_type from work_orders o where o.status = 'pending' order by o.work_type limit 1)
+  union all
+  select (select o.work_type from work_orders o
+    where o.status = 'pending' and o.work_type > needed.work_type order by o.work_type limit 1)
+  from needed where needed.work_type is not null
+), can as materialized (
   select
-    coalesce(array_agg(value) filter (where kind = 'task_type' and value = any($4::text[])), '{}') || '{publish}'::text[] as work_types,
+    coalesce(array_agg(value) filter (where kind = 'task_type' and value = any($4::text[])), '{}') as types,
     coalesce(array_agg(value) filter (where kind = 'label'), '{}') as labels,
     coalesce(array_agg(value) filter (where kind = 'agent_driver'), '{}') as drivers,
     coalesce(array_agg(value) filter (where kind = 'agent_model'), '{}') as models
@@ -43,40 +52,44 @@ with can as materialized (
   select id, task_id, attempt, lease_expires_at from work_orders
   where worker_id = $1 and claim_key = $3 and status = 'claimed'
 ), head as materialized (
-  select able.work_type, oldest.ranked_at from unnest((select work_types from can)) as able(work_type)
+  select needed.work_type, oldest.ranked_at
+  from needed cross join can cross join lateral (select needed.work_type::jsonb as need) parsed
   cross join lateral (
     select o.ranked_at from work_orders o
-    where o.status = 'pending' and o.work_type = able.work_type and o.available_at <= now()
+    where o.status = 'pending' and o.work_type = needed.work_type and o.available_at <= now()
     order by o.ranked_at limit 1) oldest
+  where need->>'type' = 'publish' or (
+    need->>'type' = any(can.types)
+    and array(select jsonb_array_elements_text(need->'labels')) <@ can.labels
+    and cardinality(can.drivers) > 0
+    and (need->>'driver' is null or need->>'driver' = any(can.drivers))
+    and (need->>'model' is null or concat_ws(' ', need->>'driver', need->>'model') = any(can.models)))
 ), pick as materialized (
   select found.* from (select work_type, ranked_at from head order by ranked_at) queue
   cross join lateral (
-    select o.id, o.task_id, o.kind, t.status as task_status
-    from work_orders o join tasks t on t.id = o.task_id
+    select o.id, o.task_id, o.kind from work_orders o
     where o.status = 'pending' and o.work_type = queue.work_type and o.available_at <= now()
       and (o.expires_at is null or o.expires_at > now())
-      and t.status in ('queued', 'in_progress', 'in_review')
-      and (o.kind = 'publish' or (
-        t.required_labels <@ (select labels from can)
-        and cardinality((select drivers from can)) > 0
-        and (t.agent->>'driver' is null or t.agent->>'driver' = any((select drivers from can)::text[]))
-        and (t.agent->>'model' is null
-          or concat_ws(' ', t.agent->>'driver', t.agent->>'model') = any((select models from can)::text[]))))
+      -- A subquery, not a join: the planner must not think of anything but walking the index in rank order.
+      and (select t.status in ('queued', 'in_progress', 'in_review') from tasks t where t.id = o.task_id)
     order by o.ranked_at limit 1
-    for no key update of o, t skip locked) found
+    for no key update of o skip locked) found
   where not exists (select from held)
   order by queue.ranked_at limit 1
+), locked as materialized (
+  select t.id, t.status from tasks t, pick where t.id = pick.task_id
+  for no key update of t skip locked
 ), slot as (
   update workers set active_count = active_count + 1, status = 'busy', updated_at = now()
   where id = $1 and instance_id = $2::uuid and deregistered_at is null and status in ('idle', 'busy')
-    and active_count < max_concurrent_tasks and exists (select from pick)
+    and active_count < max_concurrent_tasks and exists (select from locked)
   returning id, name, capabilities, active_count
 ), numbered as (
   update tasks t set attempt = t.attempt + 1, runs = t.runs + (pick.kind = 'run')::int, assigned_to = $1,
     status = case when t.status = 'queued' then 'in_progress' else t.status end, status_reason = '',
     started_at = coalesce(t.started_at, now()), updated_at = now()
-  from pick, slot where t.id = pick.task_id
-  returning t.id, t.attempt, t.agent, t.correlation_id, pick.task_status
+  from pick, slot, locked where t.id = locked.id
+  returning t.id, t.attempt, t.agent, t.correlation_id, locked.status as task_status
 ), lease as (
   update work_orders o set status = 'claimed', attempt = numbered.attempt, worker_id = $1, worker_instance_id = $2,
     claim_key = $3, claimed_at = now(), lease_expires_at = now() + $5 * interval '1 millisecond',
@@ -118,16 +131,21 @@ select lease.id as order_id, execution.id as execution_id, ${leftMs("lease")} as
 from lease, execution
 union all
 select held.id, e.id, ${leftMs("held")}, null
-from held join executions e on e.task_id = held.task_id and e.attempt = held.attempt`;
+from held join executions e on e.task_id = held.task_id and e.attempt = held.attempt
+union all
+select null, null, null, null from pick where not exists (select from locked)`;
 
 /**
  * Leases the best order for the worker, or returns the lease it holds under the key. Undefined when there is none for it, or when
- * it may not claim (no free slot, draining, replaced).
+ * it may not claim (no free slot, draining, replaced); `busy` when somebody has the best order's task locked at this moment.
  * @throws a unique violation of `work_orders_claim_key_key` when the same key claims at the same time: ask again
  */
-export async function claimOrder(pool: Database["pool"], input: ClaimInput): Promise<Lease | undefined> {
+export async function claimOrder(
+  pool: Database["pool"],
+  input: ClaimInput,
+): Promise<Lease | "busy" | undefined> {
   const { request, claimKey, leaseMs } = input;
-  const { rows } = await pool.query<{ order_id: string; execution_id: string; lease_ms: number }>({
+  const { rows } = await pool.query<{ order_id: string | null; execution_id: string; lease_ms: number }>({
     name: "claim-order",
     text: claimSql,
     values: [
@@ -145,7 +163,9 @@ export async function claimOrder(pool: Database["pool"], input: ClaimInput): Pro
   const [row] = rows;
   return row === undefined
     ? undefined
-    : { orderId: row.order_id, executionId: row.execution_id, leaseMs: row.lease_ms };
+    : row.order_id === null
+      ? "busy"
+      : { orderId: row.order_id, executionId: row.execution_id, leaseMs: row.lease_ms };
 }
 
 /** Unique index that lets one of several parallel claims under one key win. */

@@ -5,7 +5,7 @@ import {
   type ToolClass,
   taskTypeSchema,
 } from "@agentvine/contracts";
-import { AppError, coerceError, type Logger, newId } from "@agentvine/kit";
+import { AppError, coerceError, type Logger, newId, sleep } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Database } from "../../database/client.ts";
 import { isUniqueViolation } from "../../database/database-error.ts";
@@ -41,7 +41,9 @@ export interface ClaimInput {
 const preAllowedClasses: readonly ToolClass[] = ["read", "edit", "test", "command"];
 const preAllowed = preAllowedClasses.map((toolClass) => ({ toolClass, ruleId: `default.${toolClass}` }));
 
-const sameKeyTriesMax = 5;
+/** A row that is locked by somebody else is free again within milliseconds. */
+const triesMax = 6;
+const busyDelayMs = 4;
 
 /** Which claims the announced work may concern; every worker pushes, so a push concerns all. */
 function hintOf(payload: string): WakeHint {
@@ -57,16 +59,21 @@ export function createClaimService(deps: ClaimServiceDeps) {
   const stopListening = deps.notifications.on(workChannel, (payload) => parked.wake(hintOf(payload)));
 
   const lease = async (input: ClaimInput, claimKey: string): Promise<Lease | undefined> => {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await claimOrder(pool, { request: input.body, claimKey, leaseMs: deps.leaseMs });
-      } catch (error) {
-        // The same key claimed at the same moment and won; its lease is there now.
-        if (!isUniqueViolation(error, claimKeyIndex) || tries === sameKeyTriesMax) {
-          throw error;
+    const request = { request: input.body, claimKey, leaseMs: deps.leaseMs };
+    for (let tries = 1; tries <= triesMax; tries += 1) {
+      // The same key claimed at the same moment and won: its lease is there now.
+      const leased = await claimOrder(pool, request).catch((error: unknown) => {
+        if (isUniqueViolation(error, claimKeyIndex)) {
+          return "busy" as const;
         }
+        throw error;
+      });
+      if (leased !== "busy") {
+        return leased;
       }
+      await sleep(busyDelayMs * tries);
     }
+    return undefined;
   };
 
   const attemptClaim = async (input: ClaimInput, claimKey: string): Promise<Claim | undefined> => {

@@ -22,7 +22,7 @@ export interface NewOrder {
 const fromNow = (seconds: number): SQL<Date> => sql<Date>`now() + ${seconds} * interval '1 second'`;
 
 function orderValues({ task, kind, payload, delaySeconds = 0, expiresInSeconds, maxRetries }: NewOrder) {
-  const place = queuePlace(kind, task.taskType, task.priority);
+  const place = queuePlace(kind, task, task.priority);
   return {
     id: newId(),
     taskId: task.id,
@@ -47,11 +47,10 @@ export async function insertOrders(tx: Tx, orders: readonly NewOrder[]): Promise
     return [];
   }
   const rows = await tx.insert(workOrders).values(orders.map(orderValues)).returning();
+  const isDelayed = new Set(orders.filter((order) => order.delaySeconds).map((order) => order.task.id));
   await announceWork(
     tx,
-    orders
-      .filter((order) => !order.delaySeconds)
-      .map((order) => queuePlace(order.kind, order.task.taskType, "normal").workType),
+    rows.filter((row) => !isDelayed.has(row.taskId)).map((row) => row.workType),
   );
   return rows;
 }
@@ -124,7 +123,7 @@ export async function requeueOrder(
   task: TaskRow,
   payload: Record<string, unknown>,
 ): Promise<OrderRow | undefined> {
-  const place = queuePlace(order.kind, task.taskType, task.priority);
+  const place = queuePlace(order.kind, task, task.priority);
   const [row] = await tx
     .update(workOrders)
     .set({
@@ -155,7 +154,7 @@ export async function requeueOrder(
 
 /** Puts the task's pending run where the priority belongs, keeping its age. */
 export async function rerankOrder(tx: Tx, task: TaskRow, priority: Priority): Promise<void> {
-  const place = queuePlace("run", task.taskType, priority);
+  const place = queuePlace("run", task, priority);
   await tx
     .update(workOrders)
     .set({

@@ -1,6 +1,9 @@
 import { priorities } from "@agentvine/contracts";
 import { describe, expect, it } from "vitest";
 import { headStartSeconds, publishHeadStartSeconds, queuePlace } from "./ranking.ts";
+import { publishWork } from "./work-type.ts";
+
+const docs = { taskType: "docs", requiredLabels: [], agent: {} } as const;
 
 describe("ranking", () => {
   it("gives a higher priority the larger head start", () => {
@@ -14,20 +17,20 @@ describe("ranking", () => {
   });
 
   it("puts a push before every fresh run, whatever its task's priority", () => {
-    expect(queuePlace("publish", "docs", "low")).toEqual({
+    expect(queuePlace("publish", docs, "low")).toEqual({
       lane: "high_priority",
-      workType: "publish",
+      workType: publishWork,
       headStartSeconds: publishHeadStartSeconds,
     });
     expect(publishHeadStartSeconds).toBeGreaterThan(Math.max(...Object.values(headStartSeconds)));
   });
 
   it("queues a run in the lane of its priority under its task's type", () => {
-    expect(queuePlace("run", "bugfix", "critical")).toEqual({
+    expect(queuePlace("run", { ...docs, requiredLabels: ["gpu"] }, "critical")).toEqual({
       lane: "high_priority",
-      workType: "bugfix",
+      workType: '{"type":"docs","labels":["gpu"]}',
       headStartSeconds: headStartSeconds.critical,
     });
-    expect(queuePlace("run", "docs", "low").lane).toBe("low_priority");
+    expect(queuePlace("run", docs, "low").lane).toBe("low_priority");
   });
 });

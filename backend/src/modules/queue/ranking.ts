@@ -1,4 +1,5 @@
-import { type Lane, laneOf, type Priority, type TaskType, type WorkOrderKind } from "@agentvine/contracts";
+import { type Lane, laneOf, type Priority, type WorkOrderKind } from "@agentvine/contracts";
+import { publishWork, type RunRequirement, runWork } from "./work-type.ts";
 
 /**
  * How many seconds of waiting a priority is worth. A claim takes the order with the oldest rank, and an order's rank is the
@@ -18,15 +19,15 @@ export const publishHeadStartSeconds = 24 * 3_600;
 /** Where and how an order queues. */
 export interface QueuePlace {
   lane: Lane;
-  /** What a worker must take on to claim it: the task's type, or `publish`. */
+  /** What a worker must take on to claim it. */
   workType: string;
   headStartSeconds: number;
 }
 
-/** The place in the queue of an order of that kind for a task of that type and priority. */
-export function queuePlace(kind: WorkOrderKind, taskType: TaskType, priority: Priority): QueuePlace {
+/** The place in the queue of an order of that kind for such a task. */
+export function queuePlace(kind: WorkOrderKind, work: RunRequirement, priority: Priority): QueuePlace {
   if (kind === "publish") {
-    return { lane: "high_priority", workType: "publish", headStartSeconds: publishHeadStartSeconds };
+    return { lane: "high_priority", workType: publishWork, headStartSeconds: publishHeadStartSeconds };
   }
-  return { lane: laneOf(priority), workType: taskType, headStartSeconds: headStartSeconds[priority] };
+  return { lane: laneOf(priority), workType: runWork(work), headStartSeconds: headStartSeconds[priority] };
 }
