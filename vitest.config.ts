@@ -34,8 +34,8 @@ export default defineConfig({
       project("scripted-model", "packages/scripted-model"),
       project("testkit", "packages/testkit", sharedPostgres),
       project("backend", "backend", sharedPostgres),
-      project("workers", "workers"),
-      project("cli", "cli"),
+      project("workers", "workers", sharedPostgres),
+      project("cli", "cli", sharedPostgres),
       project("scripts", "scripts"),
     ],
     coverage: {

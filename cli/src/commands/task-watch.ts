@@ -1,4 +1,4 @@
-import { streamEvents } from "@agentvine/client";
+import { linkSignals, streamEvents } from "@agentvine/client";
 import { type Event, endpoints, type Task } from "@agentvine/contracts";
 import { exitCodes } from "../exit-code.ts";
 import { eventLine, eventText } from "../output/event-view.ts";
@@ -41,18 +41,21 @@ const ending = (task: Task, { output }: ClientContext): void => {
 /** Shows events until the task rests. Resolves to how it stands, or undefined when the watcher was interrupted. */
 const follow = async (context: ClientContext, task: Task): Promise<Task | undefined> => {
   const { client, output, signal } = context;
-  const done = new AbortController();
-  const both = AbortSignal.any([signal, done.signal]);
+  using watching = linkSignals(signal);
   const onConnection = (state: "open" | "lost") => {
     if (state === "lost") output.note(output.colors.yellow("connection lost, trying again…"));
   };
   let current = task;
-  for await (const event of streamEvents(client, { taskId: task.id, signal: both, onConnection })) {
+  for await (const event of streamEvents(client, {
+    taskId: task.id,
+    signal: watching.signal,
+    onConnection,
+  })) {
     showEvent(context, current, event);
     // An old ending may precede a retry: only the status says whether it still rests.
     if (!restingEvents.has(event.type)) continue;
     current = await client.call(endpoints.tasks.get, { params: { taskId: task.id } });
-    if (restingStatuses.has(current.status)) done.abort();
+    if (restingStatuses.has(current.status)) watching.abort();
   }
   return signal.aborted ? undefined : current;
 };

@@ -1,4 +1,4 @@
-import { type Client, streamEvents } from "@agentvine/client";
+import { type Client, linkSignals, streamEvents } from "@agentvine/client";
 import { type Event, endpoints, type Task } from "@agentvine/contracts";
 import { eventLine, eventText } from "../output/event-view.ts";
 import type { Output } from "../output/output.ts";
@@ -25,9 +25,8 @@ export const watchDemo = async (options: DemoWatchOptions): Promise<Task[]> => {
   const { client, output, signal } = options;
   const labels = new Map(options.tasks.map((task) => [task.id, task.type]));
   const open = new Set(labels.keys());
-  const done = new AbortController();
-  const both = AbortSignal.any([signal, done.signal]);
-  for await (const event of streamEvents(client, { signal: both })) {
+  using watching = linkSignals(signal);
+  for await (const event of streamEvents(client, { signal: watching.signal })) {
     options.onEvent?.(event);
     const label = event.taskId === null ? undefined : labels.get(event.taskId);
     if (event.taskId === null || label === undefined) continue;
@@ -35,7 +34,7 @@ export const watchDemo = async (options: DemoWatchOptions): Promise<Task[]> => {
     const seconds = (Date.now() - options.startedMs) / 1_000;
     if (line !== undefined) output.note(eventText(line, { label, seconds, output }));
     if (finalEvents.has(event.type)) open.delete(event.taskId);
-    if (open.size === 0) done.abort();
+    if (open.size === 0) watching.abort();
   }
   return Promise.all(
     options.tasks.map((task) => client.call(endpoints.tasks.get, { params: { taskId: task.id } })),

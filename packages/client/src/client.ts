@@ -6,6 +6,7 @@ import type {
   EndpointShape,
 } from "@agentvine/contracts";
 import { ApiError, errorOfResponse } from "./api-error.ts";
+import { linkSignals } from "./linked-signal.ts";
 import { urlOf } from "./request.ts";
 
 export interface ClientOptions {
@@ -80,20 +81,40 @@ export interface Client {
     endpoint: E,
     input: Part<"params", EndpointParamsInput<E>> & Part<"query", EndpointQueryInput<E>> & CallOptions,
   ): Promise<Uint8Array>;
-  /** The response as it comes, for streams; not validated. @throws as call. */
-  open<E extends EndpointShape>(endpoint: E, input: RawInput): Promise<Response>;
+  /**
+   * The response as it begins, for streams; not validated, no time-out. Aborting the signal ends it; the reader should cancel its
+   * reader as well. @throws as call.
+   */
+  open<E extends EndpointShape>(
+    endpoint: E,
+    input: RawInput & { readonly signal: AbortSignal },
+  ): Promise<Response>;
 }
 
 /** Makes a client. It holds no connection and no state but its options. */
 export const createClient = (options: ClientOptions): Client => {
-  const send = async (endpoint: EndpointShape, input: RawInput, payload: Payload): Promise<Response> => {
+  /** Sends, reads what `read` wants of the answer, and follows the caller's signal for exactly as long. */
+  const exchange = async <T>(
+    endpoint: EndpointShape,
+    input: RawInput,
+    payload: Payload,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> => {
+    using linked = linkSignals(input.signal);
+    const timeoutMs = input.timeoutMs ?? options.timeoutMs ?? 30_000;
+    const timer = Number.isFinite(timeoutMs)
+      ? setTimeout(() => linked.abort(tooLate(timeoutMs)), timeoutMs)
+      : undefined;
     const started = performance.now();
     let response: Response | undefined;
     try {
-      response = await request(options, endpoint, input, payload);
-      if (!response.ok) throw await errorOfResponse(response);
-      return response;
+      return await unlessAborted(linked.signal, async () => {
+        response = await request(options, endpoint, input, { ...payload, signal: linked.signal });
+        if (!response.ok) throw await errorOfResponse(response);
+        return await read(response);
+      });
     } finally {
+      clearTimeout(timer);
       options.onCall?.({
         method: endpoint.method,
         path: endpoint.path,
@@ -108,21 +129,54 @@ export const createClient = (options: ClientOptions): Client => {
     baseUrl: options.baseUrl,
     async call(endpoint, ...args) {
       const input: RawInput = args[0] ?? {};
-      const response = await send(endpoint, input, jsonPayload(input.body));
-      return (await parsed(endpoint, response)) as never;
+      const read = (response: Response) => parsed(endpoint, response);
+      return (await exchange(endpoint, input, jsonPayload(input.body), read)) as never;
     },
     async upload(endpoint, input) {
       const payload = { body: input.bytes, contentType: "application/octet-stream" };
-      const response = await send(endpoint, input as RawInput, payload);
-      return (await parsed(endpoint, response)) as never;
+      const read = (response: Response) => parsed(endpoint, response);
+      return (await exchange(endpoint, input as RawInput, payload, read)) as never;
     },
-    async download(endpoint, input) {
-      const response = await send(endpoint, input as RawInput, {});
-      return new Uint8Array(await readBody(() => response.arrayBuffer()));
-    },
-    open: (endpoint, input) => send(endpoint, input, jsonPayload(input.body)),
+    download: (endpoint, input) =>
+      exchange(
+        endpoint,
+        input as RawInput,
+        {},
+        async (response) => new Uint8Array(await response.arrayBuffer()),
+      ),
+    open: (endpoint, input) =>
+      unlessAborted(input.signal, async () => {
+        const response = await request(options, endpoint, input, {
+          ...jsonPayload(input.body),
+          signal: input.signal,
+        });
+        if (!response.ok) throw await errorOfResponse(response);
+        return response;
+      }),
   };
 };
+
+const tooLate = (timeoutMs: number): ApiError =>
+  new ApiError("request.timeout", `no answer within ${timeoutMs} ms`);
+
+/** The work's result, or the signal's reason as soon as it fires: fetch alone may miss an abort once its request was collected. */
+const unlessAborted = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    work()
+      .then(resolve, (error: unknown) => reject(signal.aborted ? signal.reason : connectionFault(error)))
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+};
+
+const connectionFault = (error: unknown): unknown =>
+  error instanceof ApiError
+    ? error
+    : new ApiError("server.unreachable", "the connection was lost while the answer came in", {
+        cause: error,
+      });
 
 interface Payload {
   readonly body?: string | Uint8Array;
@@ -147,23 +201,17 @@ const request = async (
   options: ClientOptions,
   endpoint: EndpointShape,
   input: RawInput,
-  payload: Payload,
+  payload: Payload & { readonly signal: AbortSignal },
 ): Promise<Response> => {
-  const timeoutMs = input.timeoutMs ?? options.timeoutMs ?? 30_000;
-  const timeout = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
-  const signals = [input.signal, timeout].filter((signal) => signal !== undefined);
   try {
     return await (options.fetch ?? globalThis.fetch)(urlOf(options.baseUrl, endpoint, input), {
       method: endpoint.method,
       headers: headersOf(options, input, payload),
-      signal: signals.length === 0 ? null : AbortSignal.any(signals),
+      signal: payload.signal,
       redirect: "error",
       ...(payload.body === undefined ? {} : { body: payload.body }),
     });
   } catch (error) {
-    input.signal?.throwIfAborted();
-    if (timeout?.aborted === true)
-      throw new ApiError("request.timeout", `no answer within ${timeoutMs} ms`, { cause: error });
     throw unreachable(options.baseUrl, error);
   }
 };
@@ -174,23 +222,12 @@ const unreachable = (baseUrl: string, error: unknown): ApiError => {
   return new ApiError("server.unreachable", `${baseUrl} can't be reached: ${reason}`, { cause: error });
 };
 
-const readBody = async <T>(read: () => Promise<T>): Promise<T> => {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("server.unreachable", "the connection was lost while the answer came in", {
-      cause: error,
-    });
-  }
-};
-
 const parsed = async (endpoint: EndpointShape, response: Response): Promise<unknown> => {
   if (endpoint.response === null || response.status === 204) {
     await response.body?.cancel();
     return undefined;
   }
-  const text = await readBody(() => response.text());
+  const text = await response.text();
   const result = endpoint.response.safeParse(jsonOf(text));
   if (result.success) return result.data;
   const issue = result.error.issues[0];

@@ -2,6 +2,7 @@ import { type Event, endpoints, eventSchema } from "@agentvine/contracts";
 import { createParser } from "eventsource-parser";
 import { ApiError, isApiError } from "./api-error.ts";
 import type { Client } from "./client.ts";
+import { linkSignals } from "./linked-signal.ts";
 
 export interface EventStreamOptions {
   /** Position to go on after; 0 is the beginning. */
@@ -51,13 +52,29 @@ async function* connection(
   options: EventStreamOptions,
   after: number,
 ): AsyncGenerator<Event, void, undefined> {
-  const response = await client.open(endpoints.system.eventStream, {
-    query: { after, taskId: options.taskId, executionId: options.executionId },
-    signal: options.signal,
-    timeoutMs: Number.POSITIVE_INFINITY,
-  });
-  if (response.body === null) throw new ApiError("server.unreachable", "the event stream has no body");
-  options.onConnection?.("open");
+  using linked = linkSignals(options.signal);
+  // Also when whoever reads the events stops in the middle: the connection must not stay open.
+  try {
+    const response = await client.open(endpoints.system.eventStream, {
+      query: { after, taskId: options.taskId, executionId: options.executionId },
+      signal: linked.signal,
+    });
+    if (response.body === null) throw new ApiError("server.unreachable", "the event stream has no body");
+    options.onConnection?.("open");
+    yield* eventsOf(response.body.getReader(), linked.signal);
+  } finally {
+    linked.abort();
+  }
+}
+
+interface ChunkReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+async function* eventsOf(reader: ChunkReader, signal: AbortSignal): AsyncGenerator<Event, void, undefined> {
+  // A cancelled reader ends a read that waits, whatever fetch makes of the signal.
+  signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), { once: true });
   const ready: Event[] = [];
   const parser = createParser({
     onEvent: (message) => {
@@ -67,8 +84,10 @@ async function* connection(
     },
   });
   const decoder = new TextDecoder();
-  for await (const chunk of response.body) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || value === undefined) return;
+    parser.feed(decoder.decode(value, { stream: true }));
     yield* ready.splice(0);
   }
 }

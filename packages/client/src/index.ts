@@ -1,3 +1,4 @@
 export * from "./api-error.ts";
 export * from "./client.ts";
 export * from "./event-stream.ts";
+export * from "./linked-signal.ts";
