@@ -164,7 +164,7 @@ function recordTests(record: GateRecord, judged: JudgedTests): void {
 }
 
 /** The plan's test command as the base commit has it. */
-export async function baseTestCommand(base: Sandbox, input: GateInput, line: string): Promise<TestCommand> {
+async function baseTestCommand(base: Sandbox, input: GateInput, line: string): Promise<TestCommand> {
   const manifest = parsePackageFile((await readText(base, "package.json")) ?? "");
   return testCommandOf(input.plan, line, scriptsOf(manifest));
 }

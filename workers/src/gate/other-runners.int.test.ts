@@ -80,7 +80,7 @@ describe("Vitest, started by npm test", () => {
 
 const hasPytest = (() => {
   try {
-    execFileSync("pytest", ["--version"], { stdio: "ignore", timeout: 20_000 });
+    execFileSync("sh", ["-c", "pytest --version"], { stdio: "ignore", timeout: 20_000 });
     return true;
   } catch {
     return false;

@@ -29,7 +29,7 @@ export class OutputTail {
 }
 
 /** Output as people and JSON columns can take it. */
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   return (
     stripVTControlCharacters(text)
       .replaceAll("\r\n", "\n")

@@ -33,7 +33,7 @@ function checkOnlyTests(input: GateInput, record: GateRecord): void {
 const shown = (value: number | null): string => (value === null ? "not measured" : `${value.toFixed(1)} %`);
 
 /** `61.2 % → 93.4 %`. */
-export const coverageText = (coverage: {
+const coverageText = (coverage: {
   readonly beforePercent: number | null;
   readonly afterPercent: number | null;
 }): string =>

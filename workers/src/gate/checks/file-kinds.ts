@@ -20,7 +20,7 @@ export const isDocumentation = (path: string): boolean =>
 export const isMarkdown = (path: string): boolean => /\.(?:md|mdx|markdown)$/i.test(path);
 
 const generated =
-  /(?:^|\/)(?:node_modules|__pycache__|\.pytest_cache|\.nyc_output|\.venv|\.cache|coverage)\/|(?:^|\/)(?:\.coverage|npm-debug\.log|\.DS_Store)$|\.(?:pyc|orig|rej)$/;
+  /(?:^|\/)(?:node_modules|__pycache__|\.pytest_cache|\.nyc_output|\.venv|\.cache)\/|(?:^|\/)coverage\/(?:lcov|coverage-|clover|tmp\/)|(?:^|\/)(?:\.coverage|npm-debug\.log|\.DS_Store)$|\.(?:pyc|orig|rej)$/;
 
 /** Is the path something that tools leave behind and nobody commits? */
 export const isGenerated = (path: string): boolean => generated.test(path);

@@ -22,7 +22,7 @@ const codeSpan = /(`+)([^`]+?)\1(?!`)/g;
 const shellLanguages = new Set(["sh", "bash", "shell", "zsh", "console", "terminal", "shellsession"]);
 
 /** The anchor GitHub gives a heading, before it numbers repetitions. */
-export function slugOf(text: string): string {
+function slugOf(text: string): string {
   return text
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replace(/<[^>]+>/g, "")
@@ -33,7 +33,7 @@ export function slugOf(text: string): string {
 }
 
 /** Does a code span look like a path of the repository? Words with a slash alone (`and/or`, `text/plain`) do not. */
-export function looksLikePath(span: string): boolean {
+function looksLikePath(span: string): boolean {
   if (!/^\.{0,2}\/?[\w.-]+(?:\/[\w.-]+)*\/?$/.test(span) || !span.includes("/") || span.startsWith("/")) {
     return false;
   }

@@ -20,7 +20,7 @@ describe("how runners are made to report", () => {
   it("node:test takes as many destinations as reporters, whoever names them", () => {
     const own = '--test-reporter="/tmp/gate 1/agentvine-reporter.mjs" --test-reporter-destination=stderr';
     const options = (line: string, environment = {}) =>
-      nodeTestRunner.instrument(input(line, environment))?.env["NODE_OPTIONS"];
+      nodeTestRunner.instrument(input(line, environment))?.env.NODE_OPTIONS;
     expect(options("node --test")).toBe(`${own} --test-reporter=spec --test-reporter-destination=stdout`);
     expect(options("node --test --test-reporter=dot")).toBe(`${own} --test-reporter-destination=stdout`);
     expect(options("node --test --test-reporter dot --test-reporter-destination=out")).toBe(own);

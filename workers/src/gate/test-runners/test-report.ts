@@ -35,7 +35,7 @@ export function plainText(text: string, lengthMax: number): string {
 }
 
 /** `file > suite > name`; empty parts are left out. */
-export function testId(file: string, path: readonly string[]): string {
+function testId(file: string, path: readonly string[]): string {
   return plainText([file, ...path].filter((part) => part !== "").join(" > "), idLengthMax);
 }
 

@@ -100,7 +100,7 @@ async function changedFiles(repository: string, base: string, result: string): P
 }
 
 /** Opens a real sandbox over a directory of the test. */
-export async function openSandbox(workspaceDir: string, root: string): Promise<Sandbox> {
+async function openSandbox(workspaceDir: string, root: string): Promise<Sandbox> {
   const homeDir = join(root, "home");
   const tempDir = join(root, "tmp");
   await mkdir(homeDir, { recursive: true });
