@@ -60,7 +60,7 @@ interface Follower {
 }
 
 /** Writes events as they come, until the signal is aborted (true) or the reader no longer takes them (false). */
-async function follow(
+export async function follow(
   events: EventService,
   filter: EventFilter,
   { write, heartbeatMs, signal }: Follower,
