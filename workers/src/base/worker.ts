@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { linkSignals } from "@agentvine/client";
 import type {
   Claim,
   HeldOrder,
@@ -281,10 +282,8 @@ class WorkerProcess implements HeldExecutions {
     const result = { kind: "release" as const, reason: "the worker was stopping when the order came" };
     const { workOrder, attempt, executionId, attemptToken } = claim;
     const entry = { workOrderId: workOrder.id, attempt, executionId, attemptToken, result };
-    await outbox.deliver(
-      await outbox.keep(entry),
-      AbortSignal.any([this.#living.signal, AbortSignal.timeout(5_000)]),
-    );
+    using linked = linkSignals(this.#living.signal, AbortSignal.timeout(5_000));
+    await outbox.deliver(await outbox.keep(entry), linked.signal);
   }
 
   #carryOut({ type, workOrderId, attempt, reason }: WorkerCommand): void {

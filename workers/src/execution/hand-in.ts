@@ -1,3 +1,4 @@
+import { linkSignals } from "@agentvine/client";
 import type { Artifact, Evidence } from "@agentvine/contracts";
 import { coerceError } from "@agentvine/kit";
 import { parseAnalysis } from "../specialized/analysis.ts";
@@ -16,7 +17,8 @@ export const uploadForReading = async (
 ): Promise<void> => {
   const { api, stop, logger } = context;
   try {
-    await api.upload(upload, AbortSignal.any([stop.lease, AbortSignal.timeout(timeoutMs)]));
+    using linked = linkSignals(stop.lease, AbortSignal.timeout(timeoutMs));
+    await api.upload(upload, linked.signal);
   } catch (error) {
     logger.warn({ err: coerceError(error), name: upload.name }, "an artifact could not be uploaded");
   }

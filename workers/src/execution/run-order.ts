@@ -1,3 +1,4 @@
+import { linkSignals } from "@agentvine/client";
 import type { Evidence, RunPayload } from "@agentvine/contracts";
 import { runPayloadSchema } from "@agentvine/contracts";
 import type { AgentDriver, AgentOutcome, AgentTurnInput, Transcript } from "../agents/agent-driver.ts";
@@ -193,15 +194,16 @@ class AgentTurns {
   /** One turn. @returns the agent's summary. @throws when it ended any other way than finished. */
   async run(instruction: string, refusedRounds: number): Promise<string> {
     const { metrics, stop } = this.#context;
-    const turn = await this.#bench.driver.run(this.#input(instruction, refusedRounds));
+    using linked = linkSignals(stop.work, this.#diskSignal);
+    const turn = await this.#bench.driver.run(this.#input(instruction, refusedRounds, linked.signal));
     metrics.addTurn(turn);
     stop.work.throwIfAborted();
     this.#diskSignal.throwIfAborted();
     return summaryOf(turn.outcome);
   }
 
-  #input(instruction: string, refusedRounds: number): AgentTurnInput {
-    const { claim, settings, stop, log } = this.#context;
+  #input(instruction: string, refusedRounds: number, signal: AbortSignal): AgentTurnInput {
+    const { claim, settings, log } = this.#context;
     const { sandbox, plan, payload } = this.#bench;
     const preAllowed = new Set(claim.preAllowed.map(({ toolClass }) => toolClass));
     return {
@@ -214,7 +216,7 @@ class AgentTurns {
         stepsMax: claim.task.limits.stepsMax ?? settings.limits.stepsMax,
         tokensMax: claim.task.limits.tokensMax ?? settings.limits.tokensMax,
       },
-      signal: AbortSignal.any([stop.work, this.#diskSignal]),
+      signal,
       isPreAllowed: (toolClass) => preAllowed.has(toolClass),
       ask: async ({ kind, text }) => {
         log.say("agent", "warn", `asked (${kind}), and nobody could answer: ${text}`);

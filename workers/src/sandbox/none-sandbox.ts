@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { linkSignals } from "@agentvine/client";
 import { AppError, coerceError, newId } from "@agentvine/kit";
 import { runProcess } from "../process/run-process.ts";
 import { processTags, sweepTag } from "../process/sweep-processes.ts";
@@ -20,11 +21,12 @@ export async function openNoneSandbox(options: SandboxOptions, toolPath: string)
 
   const run = async (command: SandboxCommand): Promise<CommandResult> => {
     const cwd = await workingDirectory(root, command.cwd);
+    using linked = linkSignals(closing.signal, command.signal);
     const ended = runProcess({
       ...command,
       cwd,
       env: { ...env, ...command.env },
-      signal: AbortSignal.any([closing.signal, ...(command.signal === undefined ? [] : [command.signal])]),
+      signal: linked.signal,
     });
     running.add(ended);
     try {

@@ -1,3 +1,4 @@
+import { linkSignals } from "@agentvine/client";
 import { AppError, sleep } from "@agentvine/kit";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -17,11 +18,8 @@ export interface DiskWatchOptions {
 /** Measures the sandbox's disk use again and again; combine `signal` with the signal of the work it bounds. */
 export function watchDisk(sandbox: Sandbox, options: DiskWatchOptions): DiskWatch {
   const exceeded = new AbortController();
-  const stopped = new AbortController();
-  const untilStopped = AbortSignal.any([
-    stopped.signal,
-    ...(options.signal === undefined ? [] : [options.signal]),
-  ]);
+  const stopped = linkSignals(options.signal);
+  const untilStopped = stopped.signal;
 
   const watch = async (): Promise<void> => {
     while (!untilStopped.aborted) {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { linkSignals } from "@agentvine/client";
 import { commitSchema } from "@agentvine/contracts";
 import { AppError, isAppError, newId } from "@agentvine/kit";
 import { withFileLock } from "../process/file-lock.ts";
@@ -100,13 +101,13 @@ async function createIfMissing(mirror: Mirror): Promise<void> {
 }
 
 async function fetchAll(mirror: Mirror, remote: Remote, options: RefreshMirrorOptions): Promise<void> {
-  const failed = new AbortController();
+  using failed = linkSignals(options.signal);
   const timeoutMs = options.fetchTimeoutMs ?? 900_000;
   const common = {
     service: "upload-pack",
     cwd: mirror.path,
     env: { GIT_DIR: mirror.path },
-    signal: AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]),
+    signal: failed.signal,
   } as const;
   const fetching = mirror.host.runRemote(remote, {
     ...common,

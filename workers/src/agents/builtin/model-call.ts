@@ -1,3 +1,4 @@
+import { linkSignals } from "@agentvine/client";
 import type { Usage } from "@agentvine/contracts";
 import type {
   LanguageModelV3,
@@ -43,6 +44,7 @@ const cacheMark = { anthropic: { cacheControl: { type: "ephemeral" } } };
  */
 export async function callModel(input: ModelCallInput): Promise<ModelAnswer> {
   const idle = new AbortController();
+  using linked = linkSignals(input.signal, idle.signal);
   const giveUp = (): void =>
     idle.abort(new BrokenStreamError(`nothing came for ${Math.round(input.streamIdleMs / 1000)} s`));
   let timer = setTimeout(giveUp, input.streamIdleMs);
@@ -55,15 +57,21 @@ export async function callModel(input: ModelCallInput): Promise<ModelAnswer> {
       ],
       tools: input.tools,
       ...(input.outputTokensMax === undefined ? {} : { maxOutputTokens: input.outputTokensMax }),
-      abortSignal: AbortSignal.any([input.signal, idle.signal]),
+      abortSignal: linked.signal,
     });
-    const reader = new AnswerReader();
-    for await (const part of stream) {
+    const answer = new AnswerReader();
+    const reader = stream.getReader();
+    // A cancelled reader ends a read that waits, whatever the provider's fetch makes of the signal.
+    linked.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), {
+      once: true,
+    });
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
       clearTimeout(timer);
       timer = setTimeout(giveUp, input.streamIdleMs);
-      reader.read(part);
+      answer.read(part.value);
     }
-    return reader.answer();
+    linked.signal.throwIfAborted();
+    return answer.answer();
   } catch (error) {
     input.signal.throwIfAborted();
     throw idle.signal.aborted ? idle.signal.reason : error;
