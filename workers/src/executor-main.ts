@@ -10,7 +10,12 @@ runExecutor(
       // A pipe that closed meanwhile is told by its own event.
       new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve())),
     onMessage: (handle) => process.on("message", handle),
-    onClose: (handle) => process.on("disconnect", handle),
+    onClose: (handle) =>
+      process.on("disconnect", () => {
+        handle();
+        // At once: the watcher kills what is left below us.
+        process.exit(1);
+      }),
   },
   loadExecutorEnvironment(),
 ).then(

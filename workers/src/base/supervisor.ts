@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { createClient } from "@agentvine/client";
+import { createClient, isApiError } from "@agentvine/client";
 import type { Claim, WorkerCapabilities } from "@agentvine/contracts";
 import {
   AppError,
@@ -9,7 +8,6 @@ import {
   createLogger,
   isAppError,
   type Logger,
-  onShutdownSignals,
   sleep,
   systemClock,
 } from "@agentvine/kit";
@@ -25,39 +23,42 @@ import { readToken } from "./token.ts";
 import { type RunningWorker, readToolchains, startWorker } from "./worker.ts";
 import { createResultApi, createWorkerApi } from "./worker-api.ts";
 
-const executorEntry = fileURLToPath(new URL("../executor-main.js", import.meta.url));
 const packageFile = new URL("../../package.json", import.meta.url);
 /** The agent gets this long between TERM and KILL when its task is cancelled. */
 const agentStopGraceMs = 10_000;
 
-/**
- * The worker process from start to end: says on stdout when it is ready, writes its log to stderr, and ends with one line that says
- * why when it could not go on.
- */
-export const runSupervisor = async (load: () => WorkerConfig): Promise<void> => {
+/** What of the process around it a supervisor needs. */
+export interface SupervisorHost {
+  readonly loadConfig: () => WorkerConfig;
+  /** Program of an executor. */
+  readonly executorEntry: string;
+  /** The line that says it is ready. */
+  readonly writeReady: (line: string) => void;
+  /** Calls `stop` when the process is asked to end; the returned function stops listening. */
+  readonly onStopRequest: (config: WorkerConfig, stop: (reason: string) => void) => () => void;
+}
+
+/** What went wrong, as one line for people. Null: it ended in an orderly way. */
+export const runSupervisor = async (host: SupervisorHost): Promise<string | null> => {
   try {
-    const config = load();
+    const config = host.loadConfig();
     const logger = createLogger({ name: "worker", level: config.log.level, pretty: config.log.isPretty });
-    await withDataDir(config.dataDir, (dir) => runInDataDir(config, dir, logger));
-    process.exitCode = 0;
+    await withDataDir(config.dataDir, (dir) => runInDataDir(host, config, dir, logger));
+    return null;
   } catch (error) {
-    const { code, message } = isAppError(error)
-      ? error
-      : { code: codeOf(error), message: coerceError(error).message };
-    process.stderr.write(`agentvine: ${message.replaceAll("\n", " ")} (${code})\n`);
-    process.exitCode = 1;
+    return `agentvine: ${coerceError(error).message.replaceAll("\n", " ")} (${codeOf(error)})`;
   }
-  // Idle sockets and watchers may still hold the process.
-  process.exit();
 };
 
-/** Errors of the client carry a code of the same catalog. */
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && error.code.includes(".")
-    ? error.code
-    : "internal.unexpected";
+  isAppError(error) || isApiError(error) ? error.code : "internal.unexpected";
 
-const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Logger): Promise<void> => {
+const runInDataDir = async (
+  host: SupervisorHost,
+  config: WorkerConfig,
+  dir: OwnedDataDir,
+  logger: Logger,
+): Promise<void> => {
   const starting = new AbortController();
   let worker: RunningWorker | undefined;
   let stopReason: string | undefined;
@@ -66,7 +67,7 @@ const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Log
     starting.abort(new Error(reason));
     worker?.stop(reason);
   };
-  const removeHandlers = onStopRequest(config, stop);
+  const removeHandlers = host.onStopRequest(config, stop);
   const status = {
     pid: process.pid,
     name: config.name,
@@ -75,10 +76,10 @@ const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Log
   };
   try {
     await dir.writeStatus({ ...status, workerId: null, state: "starting" });
-    worker = await prepareWorker(config, logger, starting.signal, (workerId) => {
+    worker = await prepareWorker(host, config, logger, starting.signal, (workerId) => {
       // The file first: whoever waited for the line may read it at once. A disk that does not take it is no reason to be silent.
       const announce = (): void => {
-        process.stdout.write(`${JSON.stringify({ ready: true, workerId, name: config.name })}\n`);
+        host.writeReady(JSON.stringify({ ready: true, workerId, name: config.name }));
       };
       dir.writeStatus({ ...status, workerId, state: "ready" }).then(announce, announce);
     });
@@ -91,22 +92,8 @@ const runInDataDir = async (config: WorkerConfig, dir: OwnedDataDir, logger: Log
   }
 };
 
-/** SIGTERM, SIGINT, and for whoever asked for it the end of stdin: our parent is gone. A second signal ends us at once. */
-const onStopRequest = (config: WorkerConfig, stop: (reason: string) => void): (() => void) => {
-  const removeSignals = onShutdownSignals((signal) => {
-    stop(signal);
-    // The process ends when the worker has; until then a second signal forces it.
-    return new Promise(() => undefined);
-  });
-  if (config.isStoppedWithStdin) {
-    process.stdin.on("end", () => stop("the process that started this worker is gone"));
-    process.stdin.on("error", () => undefined);
-    process.stdin.resume();
-  }
-  return removeSignals;
-};
-
 const prepareWorker = async (
+  { executorEntry }: SupervisorHost,
   config: WorkerConfig,
   logger: Logger,
   signal: AbortSignal,

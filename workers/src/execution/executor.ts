@@ -36,11 +36,8 @@ export const runExecutor = async (channel: Channel, environment: ExecutorEnviron
   const started = deferred<Extract<ToExecutor, { type: "start" }>>();
   const resultKept = deferred<void>();
   const stop = new StopRequest();
-  channel.onClose(() => {
-    // Nobody listens any more: whatever comes out of this would be published by nobody. The watcher kills the rest.
-    stop.request("lease_lost", "the supervisor is gone");
-    process.exit(1);
-  });
+  // Nobody listens any more: whatever came out of this would be handed in by nobody.
+  channel.onClose(() => stop.request("lease_lost", "the supervisor is gone"));
   channel.onMessage((raw) => {
     const message = toExecutorSchema.parse(raw);
     switch (message.type) {

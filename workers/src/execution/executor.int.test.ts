@@ -1,0 +1,179 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Client, createClient } from "@agentvine/client";
+import { type Claim, endpoints } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import {
+  type BackendProcess,
+  createRepository,
+  startBackend,
+  useTempDir,
+  waitUntil,
+} from "@agentvine/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runExecutor } from "./executor.ts";
+import type { ExecutorSettings, FromExecutor, ToExecutor } from "./executor-channel.ts";
+
+describe("runExecutor", { timeout: 60_000 }, () => {
+  const dir = useTempDir();
+  let backend: BackendProcess;
+  let workers: Client;
+  let people: Client;
+  beforeAll(async () => {
+    backend = await startBackend();
+    people = createClient({ baseUrl: backend.url, token: backend.token });
+    const key = (await readFile(join(backend.home, "worker.key"), "utf8")).trim();
+    workers = createClient({ baseUrl: backend.url, token: key });
+  });
+  afterAll(() => backend?.stop());
+
+  /** A real claim of a real task, as a supervisor would hold it. */
+  const aClaim = async (label: string): Promise<Claim> => {
+    const instanceId = newId();
+    const capabilities = {
+      taskTypes: ["docs" as const],
+      labels: [label],
+      agents: [{ driver: "command" as const, model: null }],
+      sandbox: { driver: "none" as const, isConfined: false },
+    };
+    const { worker } = await workers.call(endpoints.workers.register, {
+      body: { name: label, instanceId, version: "0", maxConcurrentTasks: 1, capabilities },
+    });
+    const upstream = await createRepository(join(dir(), "upstream"), { "README.md": "# A\n\nA thing.\n" });
+    await people.call(endpoints.tasks.create, {
+      body: {
+        title: "Write a guide",
+        type: "docs",
+        repositoryUrl: upstream.path,
+        permissionLevel: "supervised",
+        requiredLabels: [label],
+      },
+    });
+    const claim = await workers.call(endpoints.queue.claim, {
+      body: {
+        workerId: worker.id,
+        instanceId,
+        taskTypes: ["docs"],
+        labels: [label],
+        slots: 1,
+        waitSeconds: 5,
+      },
+      idempotencyKey: newId(),
+    });
+    if (claim === undefined) throw new Error("no claim");
+    return claim;
+  };
+
+  const settingsOf = (script: string): ExecutorSettings => ({
+    serverUrl: backend.url,
+    dataDir: join(dir(), "worker"),
+    workerName: "w",
+    isLocalMode: true,
+    agent: { driver: "command", argv: ["sh", "-c", script], isScripted: false },
+    sandbox: "none",
+    limits: { stepsMax: 10, tokensMax: 10, workspaceBytesMax: 1_000_000_000, diskFreeBytesMin: 0 },
+    stopGraceMs: 500,
+    logLevel: "silent",
+  });
+
+  const anExecutor = () => {
+    const said: FromExecutor[] = [];
+    let tell: (message: unknown) => void = () => undefined;
+    let close: () => void = () => undefined;
+    const ended = runExecutor(
+      {
+        send: async (message) => {
+          said.push(message);
+        },
+        onMessage: (handle) => {
+          tell = handle;
+        },
+        onClose: (handle) => {
+          close = handle;
+        },
+      },
+      { modelApiKey: undefined, toolPath: process.env.PATH ?? "" },
+    );
+    return {
+      said,
+      ended,
+      tell: (message: ToExecutor) => tell(message),
+      close: () => close(),
+      heard: (type: FromExecutor["type"]) =>
+        waitUntil(() => said.find((message) => message.type === type), { timeoutMs: 30_000 }),
+    };
+  };
+
+  it("runs the order it is given, hands the result over, and ends when that is kept", async () => {
+    const claim = await aClaim("whole");
+    const executor = anExecutor();
+    await executor.heard("ready");
+    executor.tell({ type: "start", claim, settings: settingsOf("printf '# Guide\\n\\nX.\\n' > GUIDE.md") });
+    executor.tell({ type: "ping", id: 7 });
+    expect(await executor.heard("pong")).toEqual({ type: "pong", id: 7 });
+    const message = await executor.heard("result");
+    if (message.type !== "result" || message.result.kind !== "complete") {
+      throw new Error(JSON.stringify(message, null, 1));
+    }
+    const body = { workOrderId: claim.workOrder.id, attempt: claim.attempt, result: message.result.result };
+    const token = claim.attemptToken;
+    const finished = await people.call(endpoints.queue.complete, { token, body });
+    expect(finished.status).toBe("completed");
+    executor.tell({ type: "result_kept" });
+    await executor.ended;
+  });
+
+  it.each([
+    ["cancel", { type: "cancel", reason: "not needed" }, { kind: "fail", result: { outcome: "cancelled" } }],
+    ["drain", { type: "drain", reason: "going" }, { kind: "release", reason: "going" }],
+  ] as const)("ends on %s with the result that belongs to it", async (label, message, expected) => {
+    const claim = await aClaim(label);
+    const executor = anExecutor();
+    executor.tell({ type: "start", claim, settings: settingsOf("sleep 60") });
+    await waitUntil(
+      async () => {
+        const params = { executionId: claim.executionId };
+        return (await people.call(endpoints.executions.get, { params })).phase === "run";
+      },
+      { timeoutMs: 30_000 },
+    );
+    executor.tell(message);
+    expect(await executor.heard("result")).toMatchObject({ type: "result", result: expected });
+    executor.tell({ type: "result_kept" });
+    await executor.ended;
+  });
+
+  it("hands nothing over when it is told that the lease is lost, or finds out by itself", async () => {
+    const claim = await aClaim("lost");
+    const told = anExecutor();
+    told.tell({ type: "start", claim, settings: settingsOf("sleep 60") });
+    told.tell({ type: "stop", reason: "fenced" });
+    await told.ended;
+    expect(told.said.map(({ type }) => type)).toEqual(["ready", "lease_lost"]);
+
+    const stale = anExecutor();
+    stale.tell({
+      type: "start",
+      claim: { ...claim, attemptToken: "avt_of-nobody", executionId: newId() },
+      settings: settingsOf("sleep 60"),
+    });
+    await stale.ended;
+    expect(stale.said.at(-1)?.type).toBe("lease_lost");
+  });
+
+  it("gives up when its supervisor is gone", async () => {
+    const claim = await aClaim("orphan");
+    const executor = anExecutor();
+    executor.tell({ type: "start", claim, settings: settingsOf("sleep 60") });
+    executor.close();
+    await executor.ended;
+    expect(executor.said.some(({ type }) => type === "result")).toBe(false);
+  });
+
+  it("ends with an error when not even its directories can be made", async () => {
+    const claim = await aClaim("no-disk");
+    const executor = anExecutor();
+    executor.tell({ type: "start", claim, settings: { ...settingsOf("true"), dataDir: "/dev/null/x" } });
+    await expect(executor.ended).rejects.toThrow();
+  });
+});
