@@ -95,7 +95,11 @@ export function wireWork(deps: WorkDeps): Work {
     dependencies: createDependencyService({ db, dispatch }),
     events: deps.events,
   });
-  registerQueueRoutes(server, { claims, attempts, orders: createOrderService({ db }) });
+  registerQueueRoutes(server, {
+    claims,
+    attempts,
+    orders: createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable }),
+  });
   registerWorkerRoutes(server, { workers, heartbeats: createHeartbeatService(workerDeps), commands });
 
   const sweeps = startSweeps({

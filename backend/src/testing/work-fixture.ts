@@ -24,7 +24,7 @@ export interface TestWorker {
 export const commitA = "a".repeat(40);
 export const commitB = "b".repeat(40);
 
-export const metrics = {
+const metrics = {
   usage: null,
   steps: 1,
   toolCalls: 1,
@@ -48,7 +48,7 @@ export const evidence = {
   environment: {},
 };
 
-export const allTypes = ["feature", "bugfix", "test", "docs", "refactor", "review"] as const;
+const allTypes = ["feature", "bugfix", "test", "docs", "refactor", "review"] as const;
 
 /** A backend with what the tests of tasks, queue and workers do to it, over HTTP. */
 export interface WorkFixture {

@@ -1,9 +1,12 @@
-import { newId } from "@agentvine/kit";
-import { waitUntil } from "@agentvine/testkit";
+import { createLogger, newId } from "@agentvine/kit";
+import { FaultProxy, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openNotifications } from "../../database/notifications.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 import { claimSql } from "./claim.repository.ts";
+import { createClaimService } from "./claim.service.ts";
 
+const logger = createLogger({ name: "test", level: "silent" });
 let work: WorkFixture;
 beforeAll(async () => {
   work = await buildWorkFixture();
@@ -19,6 +22,34 @@ const titles = async (count: number) => {
   }
   return claimed;
 };
+
+/** Starts `calls` while another transaction holds a row; lets it go once so many of them wait for it (0: once they are done). */
+async function whileLocked<T>(
+  lock: string,
+  id: string,
+  waiting: number,
+  calls: () => Promise<T>[],
+): Promise<T[]> {
+  const client = await work.app.database.pool.connect();
+  try {
+    await client.query("begin");
+    await client.query(lock, [id]);
+    const results = Promise.all(calls());
+    if (waiting === 0) {
+      await results;
+    }
+    await waitUntil(async () => {
+      const [row] = await work.sql<{ count: number }>(
+        "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return row?.count === waiting;
+    });
+    await client.query("commit");
+    return await results;
+  } finally {
+    client.release();
+  }
+}
 
 describe("a claim", () => {
   it("leases the order with its number, its duration and everything the worker needs", async () => {
@@ -149,6 +180,28 @@ describe("a claim", () => {
     expect(active).toBe(1);
   });
 
+  it("gives repeats that run into each other the lease of the one that wins", async () => {
+    for (let n = 0; n < 5; n += 1) await work.createTask();
+    const worker = await work.registerWorker({ slots: 20 });
+    const key = newId();
+    const claims = await whileLocked("select from workers where id = $1 for update", worker.id, 4, () =>
+      Array.from({ length: 4 }, () => work.claim(worker, { key })),
+    );
+    expect(claims.map((claim) => claim.status)).toEqual([200, 200, 200, 200]);
+    expect(new Set(claims.map((claim) => claim.body.workOrder.id)).size).toBe(1);
+    expect((await work.app.work.workers.get(worker.id)).activeCount).toBe(1);
+  });
+
+  it("does not wait for a task that somebody has locked, and takes it afterwards", async () => {
+    const task = await work.createTask();
+    const worker = await work.registerWorker();
+    const [claim] = await whileLocked("select from tasks where id = $1 for update", task.id, 0, () => [
+      work.claim(worker),
+    ]);
+    expect(claim?.status).toBe(204);
+    expect((await work.mustClaim(worker)).task.id).toBe(task.id);
+  });
+
   it("gives one order to one of 20 parallel claims under different keys", async () => {
     const task = await work.createTask();
     const workers = await Promise.all(Array.from({ length: 20 }, () => work.registerWorker()));
@@ -262,6 +315,85 @@ describe("a waiting claim", () => {
 
   it("gets 204 when its time is up", async () => {
     expect((await work.claim(await work.registerWorker(), { waitSeconds: 0.05 })).status).toBe(204);
+  });
+
+  it("is answered by work that another backend took in", async () => {
+    const notifications = openNotifications({ url: work.app.databaseUrl, logger });
+    const other = createClaimService({
+      database: work.app.database,
+      notifications,
+      logger,
+      leaseMs: 60_000,
+      issueAttemptToken: () => "token",
+      sweepMs: 3_600_000,
+    });
+    try {
+      await notifications.listening();
+      const { id, instanceId } = await work.registerWorker();
+      const waiting = other.claim({
+        actor: { kind: "user", id: "", permissions: [] },
+        body: { workerId: id, instanceId, taskTypes: ["bugfix"], labels: [], slots: 1, waitSeconds: 20 },
+        idempotencyKey: undefined,
+        signal: new AbortController().signal,
+      });
+      await waitUntil(() => other.waiting() === 1);
+      const task = await work.createTask();
+      expect((await waiting)?.task.id).toBe(task.id);
+    } finally {
+      other.stop();
+      await notifications.close();
+    }
+  });
+
+  it("gets 204 when the server stops", async () => {
+    const stopping = await buildWorkFixture();
+    const claim = stopping.claim(await stopping.registerWorker(), { waitSeconds: 20 });
+    await waitUntil(() => stopping.app.work.claims.waiting() === 1);
+    const [answer] = await Promise.all([claim, stopping.close()]);
+    expect(answer.status).toBe(204);
+  });
+
+  it("and a result whose answers get lost on the way are repeated without a second effect", async () => {
+    const proxy = await FaultProxy.start(work.app.url);
+    try {
+      const task = await work.createTask();
+      const { id, instanceId } = await work.registerWorker();
+      const send = async (path: string, token: string, body: unknown, key = "") => {
+        const answer = await fetch(`${proxy.url}/api/v1/queue/${path}`, {
+          method: "POST",
+          headers: {
+            authorization: `Bearer ${token}`,
+            "content-type": "application/json",
+            ...(key && { "idempotency-key": key }),
+          },
+          body: JSON.stringify(body),
+        });
+        return { status: answer.status, body: await answer.json() };
+      };
+      const claimBody = { workerId: id, instanceId, taskTypes: ["bugfix"], slots: 1, waitSeconds: 0 };
+      const key = newId();
+      proxy.cutReplies(2);
+      for (let n = 0; n < 2; n += 1) {
+        await expect(send("claim", work.app.workerKey, claimBody, key)).rejects.toThrow();
+      }
+      const { body: claim } = await send("claim", work.app.workerKey, claimBody, key);
+      expect(claim.attempt).toBe(1);
+      const result = { workOrderId: claim.workOrder.id, attempt: 1, result: await work.runResult(claim) };
+      proxy.cutReplies(2);
+      for (let n = 0; n < 2; n += 1) {
+        await expect(send("complete", claim.attemptToken, result)).rejects.toThrow();
+      }
+      expect(await send("complete", claim.attemptToken, result)).toMatchObject({
+        status: 200,
+        body: { taskStatus: "in_review" },
+      });
+      const history = await work.history(task.id);
+      expect(
+        history.filter((type) => type === "work_order.claimed" || type === "task.submitted"),
+      ).toHaveLength(2);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it("is forgotten when the client goes away", async () => {

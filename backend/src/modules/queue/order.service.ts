@@ -13,6 +13,7 @@ import {
   shareDependencies,
   type TaskRow,
 } from "../tasks/index.ts";
+import { explainNoWorker, listAble } from "../workers/index.ts";
 import { requeueFailed } from "./dispatch.service.ts";
 import { findOrder, insertOrders, listOrders, moveOrder, type NewOrder } from "./order.repository.ts";
 import { type OrderRow, toWorkOrder } from "./order-row.repository.ts";
@@ -26,8 +27,12 @@ interface BatchReply {
 const unknownOrder = (orderId: string): AppError =>
   new AppError("work_order.not_found", `There is no work order ${orderId}.`);
 
-/** Why a task can't be queued; undefined when it can. */
-function refusalOf(task: TaskRow | undefined, unfinished: number): AppError | undefined {
+/** Why a task can't be queued; undefined when it can. `able`: the workers there are; undefined when that does not matter. */
+function refusalOf(
+  task: TaskRow | undefined,
+  unfinished: number,
+  able: Parameters<typeof explainNoWorker>[1] | undefined,
+): AppError | undefined {
   if (task === undefined) {
     return new AppError("task.not_found", "There is no such task.");
   }
@@ -43,11 +48,17 @@ function refusalOf(task: TaskRow | undefined, unfinished: number): AppError | un
       `The task waits for ${unfinished} unfinished task${unfinished === 1 ? "" : "s"}. Set its status to queued: it then starts by itself.`,
     );
   }
-  return undefined;
+  const reason = able && explainNoWorker({ ...task, type: task.taskType }, able);
+  return reason === undefined ? undefined : new AppError("task.no_worker", reason);
 }
 
 /** Queues what can be queued, in a few statements however many there are; returns an order or a refusal for each. */
-async function enqueueAll(tx: Tx, items: readonly Enqueue[]): Promise<Map<Enqueue, OrderRow | AppError>> {
+async function enqueueAll(
+  tx: Tx,
+  items: readonly Enqueue[],
+  allowsUnrunnable: boolean,
+): Promise<Map<Enqueue, OrderRow | AppError>> {
+  const able = allowsUnrunnable ? undefined : await listAble(tx);
   const ids = [...new Set(items.map((item) => item.taskId))];
   await shareDependencies(tx, ids);
   const found = new Map((await lockTasks(tx, ids)).map((task) => [task.id, task]));
@@ -57,7 +68,7 @@ async function enqueueAll(tx: Tx, items: readonly Enqueue[]): Promise<Map<Enqueu
   for (const item of items) {
     const task = found.get(item.taskId);
     const unfinished = dependencies.filter((one) => one.taskId === item.taskId && one.status !== "completed");
-    const refusal = refusalOf(task, unfinished.length);
+    const refusal = refusalOf(task, unfinished.length, able);
     if (refusal !== undefined) {
       outcomes.set(item, refusal);
     } else if (accepted.has(item.taskId)) {
@@ -100,7 +111,7 @@ async function enqueueAll(tx: Tx, items: readonly Enqueue[]): Promise<Map<Enqueu
 }
 
 /** The queue as people see it: what waits, what was given up, and how it gets moving again. */
-export function createOrderService({ db }: { db: Db }) {
+export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnrunnable: boolean }) {
   /** The order with its task locked first, as everywhere. */
   const lockOrder = async (tx: Tx, orderId: string): Promise<{ order: OrderRow; task: TaskRow }> => {
     const seen = await findOrder(tx, orderId);
@@ -113,10 +124,10 @@ export function createOrderService({ db }: { db: Db }) {
   };
 
   return {
-    /** Queues a pending task. @throws AppError `task.not_found`, `task.illegal_transition` */
+    /** Queues a pending task. @throws AppError `task.not_found`, `task.illegal_transition`, `task.no_worker` */
     enqueue: (item: Enqueue): Promise<WorkOrder> =>
       inTransaction(db, async (tx) => {
-        const outcome = (await enqueueAll(tx, [item])).get(item);
+        const outcome = (await enqueueAll(tx, [item], allowsUnrunnable)).get(item);
         if (outcome === undefined || outcome instanceof AppError) {
           throw outcome ?? new AppError("task.conflict", "The task changed meanwhile.");
         }
@@ -126,7 +137,7 @@ export function createOrderService({ db }: { db: Db }) {
     /** Queues many at once; each that can't be queued says why and keeps no other from it. */
     enqueueBatch: (items: readonly Enqueue[]): Promise<BatchReply> =>
       inTransaction(db, async (tx) => {
-        const outcomes = await enqueueAll(tx, items);
+        const outcomes = await enqueueAll(tx, items, allowsUnrunnable);
         return {
           items: items.map((item) => {
             const outcome = outcomes.get(item);

@@ -79,5 +79,3 @@ export function createReaperService({ db, retry }: { db: Db; retry: RetryPolicy 
     },
   };
 }
-
-export type ReaperService = ReturnType<typeof createReaperService>;

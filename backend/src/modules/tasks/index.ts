@@ -6,9 +6,9 @@ export {
   shareDependencies,
 } from "./dependency.repository.ts";
 export { createDependencyService } from "./dependency.service.ts";
-export type { DispatchPort, RunResult } from "./dispatch.port.ts";
+export type { DispatchPort } from "./dispatch.port.ts";
 export { createReviewService, type ReadArtifactText } from "./review.service.ts";
 export { registerTaskRoutes } from "./task.routes.ts";
 export { createTaskService, type TaskService } from "./task.service.ts";
 export { annotateTask, moveTask, moveTasksToQueued } from "./task-move.repository.ts";
-export { findTask, lockTask, lockTasks, type TaskRow, taskColumns, toTask } from "./task-row.repository.ts";
+export { lockTask, lockTasks, type TaskRow, taskColumns, toTask } from "./task-row.repository.ts";

@@ -172,10 +172,18 @@ describe("a task that no worker could run", () => {
         "update workers set status = 'offline', last_heartbeat_at = now() - interval '2 hours'",
       );
       expect((await tryIt()).body.error?.message).toMatch(/offline/);
-      const pending = await strict.app.request("POST", "/api/v1/tasks", {
+      const pending = await strict.app.request<Task>("POST", "/api/v1/tasks", {
         body: { title: "t", type: "docs", repositoryUrl: strict.repositoryPath, enqueue: false },
       });
       expect(pending.status).toBe(201);
+      const enqueued = await strict.app.request("POST", "/api/v1/queue/enqueue", {
+        body: { taskId: pending.body.id },
+      });
+      expect([enqueued.status, enqueued.body]).toMatchObject([409, { error: { code: "task.no_worker" } }]);
+      const patched = await strict.app.request("PATCH", `/api/v1/tasks/${pending.body.id}`, {
+        body: { status: "queued" },
+      });
+      expect([patched.status, patched.body]).toMatchObject([409, { error: { code: "task.no_worker" } }]);
     } finally {
       await strict.close();
     }

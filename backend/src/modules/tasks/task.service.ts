@@ -187,6 +187,7 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
     if (status === "cancelled") {
       await cancelTask(tx, dispatch, task, "");
     } else if (status === "queued" && task.status === "pending") {
+      await assertRunnable({ ...task, type: task.taskType });
       await queueTask(tx, dispatch, task);
     } else if (status === "queued" && task.status === "failed") {
       await retryTask(tx, dispatch, task);

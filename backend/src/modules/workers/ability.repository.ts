@@ -4,7 +4,7 @@ import { workers } from "../../database/schema/index.ts";
 import type { Able } from "./worker.ts";
 
 /** A worker that was last heard of longer ago than this is not counted on; it may well be restarting before. */
-export const absentSecondsMax = 3_600;
+const absentSecondsMax = 3_600;
 
 /** All registered workers as far as it matters for what they could run. */
 export async function listAble(db: Db | Tx): Promise<Able[]> {

@@ -10,6 +10,5 @@ export {
   createWorkerService,
   unknownWorker,
   type WorkerService,
-  type WorkerTimes,
 } from "./worker.service.ts";
 export { explainNoWorker, type Requirement } from "./worker.ts";

@@ -6,7 +6,7 @@ export interface CapabilityRow {
 }
 
 /** How a model is looked for: by its name alone, or together with the driver that must run it. */
-export const modelKey = (driver: string | undefined, model: string): string =>
+const modelKey = (driver: string | undefined, model: string): string =>
   driver === undefined ? model : `${driver} ${model}`;
 
 /** What a claim matches: one row per thing the worker can do, made of what it advertised. */
