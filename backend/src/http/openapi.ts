@@ -25,11 +25,11 @@ const page = `<!doctype html>
 const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "none" });
 `;
 
-const files: Record<string, string> = {
-  "swagger-ui.css": "text/css; charset=utf-8",
-  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-  "favicon-32x32.png": "image/png",
-};
+const files = new Map([
+  ["swagger-ui.css", "text/css; charset=utf-8"],
+  ["swagger-ui-bundle.js", "text/javascript; charset=utf-8"],
+  ["favicon-32x32.png", "image/png"],
+]);
 
 /**
  * Serves the API's description at /openapi.json and for people at /docs. Both are made when first asked for: starting the server
@@ -48,7 +48,7 @@ export function registerOpenApi(app: FastifyInstance, version: string): void {
   app.get("/docs/start.js", (_request, reply) => reply.type("text/javascript; charset=utf-8").send(start));
   app.get<{ Params: { file: string } }>("/docs/:file", async (request, reply) => {
     const { file } = request.params;
-    const type = files[file];
+    const type = files.get(file);
     if (type === undefined) {
       throw new AppError("route.not_found", "There is no such file.");
     }

@@ -230,5 +230,9 @@ function send(endpoint: EndpointShape, reply: FastifyReply, value: unknown): unk
       .type(endpoint.responseType ?? "text/plain")
       .send(value);
   }
-  return reply.code(endpoint.status).type("application/json; charset=utf-8").send(JSON.stringify(value));
+  // A handler may answer with data and an error status, as the health checks do.
+  return reply
+    .code(reply.statusCode >= 400 ? reply.statusCode : endpoint.status)
+    .type("application/json; charset=utf-8")
+    .send(JSON.stringify(value));
 }
