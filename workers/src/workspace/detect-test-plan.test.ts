@@ -8,35 +8,29 @@ const npm = (manifest: object, more: Record<string, string> = {}) =>
 
 describe("npm packages", () => {
   it.each([
-    ["node --test", "node:test", "node --test --experimental-test-coverage"],
-    [
-      "node --import tsx --test test/*.js",
-      "node:test",
-      "node --import tsx --test --experimental-test-coverage test/*.js",
-    ],
-    ["npm run build && node --test", "node:test", null],
-    ["vitest run", "vitest", null],
-    ["NODE_ENV=test jest --ci", "jest", "npx --no-install jest --coverage"],
-    ["mocha", "npm", null],
-    ["pytest", "pytest", null],
-  ])("with the script %j use %s", async (test, runner, coverageCommand) => {
+    ["node --test", "node:test"],
+    ["node --import tsx --test test/*.js", "node:test"],
+    ["npm run build && node --test", "node:test"],
+    ["vitest run", "vitest"],
+    ["NODE_ENV=test jest --ci", "jest"],
+    ["mocha", "npm"],
+    ["pytest", "pytest"],
+  ])("with the script %j use %s", async (test, runner) => {
     expect(await npm({ scripts: { test } })).toMatchObject({
       runner,
       testCommand: "npm test",
-      coverageCommand,
       setupCommand: null,
     });
   });
 
-  it("name their own coverage script first, and need the provider for vitest", async () => {
-    expect(await npm({ scripts: { test: "jest", "test:coverage": "jest --coverage" } })).toMatchObject({
-      coverageCommand: "npm run test:coverage",
-    });
-    expect(
-      await npm({ scripts: { test: "vitest run" }, devDependencies: { "@vitest/coverage-v8": "4" } }),
-    ).toMatchObject({
-      coverageCommand: "npx --no-install vitest run --coverage",
-    });
+  it("leave coverage to the gate when it knows the runner, else to a script of their own", async () => {
+    const coverageOf = async (scripts: object) => (await npm({ scripts })).coverageCommand;
+    expect(await coverageOf({ test: "node --test", coverage: "c8 npm test" })).toBeNull();
+    expect(await coverageOf({ test: "mocha", "test:coverage": "c8 -r lcov mocha" })).toBe(
+      "npm run test:coverage",
+    );
+    expect(await coverageOf({ test: "mocha", coverage: "c8 -r lcov mocha" })).toBe("npm run coverage");
+    expect(await coverageOf({ test: "mocha" })).toBeNull();
   });
 
   it("are set up from their lock file, or without leaving one behind", async () => {
@@ -76,11 +70,6 @@ describe("Python projects", () => {
       testCommand: "python3 -m pytest",
       coverageCommand: null,
     });
-  });
-
-  it("measure coverage when its plugin is listed", async () => {
-    const plan = await detect({ "test_a.py": "", "requirements-dev.txt": "pytest\npytest-cov\n" });
-    expect(plan.coverageCommand).toBe("python3 -m pytest --cov");
   });
 
   it("may stand beside an npm package without tests, which is still set up", async () => {

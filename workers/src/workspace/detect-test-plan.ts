@@ -123,28 +123,13 @@ export function runnerOf(testCommand: string, detected: DetectedPlan): TestPlan[
   return runner === "npm" && !/^npm\b/.test(testCommand) ? "command" : runner;
 }
 
+/** Known test runners are measured by the gate, which makes them write a report; only others need a script of their own. */
 function coverageOf(manifest: PackageJson, script: string): string | null {
-  for (const name of ["coverage", "test:coverage"]) {
-    if (typeof manifest.scripts[name] === "string") {
-      return `npm run ${name}`;
-    }
+  if (runnerOfScript(script) !== "npm") {
+    return null;
   }
-  switch (runnerOfScript(script)) {
-    case "node:test":
-      // Only a plain call can be run with one more option; a script of several commands can't.
-      return /^node [^;&|<>$`]*--test(\s[^;&|<>$`]*)?$/.test(script.trim())
-        ? script.trim().replace(/--test(?=\s|$)/, "--test --experimental-test-coverage")
-        : null;
-    case "vitest":
-      return hasDependency(manifest, "@vitest/coverage-v8") ||
-        hasDependency(manifest, "@vitest/coverage-istanbul")
-        ? "npx --no-install vitest run --coverage"
-        : null;
-    case "jest":
-      return "npx --no-install jest --coverage";
-    default:
-      return null;
-  }
+  const name = ["coverage", "test:coverage"].find((script) => typeof manifest.scripts[script] === "string");
+  return name === undefined ? null : `npm run ${name}`;
 }
 
 async function detectPython(files: CommitFiles): Promise<DetectedPlan | null> {
@@ -160,17 +145,5 @@ async function detectPython(files: CommitFiles): Promise<DetectedPlan | null> {
   if (!isConfigured && !hasTests) {
     return null;
   }
-  const names = [
-    project,
-    setup,
-    (await files.read("requirements.txt")) ?? "",
-    (await files.read("requirements-dev.txt")) ?? "",
-  ];
-  const hasCoverage = names.some((text) => /\bpytest-cov\b/.test(text));
-  return {
-    ...nothing,
-    runner: "pytest",
-    testCommand: "python3 -m pytest",
-    coverageCommand: hasCoverage ? "python3 -m pytest --cov" : null,
-  };
+  return { ...nothing, runner: "pytest", testCommand: "python3 -m pytest" };
 }

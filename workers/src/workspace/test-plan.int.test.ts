@@ -123,15 +123,15 @@ describe("a bad .agentvine.yml", () => {
   });
 
   it.each([
-    ["tests: npm test", "unknown fields"],
-    ["- a\n- list", "a list"],
-    ["testCommand: [", "broken YAML"],
-    [`x: "${"y".repeat(70_000)}"`, "endless text"],
+    ["unknown fields", "tests: npm test"],
+    ["a list", "- a\n- list"],
+    ["broken YAML", "testCommand: ["],
+    ["endless text", `x: "${"y".repeat(70_000)}"`],
     [
-      "a: &a [1,2]\nb: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]",
       "alias bombs",
+      "a: &a [1,2]\nb: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]",
     ],
-  ])("refuses %.20j (%s)", async (text) => {
+  ])("refuses %s", async (_what, text) => {
     expect(await issuesOf(text)).toHaveLength(1);
   });
 
