@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     name: "system",
     include: ["e2e/**/*.e2e.ts"],
+    globalSetup: ["./packages/testkit/src/postgres-global-setup.ts"],
     testTimeout: 180_000,
     hookTimeout: 180_000,
     fileParallelism: false,

@@ -22,7 +22,7 @@ const page = `<!doctype html>
 `;
 
 // A file of its own: the content security policy allows no inline script.
-const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "none" });
+const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "list" });
 `;
 
 const files = new Map([
