@@ -1,4 +1,4 @@
-import { AppError, coerceError } from "@agentvine/kit";
+import { AppError, coerceError, sleep } from "@agentvine/kit";
 import type { PgPool, Queue, Worker } from "bullmq";
 
 /** BullMQ's own tables live in a schema of their own: not ours to migrate or dump. */
@@ -22,7 +22,7 @@ export interface JobHandlers {
 /** Makes a queue and its worker on one backend: PostgreSQL, or Redis when it is configured. */
 export interface JobConnection {
   open(name: string, handlers: JobHandlers, concurrency: number): { queue: JobQueue; worker: JobWorker };
-  /** @throws at once, or after the backend's own time-out, when the backend does not answer. */
+  /** @throws when the backend does not answer within a second. */
   ping(): Promise<void>;
   /** Calls back whenever the backend is there again after it was gone, and may have forgotten everything. */
   onReturn(listener: () => void): void;
@@ -35,6 +35,18 @@ const defaultJobOptions = { removeOnComplete: { age: 3_600 }, removeOnFail: { ag
 // The same on every worker: on Redis the interval a dead worker had left behind would hold.
 const workerTimes = { lockDuration: 30_000, stalledInterval: 10_000 };
 const connectMsMax = 10_000;
+
+const answerMsMax = 1_000;
+
+/** @throws when it takes too long, or fails by itself. */
+async function soon(answer: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  const timeout = sleep(answerMsMax, late.signal).then(() => {
+    throw new AppError("queue.unavailable", `The background queue gave no answer within ${answerMsMax} ms.`);
+  });
+  timeout.catch(() => {});
+  await Promise.race([answer, timeout]).finally(() => late.abort());
+}
 
 interface Emitter {
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -83,9 +95,9 @@ async function onRedis(url: string, onError: (error: Error) => void): Promise<Jo
   return {
     open: openOn({ Queue, Worker }, connection),
     async ping() {
-      // A command would wait for the connection; whoever asks wants to know now.
+      // A command would wait for the connection, and be sent again when it breaks.
       if (connection.status !== "ready") throw new AppError("queue.unavailable", "Redis can't be reached.");
-      await connection.ping();
+      await soon(connection.ping());
     },
     onReturn: (listener) => void connection.on("ready", listener),
     async close() {
@@ -123,7 +135,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
   return {
     open: openOn({ Queue, Worker }, connection),
     async ping() {
-      await pool.query("select 1");
+      await soon(pool.query("select 1"));
     },
     // Its schedules are as durable as everything else in PostgreSQL.
     onReturn: () => {},

@@ -23,17 +23,26 @@ export interface JobRunnerOptions {
   logger: Logger;
   /** How often to look whether the schedules are still there. */
   checkMs?: number;
+  /** How long stopping waits for chores that are being done. */
+  closeMs?: number;
 }
 
 const checkMsDefault = 30_000;
-const closeMsMax = 5_000;
+const closeMsDefault = 5_000;
 
 /**
  * Runs chores at their times by BullMQ: one run per time, however many backends there are. Connects in the background and keeps
  * trying: neither the start of the server nor its requests depend on it. Schedules that Redis forgot are made again.
  */
 export function startJobRunner(options: JobRunnerOptions): JobRunner {
-  const { databaseUrl, redisUrl, chores, logger, checkMs = checkMsDefault } = options;
+  const {
+    databaseUrl,
+    redisUrl,
+    chores,
+    logger,
+    checkMs = checkMsDefault,
+    closeMs = closeMsDefault,
+  } = options;
   const stopping = new AbortController();
   const byName = new Map(chores.map((chore) => [chore.name, chore]));
   const reportFault = createFaultReporter(logger, stopping.signal);
@@ -57,7 +66,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
 
   async function connect(): Promise<void> {
     connection = await connectJobs({ databaseUrl, redisUrl, onError: handlers.onError });
-    if (stopping.signal.aborted) return;
+    if (stopping.signal.aborted) return await close();
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);
     tried.resolve();
@@ -102,19 +111,24 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     const cutting = connection;
     open = undefined;
     connection = undefined;
-    if (closing !== undefined) {
-      const isThere = await cutting?.ping().then(
-        () => true,
-        () => false,
-      );
-      await within(closeMsMax, isThere === true ? [closing.worker.close(), closing.queue.close()] : []);
-      await within(closeMsMax, [closing.worker.close(true), closing.worker.disconnect()]);
+    const isThere = await cutting?.ping().then(
+      () => true,
+      () => false,
+    );
+    if (closing !== undefined && isThere === true) {
+      await within(closeMs, [closing.worker.close(), closing.queue.close()]);
     }
-    if (cutting !== undefined) await within(closeMsMax, [cutting.close()]);
+    // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
+    await within(closeMs, [closing?.worker.disconnect(), closing?.worker.close(true), cutting?.close()]);
   }
 
-  const started = keepTrying();
-  const checking = started.then(keepChecking).catch(() => {});
+  const trying = keepTrying();
+  const checking = trying.then(keepChecking).catch(() => {});
+  // A command to a Redis that is gone may never be answered.
+  const stopped = new Promise<void>((resolve) => {
+    stopping.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const started = Promise.race([trying, stopped]);
   return {
     started,
     queue: () => open?.queue,
@@ -129,15 +143,14 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
       tried.resolve();
       // What waits for an answer is refused now, so that nothing below waits for it.
       await close();
-      await started;
-      await checking;
+      await within(closeMs, [trying, checking]);
       await close();
     },
   };
 }
 
 /** Waits for all of them at most this long; how they end does not matter any more. */
-async function within(ms: number, work: readonly Promise<unknown>[]): Promise<void> {
+async function within(ms: number, work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const late = new AbortController();
   await Promise.race([Promise.allSettled(work), sleep(ms, late.signal).catch(() => {})]);
   late.abort();
@@ -149,10 +162,7 @@ function createFaultReporter(logger: Logger, stopping: AbortSignal) {
   return {
     report(error: Error): void {
       if (stopping.aborted) return;
-      logger[isTold ? "debug" : "warn"](
-        { err: error },
-        "the background queue can't be reached, trying again",
-      );
+      logger[isTold ? "debug" : "warn"]({ err: error }, "the background queue has a fault, trying again");
       isTold = true;
     },
     reset(): void {

@@ -9,7 +9,7 @@ const overdueMs = 60_000;
  * made again, a schedule could lose the run that is due. The first time also removes those of chores that are no more.
  */
 export async function scheduleChores(
-  queue: JobQueue,
+  queue: Pick<JobQueue, "getJobSchedulers" | "upsertJobScheduler" | "removeJobScheduler">,
   chores: readonly Chore[],
   { isFirst = false, nowMs = Date.now() }: { isFirst?: boolean; nowMs?: number } = {},
 ): Promise<void> {
