@@ -25,7 +25,7 @@ describe("eventLine", () => {
 
   it.each([
     ["task.failed", { reason: "no fix" }, "failed", "no fix", "bad"],
-    ["task.claimed", { workerName: "local-1" }, "claimed", "attempt 2 by local-1", "plain"],
+    ["task.claimed", { worker: "local-1" }, "claimed", "attempt 2 by local-1", "plain"],
     ["task.claimed", {}, "claimed", "attempt 2 by w", "plain"],
     ["task.completed", { branch: "agentvine/x/a1" }, "completed", "agentvine/x/a1", "good"],
     ["work_order.lease_lost", { reason: "gone" }, "lease lost", "gone", "bad"],

@@ -64,7 +64,7 @@ export const eventLine = (event: Event): EventLine | undefined => {
     case "task.claimed":
       return line(
         "claimed",
-        `attempt ${event.attempt ?? "?"} by ${text(event, "workerName") || event.workerId || "a worker"}`,
+        `attempt ${event.attempt ?? "?"} by ${text(event, "worker") || event.workerId || "a worker"}`,
       );
     case "task.blocked":
       return line("blocked", text(event, "reason"), "notice");
