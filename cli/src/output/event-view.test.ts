@@ -54,6 +54,13 @@ describe("eventLine", () => {
     expect(line?.detail).toContain("because");
   });
 
+  it("leaves out phases that have nothing to say", () => {
+    expect(eventLine(anEvent("execution.progressed", { kind: "phase", phase: "cleanup" }))).toBeUndefined();
+    expect(
+      eventLine(anEvent("execution.progressed", { kind: "phase", phase: "upload", detail: "2 MB" })),
+    ).toBeDefined();
+  });
+
   it("leaves out progress it does not understand", () => {
     expect(eventLine(anEvent("execution.progressed", { kind: "dance" }))).toBeUndefined();
   });

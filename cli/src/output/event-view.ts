@@ -22,10 +22,14 @@ const line = (word: string, detail = "", tone: EventLine["tone"] = "plain"): Eve
   tone,
 });
 
+/** Phases that tell a watcher nothing unless they say something. */
+const isHousekeeping = ({ phase, detail }: { phase: string; detail: string }): boolean =>
+  detail === "" && (phase === "prepare" || phase === "upload" || phase === "cleanup");
+
 const progressLine = (progress: Progress): EventLine | undefined => {
   switch (progress.kind) {
     case "phase":
-      return line(progress.phase, progress.detail, "quiet");
+      return isHousekeeping(progress) ? undefined : line(progress.phase, progress.detail, "quiet");
     case "plan":
       return line("plan", progress.steps.map((step, index) => `${index + 1}. ${step}`).join("  "));
     case "tool":
@@ -83,7 +87,11 @@ export const eventLine = (event: Event): EventLine | undefined => {
     case "task.cancelled":
       return line("cancelled", text(event, "reason"), "bad");
     case "work_order.lease_lost":
-      return line("lease lost", text(event, "reason"), "bad");
+      return line(
+        "lease lost",
+        text(event, "reason") || "its worker went silent; the order goes back to the queue",
+        "bad",
+      );
     case "work_order.retried":
       return line("retry", text(event, "reason"), "notice");
     case "work_order.released":
