@@ -1,3 +1,4 @@
+import type { Claim } from "@agentvine/contracts";
 import { createLogger, newId } from "@agentvine/kit";
 import { FaultProxy, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -331,7 +332,7 @@ describe("a waiting claim", () => {
       await notifications.listening();
       const { id, instanceId } = await work.registerWorker();
       const waiting = other.claim({
-        actor: { kind: "user", id: "", permissions: [] },
+        actor: { kind: "user", id: "", userId: "", permissions: [] },
         body: { workerId: id, instanceId, taskTypes: ["bugfix"], labels: [], slots: 1, waitSeconds: 20 },
         idempotencyKey: undefined,
         signal: new AbortController().signal,
@@ -368,7 +369,7 @@ describe("a waiting claim", () => {
           },
           body: JSON.stringify(body),
         });
-        return { status: answer.status, body: await answer.json() };
+        return { status: answer.status, body: (await answer.json()) as Claim };
       };
       const claimBody = { workerId: id, instanceId, taskTypes: ["bugfix"], slots: 1, waitSeconds: 0 };
       const key = newId();

@@ -181,7 +181,7 @@ describe("fencing", () => {
       body: { ...body, workOrderId: gone },
     });
     expect([deleted.status, codeOf(deleted)]).toEqual([404, "work_order.not_found"]);
-    const user = { kind: "user" as const, id: newId(), permissions: [] };
+    const user = { kind: "user" as const, id: newId(), userId: newId(), permissions: [] };
     expect(() => work.app.work.attempts.release(user, { ...body, reason: "" })).toThrow(AppError);
   });
 

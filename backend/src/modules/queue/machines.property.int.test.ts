@@ -154,9 +154,10 @@ function replay(history: Happened[]): { task: TaskStatus; orders: Map<string, Wo
   let task: TaskStatus = "pending";
   const orders = new Map<string, WorkOrderStatus>();
   for (const { type, work_order_id: orderId, data } of history) {
-    const taskEvent = type === "task.queued" ? (task === "failed" ? "retry" : "enqueue") : taskEventOf[type];
+    const taskEvent: TaskEvent | undefined =
+      type === "task.queued" ? (task === "failed" ? "retry" : "enqueue") : taskEventOf[type];
     if (taskEvent !== undefined) {
-      const to = nextStatus(taskMachine, task, taskEvent);
+      const to: TaskStatus | undefined = nextStatus(taskMachine, task, taskEvent);
       expect(to, `${type} of a ${task} task`).toBeDefined();
       task = to ?? task;
     }

@@ -159,7 +159,7 @@ describe("adding a dependency", () => {
 describe("enqueueing many", () => {
   it("queues a thousand in one go and says which it could not", async () => {
     const made = await work.app.work.tasks.create(
-      { kind: "user", id: work.app.local.userId, permissions: [] },
+      { kind: "user", id: work.app.local.userId, userId: work.app.local.userId, permissions: [] },
       {
         title: "template",
         description: "",

@@ -252,7 +252,7 @@ describe("reading tasks", () => {
       ).body;
     const all = await waitUntil(async () => {
       const { items } = await read(0);
-      return items.some(({ type }) => type === "task.submitted") && items;
+      return items.some(({ type }) => type === "task.submitted") ? items : undefined;
     });
     expect(all.map(({ type }) => type)).toEqual(await work.history(task.id));
     const [first] = all;

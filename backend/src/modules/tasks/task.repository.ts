@@ -7,24 +7,11 @@ import {
 } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { and, asc, desc, eq, ilike, inArray, notInArray, or, type SQL, sql } from "drizzle-orm";
-import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
-import { apiKeys, tasks } from "../../database/schema/index.ts";
+import { tasks } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { escapeLike } from "./task.ts";
 import { type TaskRow, type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
-
-/** The user a task belongs to: who makes it, or whoever made the key it is made with. */
-export async function creatorOf(tx: Tx, actor: Actor): Promise<string> {
-  if (actor.kind === "user") {
-    return actor.id;
-  }
-  const [key] = await tx
-    .select({ createdBy: apiKeys.createdBy })
-    .from(apiKeys)
-    .where(eq(apiKeys.id, actor.id));
-  return key?.createdBy ?? actor.id;
-}
 
 export interface NewTask {
   body: TaskCreate;

@@ -8,14 +8,7 @@ import { recordEvent } from "../events/index.ts";
 import { explainNoWorker, listAble, type Requirement } from "../workers/index.ts";
 import { hasDependents, insertDependencies, shareDependencies } from "./dependency.repository.ts";
 import type { DispatchPort } from "./dispatch.port.ts";
-import {
-  creatorOf,
-  deleteTask,
-  existingTasks,
-  insertTask,
-  listTasks,
-  updateTask,
-} from "./task.repository.ts";
+import { deleteTask, existingTasks, insertTask, listTasks, updateTask } from "./task.repository.ts";
 import { cancelTask, queueTask, retryTask } from "./task-actions.service.ts";
 import { findTask, lockTask, type TaskRow, toTask } from "./task-row.repository.ts";
 
@@ -103,8 +96,7 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
         await assertKnown(tx, "dependsOn", dependsOn);
         await assertKnown(tx, "parentTaskId", body.parentTaskId === undefined ? [] : [body.parentTaskId]);
         await shareDependencies(tx, [], dependsOn);
-        const createdBy = await creatorOf(tx, actor);
-        const task = await insertTask(tx, { body, repository, createdBy, correlationId });
+        const task = await insertTask(tx, { body, repository, createdBy: actor.userId, correlationId });
         await recordEvent(tx, {
           type: "task.created",
           taskId: task.id,
