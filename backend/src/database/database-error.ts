@@ -27,7 +27,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /** The constraint that a database error names. */
-export function violatedConstraint(error: unknown): string | undefined {
+function violatedConstraint(error: unknown): string | undefined {
   for (const cause of causesOf(error)) {
     const constraint = textOf(cause, "constraint");
     if (constraint !== undefined) {

@@ -18,7 +18,7 @@ const frameworkErrors: Record<string, [ErrorCode, string]> = {
 };
 
 /** Whatever was thrown, as the error the client gets to see. The original stays its cause, for the log. */
-export function toAppError(value: unknown): AppError {
+function toAppError(value: unknown): AppError {
   if (value instanceof AppError) {
     return value;
   }

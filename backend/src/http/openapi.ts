@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { AppError } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 
+const require = createRequire(import.meta.url);
+
 const page = `<!doctype html>
 <html lang="en">
 <head>
@@ -60,6 +62,6 @@ export function registerOpenApi(app: FastifyInstance, version: string): void {
 }
 
 function readStatic(file: string): Promise<Buffer> {
-  const entry = createRequire(import.meta.url).resolve("@fastify/swagger-ui/package.json");
+  const entry = require.resolve("@fastify/swagger-ui/package.json");
   return readFile(join(dirname(entry), "static", file));
 }

@@ -50,7 +50,7 @@ export interface TestAppOptions {
 }
 
 /** Name of the database that has all migrations; made once for the run. */
-export const migratedTemplate = () => ensureTemplate("agentvine_migrated", migrateDatabase);
+const migratedTemplate = () => ensureTemplate("agentvine_migrated", migrateDatabase);
 
 /** An empty, migrated database. */
 export async function createMigratedDatabase(): Promise<TestDatabase> {

@@ -1,5 +1,5 @@
 export { recordEvent, recordEvents } from "./event.repository.ts";
 export { registerEventRoutes } from "./event.routes.ts";
 export { createEventService, type EventService } from "./event.service.ts";
-export { type EventFilter, type NewEvent, recordedChannel } from "./event.ts";
-export { type EventSequencer, startEventSequencer } from "./event-sequencer.service.ts";
+export { type NewEvent, recordedChannel } from "./event.ts";
+export { startEventSequencer } from "./event-sequencer.service.ts";

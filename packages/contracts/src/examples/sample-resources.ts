@@ -25,7 +25,7 @@ export const commit = "9c1185a5c5e9fc54612808977ee8f548b2258d31";
 export const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const branch = `agentvine/${ids.task}/a1`;
 
-export const evidence = {
+const evidence = {
   verification: "passed",
   reason: "The new test is red at the base and green now; nothing else turned red.",
   round: 1,
@@ -55,7 +55,7 @@ export const evidence = {
   environment: { node: "20.20.2", sandbox: "bubblewrap" },
 };
 
-export const metrics = {
+const metrics = {
   usage: {
     inputTokens: 18_200,
     outputTokens: 1_450,
