@@ -7,6 +7,7 @@
 // How: `npm run pack:check`, or `npm run pack:check -- --demo`
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -50,11 +51,16 @@ function assertEverythingWasPacked({ files }: Packed): void {
   if (lost.length > 0) throw new Error(`npm pack left out: ${lost.join(", ")}`);
 }
 
-/** HOME is empty for everything; only npm itself may still read its own configuration, for proxies and the like. */
+/** HOME is empty for everything, and temporary folders lie in it, to be removed at the end; only npm itself may still read its own configuration, for proxies and the like. */
 function environment(home: string): NodeJS.ProcessEnv {
   const npmConfig = process.env.NPM_CONFIG_USERCONFIG ?? join(homedir(), ".npmrc");
   const { AGENTVINE_HOME: _ignored, ...rest } = process.env;
-  return { ...rest, HOME: home, ...(existsSync(npmConfig) ? { NPM_CONFIG_USERCONFIG: npmConfig } : {}) };
+  return {
+    ...rest,
+    HOME: home,
+    TMPDIR: home,
+    ...(existsSync(npmConfig) ? { NPM_CONFIG_USERCONFIG: npmConfig } : {}),
+  };
 }
 
 function install(archive: string, folder: string, env: NodeJS.ProcessEnv): void {
@@ -100,6 +106,8 @@ function run(argv: string[]): void {
   const folder = mkdtempSync(join(tmpdir(), "agentvine-package-"));
   const home = join(folder, "home");
   const installed = join(folder, "installed");
+  // As root the database server runs under another account, which has to reach what lies in here.
+  chmodSync(folder, 0o755);
   mkdirSync(home);
   mkdirSync(installed);
   const env = environment(home);
