@@ -32,6 +32,8 @@ export interface CommandDriverConfig {
   readonly argv: readonly [string, ...string[]];
   readonly label?: string | undefined;
   readonly timeoutMs?: number | undefined;
+  /** What the command gets between TERM and KILL when its turn is stopped. */
+  readonly graceMs?: number | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 

@@ -92,6 +92,9 @@ describe("the worker process", { timeout: 120_000 }, () => {
       .items;
   const countOf = async (task: Task, ...types: string[]): Promise<number> =>
     (await eventsOf(task)).filter(({ type }) => types.includes(type)).length;
+  /** How often the task ended. An event is seen a moment after what it tells. */
+  const finalEventsOf = (task: Task): Promise<number> =>
+    waitUntil(() => countOf(task, ...finalEvents), { ...patient, message: "the task's last event" });
   const executionsOf = async (task: Task) =>
     (await client.call(endpoints.executions.list, { query: { taskId: task.id, pageSize: 100 } })).items;
   const branches = async (): Promise<string[]> =>
@@ -153,41 +156,29 @@ describe("the worker process", { timeout: 120_000 }, () => {
     aWorker({ env: { AGENTVINE_WORKER_LABELS: label } });
     const done = await until(task, "completed");
     expect(done.runs).toBe(2);
-    expect(await countOf(task, ...finalEvents)).toBe(1);
+    expect(await finalEventsOf(task)).toBe(1);
     expect(await countOf(task, "work_order.lease_lost")).toBe(1);
     expect(await branches()).toEqual([`agentvine/${task.id}/a2`]);
-  });
-
-  it("restarted on its data directory, cleans up after itself and goes on", async () => {
-    const name = aName();
-    const first = aWorker({ name, agent: hang });
-    await first.ready;
-    const task = await aTask(name);
-    await untilRunning(task);
-    first.signal("SIGKILL");
-    await first.exited;
-    expect(await readdir(join(first.dataDir, "executions"))).toHaveLength(1);
-    const second = aWorker({ name });
-    await second.ready;
-    await until(task, "completed");
-    await waitUntil(async () => (await readdir(join(first.dataDir, "executions"))).length === 0);
+    // Started again on its data directory, it removes what was left of it there.
+    await aWorker({ name: label, dataDir: victim.dataDir }).ready;
+    expect(await readdir(join(victim.dataDir, "executions"))).toEqual([]);
   });
 
   it("loses and doubles nothing when the answers to claim and complete are lost on the way", async () => {
     const proxy = await FaultProxy.start(backend.url);
     onTestFinished(() => proxy.stop());
     const label = aName();
-    const task = await aTask(label, { enqueue: false }).catch(() => undefined);
     const worker = aWorker({ name: label, serverUrl: proxy.url });
     await worker.ready;
-    const queued = task ?? (await aTask(label, { enqueue: false }));
+    const task = await aTask(label, { enqueue: false });
     proxy.cutReplies(2, ({ path }) => path.endsWith("/queue/complete"));
-    await client.call(endpoints.queue.enqueue, { body: { taskId: queued.id } });
+    // The poll that waits already gets its answer; the next one, which leases the publish order, does not.
+    await client.call(endpoints.queue.enqueue, { body: { taskId: task.id } });
     proxy.cutReplies(1, ({ path }) => path.endsWith("/queue/claim"));
-    const done = await until(queued, "completed");
+    const done = await until(task, "completed");
     expect(done.runs).toBe(1);
-    expect(await countOf(queued, ...finalEvents)).toBe(1);
-    expect(await countOf(queued, "work_order.lease_lost", "work_order.retried")).toBe(0);
+    expect(await finalEventsOf(task)).toBe(1);
+    expect(await countOf(task, "work_order.lease_lost", "work_order.retried")).toBe(0);
     expect(proxy.count(({ path }) => path.endsWith("/queue/complete"))).toBeGreaterThanOrEqual(4);
   });
 
@@ -217,16 +208,42 @@ describe("the worker process", { timeout: 120_000 }, () => {
     await other.ready;
     expect(done.runs).toBe(2);
     expect(await branches()).toEqual([`agentvine/${task.id}/a2`]);
-    expect(await countOf(task, ...finalEvents)).toBe(1);
+    expect(await finalEventsOf(task)).toBe(1);
     expect(await git(upstream(), "show", `agentvine/${task.id}/a2:GUIDE.md`)).toContain("Call sum.");
     // The worker itself is well: it takes work again.
     const next = await aTask(worker.name, { title: "Write another guide" });
     await until(next, "completed");
   });
 
+  it("goes on working while the backend is killed and started again, and hands its result in", async () => {
+    const home = join(dir(), "home");
+    const own = await startBackend({ home, env: { AGENTVINE_HEARTBEAT_SECONDS: "1" } });
+    onTestFinished(() => own.stop());
+    const token = (await readFile(join(home, "worker.key"), "utf8")).trim();
+    const gate = join(dir(), "gate");
+    const agent = sh(`while [ ! -e ${gate} ]; do sleep 0.1; done; printf '# Guide\\n\\nX.\\n' > GUIDE.md`);
+    const worker = aWorker({ serverUrl: own.url, token, agent });
+    await worker.ready;
+    const outer = client;
+    client = createClient({ baseUrl: own.url, token: own.token });
+    onTestFinished(() => {
+      client = outer;
+    });
+    const task = await aTask(worker.name);
+    await waitUntil(async () => (await executionsOf(task))[0]?.phase === "run", patient);
+    await own.kill();
+    await writeFile(gate, "");
+    const port = Number(new URL(own.url).port);
+    const again = await startBackend({ home, databaseUrl: own.databaseUrl, port });
+    onTestFinished(() => again.kill());
+    const done = await until(task, "completed");
+    expect(done.runs).toBe(1);
+    expect(await finalEventsOf(task)).toBe(1);
+  });
+
   it("gives its work back within the grace time when it is stopped, and that is no loss", async () => {
     const label = aName();
-    const worker = aWorker({ name: label, agent: hang, env: { AGENTVINE_WORKER_GRACE_SECONDS: "8" } });
+    const worker = aWorker({ name: label, agent: hang, env: { AGENTVINE_WORKER_GRACE_SECONDS: "4" } });
     await worker.ready;
     const task = await aTask(label);
     const executionId = await untilRunning(task);
@@ -252,7 +269,7 @@ describe("the worker process", { timeout: 120_000 }, () => {
     });
     expect(performance.now() - startedMs).toBeLessThan(15_000);
     await until(task, "cancelled");
-    expect(await countOf(task, ...finalEvents)).toBe(1);
+    expect(await finalEventsOf(task)).toBe(1);
     const [execution] = await executionsOf(task);
     await waitUntil(async () => (await executionsOf(task))[0]?.status === "cancelled", patient);
     expect(execution?.id).toBe(executionId);

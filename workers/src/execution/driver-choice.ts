@@ -8,7 +8,7 @@ import { failed } from "./outcome.ts";
  * @throws ExecutionFault `infrastructure`, worth another try on another worker.
  */
 export const driverConfigOf = (
-  settings: Pick<ExecutorSettings, "agent">,
+  settings: Pick<ExecutorSettings, "agent" | "stopGraceMs">,
   { task, workOrder }: Pick<Claim, "task" | "workOrder">,
   modelApiKey: string | undefined,
 ): DriverConfig => {
@@ -20,7 +20,12 @@ export const driverConfigOf = (
     throw failed("infrastructure", reason, { isRetryable: true });
   }
   if (agent.driver === "command") {
-    return { driver: "command", argv: agent.argv, timeoutMs: workOrder.timeoutSeconds * 1_000 };
+    return {
+      driver: "command",
+      argv: agent.argv,
+      timeoutMs: workOrder.timeoutSeconds * 1_000,
+      graceMs: settings.stopGraceMs,
+    };
   }
   if (wanted.model !== undefined && wanted.model !== agent.model) {
     const reason = `The task asks for the model ${wanted.model}; this worker has ${agent.model}.`;

@@ -57,9 +57,11 @@ export class ProgressReporter {
    * outside that can't be undone.
    * @throws when it does not, or can't be asked.
    */
-  async assertLease(phase: ExecutionPhase): Promise<void> {
+  async assertLease(phase: ExecutionPhase, detail: string): Promise<void> {
     const { api, signal } = this.#options;
-    await retry(() => api.progress({ kind: "phase", phase, detail: "" }, signal), {
+    const report: Progress = { kind: "phase", phase, detail: clip(detail, 2_000) };
+    await this.#queue;
+    await retry(() => api.progress(report, signal), {
       baseMs: 500,
       maxMs: 5_000,
       elapsedMsMax: 60_000,

@@ -15,14 +15,14 @@ export interface PublishResult {
  * @throws as `runOrder`.
  */
 export const publishOrder = async (context: ExecutionContext): Promise<PublishResult> => {
-  const { claim, git, layout, api, stop, log, progress } = context;
+  const { claim, git, layout, api, stop, log, progress, metrics } = context;
   enterPhase(context, "prepare");
   const payload: PublishPayload = publishPayloadSchema.parse(claim.workOrder.payload);
   await createLayout(layout);
-  enterPhase(context, "publish", payload.branch);
+  metrics.enter("publish");
   try {
     // The push can't be taken back, so the backend is asked first whether it is still ours to do.
-    await progress.assertLease("publish");
+    await progress.assertLease("publish", payload.branch);
   } catch (error) {
     if (isLeaseLost(error)) stop.request("lease_lost", "the lease was lost before the push");
     throw error;

@@ -520,7 +520,7 @@ describe("runWorkOrder", () => {
       const result = await runWorkOrder(context);
       expect(result).toMatchObject({ kind: "complete", result: { outcome: "published", branch, commit } });
       expect(await git(bare(), "rev-parse", branch)).toBe(commit);
-      expect(world.backend.phases().slice(-3)).toEqual(["publish", "publish", "cleanup"]);
+      expect(world.backend.phases().slice(-3)).toEqual(["prepare", "publish", "cleanup"]);
     });
 
     it("pushes nothing when the lease is lost", async () => {

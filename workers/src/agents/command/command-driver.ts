@@ -98,6 +98,7 @@ async function runCommand(
     argv: [program ?? "", ...rest],
     env: { ...config.env, AGENTVINE_PROMPT_FILE: promptFile },
     timeoutMs: config.timeoutMs ?? timeoutMsDefault,
+    ...(config.graceMs === undefined ? {} : { graceMs: config.graceMs }),
     outputBytesMax,
     signal,
     onOutput: (stream, chunk) => show(stream, decoders[stream].decode(chunk, { stream: true })),
