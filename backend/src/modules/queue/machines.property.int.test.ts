@@ -245,7 +245,7 @@ describe("whatever happens in whatever order", () => {
           }
         },
       ),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: 20, endOnFailure: true },
     );
   }, 120_000);
 });
