@@ -54,6 +54,8 @@ export interface ExecutorHandle {
   confirmResult(): void;
 }
 
+/** Output that rushes through dies young: a small nursery keeps the process small. */
+const executorFlags = ["--max-semi-space-size=4"];
 const loadMsMaxDefault = 30_000;
 const cancelMsMaxDefault = 13_000;
 /** After its result is safe an executor has this long to clean up. */
@@ -65,7 +67,7 @@ const cleanupMsMax = 30_000;
  */
 export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   const { claim, logger } = spec;
-  const child = spawn(process.execPath, [spec.entry], {
+  const child = spawn(process.execPath, [...executorFlags, spec.entry], {
     detached: true,
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: { ...spec.env, AGENTVINE_EXECUTION_ID: claim.executionId },

@@ -1,5 +1,5 @@
 /** Characters of one stored line at most; longer lines come in pieces. */
-export const lineCharsMax = 16_384;
+const lineCharsMax = 16_384;
 
 /** Cuts a stream of text into lines. */
 export interface LineSplitter {

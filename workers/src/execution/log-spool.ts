@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
 /** What is stored of one execution's log at most, marker included. */
-export const logBytesMax = 16 * 1_048_576;
+const logBytesMax = 16 * 1_048_576;
 /** Kept free for what the worker itself has to say once the rest is cut: gate results, the reason of the end. */
 const reserveBytes = 256 * 1_024;
 

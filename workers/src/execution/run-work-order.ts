@@ -13,6 +13,8 @@ type Draft = (metrics: ExecutionMetrics) => Success;
 
 /** How long the end of an execution may take: closing sandboxes, sending the rest of the log. */
 const cleanupMsMax = { calm: 15_000, hurried: 2_500 } as const;
+/** A log of the full size takes its time on a busy machine; the lease is renewed meanwhile. */
+const flushMsMax = { calm: 90_000, hurried: 2_500 } as const;
 
 /**
  * One work order from its phases to its typed result. Never throws. Null when the lease is lost: then nothing may be handed in.
@@ -100,7 +102,8 @@ const runAndUpload = async (context: ExecutionContext): Promise<Draft> => {
 /** Closes every sandbox and hands over the log. Nothing in here may keep the result from being handed in. */
 const cleanUp = async (context: ExecutionContext): Promise<ExecutionMetrics> => {
   const { stop, metrics, progress, log, open, logger } = context;
-  const msMax = stop.stop === undefined ? cleanupMsMax.calm : cleanupMsMax.hurried;
+  const pace = stop.stop === undefined ? "calm" : "hurried";
+  const msMax = cleanupMsMax[pace];
   metrics.enter("cleanup");
   progress.phase("cleanup");
   const close = Promise.all([...open].map((sandbox) => sandbox.close())).catch((error: unknown) =>
@@ -108,7 +111,7 @@ const cleanUp = async (context: ExecutionContext): Promise<ExecutionMetrics> => 
   );
   await atMost(msMax, close);
   if (stop.stop?.kind !== "lease_lost") {
-    await log.flush(msMax);
+    await log.flush(flushMsMax[pace]);
     await uploadForReading(context, logUpload(log.readAll()), msMax);
     await atMost(msMax, progress.settled());
   }
