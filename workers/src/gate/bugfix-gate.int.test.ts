@@ -34,6 +34,7 @@ describe("a bug fix is accepted", () => {
     });
     expect(evidence).toMatchObject({
       verification: "passed",
+      reason: `${quantityId}: red at the base, green now; nothing else turned red.`,
       tests: {
         runner: "node:test",
         base: { passed: 1, failed: 1, skipped: 0 },

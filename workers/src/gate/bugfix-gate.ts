@@ -1,7 +1,7 @@
 import type { Evidence } from "@agentvine/contracts";
 import type { GateInput } from "../specialized/recipe.ts";
 import { checkTestsKept, checkTestsPass } from "./checks/check-tests.ts";
-import { countOf, listShort } from "./checks/file-kinds.ts";
+import { listShort } from "./checks/file-kinds.ts";
 import { findRedToGreen } from "./checks/red-to-green.ts";
 import { runRecorded } from "./judge-tests.ts";
 import type { TestRun } from "./test-runners/run-tests.ts";
@@ -36,6 +36,6 @@ export function bugfixGate(input: GateInput): Promise<Evidence> {
     }
     record.tests({ runner: judged.testCommand.runner.name, redToGreen: [...ids] });
     record.passed("red to green", `Red at the base (${how}), green now: ${listShort(ids)}.`);
-    return `${listShort(ids)}: red at the base, green now; ${countOf(judged.comparison?.greenToRed.length ?? 0, "test")} turned red.`;
+    return `${listShort(ids)}: red at the base, green now; nothing else turned red.`;
   });
 }
