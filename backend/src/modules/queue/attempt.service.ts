@@ -70,6 +70,10 @@ async function completeRun(tx: Tx, { order, task }: HeldWork, result: RunSuccess
 }
 
 function completePublish({ order, task }: HeldWork, result: PublishSuccess): Effect {
+  const { branch, commit } = order.payload;
+  if (result.branch !== branch || result.commit !== commit) {
+    throw misfit("result.branch", `commit ${commit} was to be pushed as ${branch}`);
+  }
   return {
     after: { status: "completed", result },
     assignment: "completed",

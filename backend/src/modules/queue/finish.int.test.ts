@@ -87,6 +87,17 @@ describe("the result of a run", () => {
     expect(await ends(task.id)).toEqual(["task.completed"]);
   });
 
+  it("counts as published only when what was asked for was pushed", async () => {
+    await work.createTask({ permissionLevel: "autonomous" });
+    await work.complete(await work.mustClaim(worker));
+    const push = await work.mustClaim(worker);
+    for (const change of [{ branch: "main" }, { commit: "c".repeat(40) }]) {
+      const answer = await work.publish(push, change);
+      expect([answer.status, codeOf(answer)]).toEqual([400, "request.invalid"]);
+    }
+    expect((await work.publish(push)).status).toBe(200);
+  });
+
   it("waits for a person when nothing could verify it, even of an autonomous task", async () => {
     const task = await work.createTask({ permissionLevel: "autonomous" });
     const claim = await work.mustClaim(worker);
