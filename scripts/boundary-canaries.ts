@@ -76,7 +76,7 @@ export const canaries: Record<string, Canary> = {
   },
   "supervisor-never-loads-model-code": {
     "workers/src/base/canary-supervisor.ts": imports("../canary-step.ts"),
-    "workers/src/canary-step.ts": imports("ai"),
+    "workers/src/canary-step.ts": imports("@ai-sdk/anthropic"),
   },
 };
 

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { CommandContext } from "./commands/command.ts";
+import type { CommandContext, Finish } from "./commands/command.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { addTaskCommands } from "./commands/task.ts";
@@ -15,9 +15,6 @@ const wholeNumber =
     }
     return value;
   };
-
-/** Keeps the exit code of the command that ran. */
-export type Finish = (code: Promise<number>) => Promise<void>;
 
 /** The whole command line. `finish` receives the exit code of the one command that runs. */
 export const createProgram = (context: CommandContext, finish: Finish): Command => {

@@ -23,3 +23,6 @@ export interface ClientContext extends CommandContext {
   readonly client: Client;
   readonly json: boolean;
 }
+
+/** Keeps the exit code of the command that ran. */
+export type Finish = (code: Promise<number>) => Promise<void>;

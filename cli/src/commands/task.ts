@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { connect } from "../connection/connect.ts";
-import type { Finish } from "../program.ts";
-import type { ClientContext, CommandContext, ServerFlags } from "./command.ts";
+import type { ClientContext, CommandContext, Finish, ServerFlags } from "./command.ts";
 import { taskApply } from "./task-apply.ts";
 import { type TaskCreateFlags, taskCreate } from "./task-create.ts";
 import { type TaskReviewFlags, taskCancel, taskRetry, taskReview } from "./task-decide.ts";

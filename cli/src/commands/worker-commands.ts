@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { Finish } from "../program.ts";
-import type { CommandContext, ServerFlags } from "./command.ts";
+import type { CommandContext, Finish, ServerFlags } from "./command.ts";
 import { clientContext, withServer } from "./task.ts";
 import { type WorkerStartFlags, workerStart, workerStatus, workerStop } from "./worker.ts";
 
