@@ -10,9 +10,11 @@ const run = promisify(execFile);
 
 const git = async (args: readonly string[], input?: string): Promise<string> => {
   try {
-    const child = run("git", [...args], { maxBuffer: 16 * 1024 * 1024 });
-    child.child.stdin?.end(input ?? "");
-    return (await child).stdout;
+    const running = run("git", [...args], { maxBuffer: 16 * 1024 * 1024 });
+    // git may end without reading all of it: its exit code and its words say why.
+    running.child.stdin?.on("error", () => undefined);
+    running.child.stdin?.end(input ?? "");
+    return (await running).stdout;
   } catch (error) {
     const detail = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : String(error);
     throw new AppError("git.failed", `git ${args[0]} failed: ${detail}`, { cause: error });

@@ -1,24 +1,29 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Task } from "@agentvine/contracts";
-import { createRepository, startBackend, useTempDir } from "@agentvine/testkit";
+import { createRepository, startBackend, tempDir } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type HandWorker, handWorker } from "../testing/hand-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
-const tempDir = useTempDir();
+let folder: Awaited<ReturnType<typeof tempDir>>;
 let backend: Awaited<ReturnType<typeof startBackend>>;
 let worker: HandWorker;
 let repository: string;
 
 beforeAll(async () => {
+  folder = await tempDir();
   backend = await startBackend();
   worker = await handWorker(backend.url, backend.token);
-  repository = (await createRepository(join(tempDir(), "shop"), { "total.js": "export const total = 1;\n" }))
-    .path;
+  repository = (
+    await createRepository(join(folder.path, "shop"), { "total.js": "export const total = 1;\n" })
+  ).path;
 });
 
-afterAll(() => backend.stop());
+afterAll(async () => {
+  await backend?.stop();
+  await folder[Symbol.asyncDispose]();
+});
 
 const run = (args: readonly string[], options: Parameters<typeof runCommand>[2] = {}) =>
   runCommand({ serverUrl: backend.url, token: backend.token }, args, options);
@@ -108,7 +113,7 @@ describe("task create", () => {
     [["--type", "bugfix", "--timeout", "soon"], 2, "--timeout"],
     [["--type", "bugfix", "--context", "[1]"], 2, "--context"],
     [["--type", "bugfix", "--after", "zz"], 2, "task id"],
-    [["--type", "bugfix", "--permission", "human_required"], 2, "permission level"],
+    [["--type", "bugfix", "--permission", "human_required"], 2, "human_required"],
   ])("refuses %j, naming what is wrong", async (more, code, words) => {
     const result = await run(["task", "create", "--repo", repository, "--title", "x", ...more]);
     expect(result.code).toBe(code);
@@ -116,7 +121,7 @@ describe("task create", () => {
   });
 
   it("refuses a repository that is none, with the reason", async () => {
-    const result = await run(["task", "create", "--repo", tempDir(), "--type", "bugfix", "--title", "x"]);
+    const result = await run(["task", "create", "--repo", folder.path, "--type", "bugfix", "--title", "x"]);
     expect(result.code).toBe(2);
     expect(result.stderr).toContain("repository");
   });
@@ -161,7 +166,7 @@ describe("a task's life on the command line", () => {
     const task = await create("--priority", "critical");
     await worker.succeed(await worker.claim(), patch);
     const checkout = (
-      await createRepository(join(tempDir(), "checkout"), { "total.js": "export const total = 1;\n" })
+      await createRepository(join(folder.path, "checkout"), { "total.js": "export const total = 1;\n" })
     ).path;
     const before = process.cwd();
     process.chdir(checkout);

@@ -22,7 +22,8 @@ export interface ProcessExit {
 /** A process of ours with a ready line (one JSON object on stdout) and its log on stderr. */
 export interface ManagedProcess {
   readonly name: string;
-  readonly pid: number;
+  /** Undefined when it could not be started at all. */
+  readonly pid: number | undefined;
   /** The ready line's fields. @throws AppError with the process's own last words when it dies first. */
   readonly ready: Promise<Readonly<Record<string, unknown>>>;
   readonly exited: Promise<ProcessExit>;
@@ -61,7 +62,7 @@ export const startProcess = (options: ManagedProcessOptions): ManagedProcess => 
   };
   return {
     name: options.name,
-    pid: child.pid ?? -1,
+    pid: child.pid,
     ready,
     exited,
     stop: (graceMs = 20_000) => end("SIGTERM", graceMs),

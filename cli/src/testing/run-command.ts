@@ -15,7 +15,12 @@ export interface CommandRun {
 export const runCommand = async (
   config: Partial<CliConfig>,
   args: readonly string[],
-  options: { stdin?: string; signal?: AbortSignal; isInteractive?: boolean } = {},
+  options: {
+    stdin?: string;
+    signal?: AbortSignal;
+    isInteractive?: boolean;
+    onNote?: (text: string) => void;
+  } = {},
 ): Promise<CommandRun> => {
   const recorded = recordedOutput(
     options.isInteractive === undefined ? {} : { isInteractive: options.isInteractive },
