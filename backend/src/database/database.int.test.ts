@@ -1,4 +1,4 @@
-import { createLogger } from "@agentvine/kit";
+import { createLogger, deferred } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, waitUntil } from "@agentvine/testkit";
 import { sql } from "drizzle-orm";
 import pg from "pg";
@@ -111,16 +111,22 @@ describe("transactions", () => {
 
   test("two that lock each other out both succeed in the end", async () => {
     await database.db.execute(sql`insert into settings (key, value) values ('a', '0'), ('b', '0')`);
-    const bump = (first: string, second: string) =>
+    const haveOne = [deferred<void>(), deferred<void>()] as const;
+    let calls = 0;
+    const bump = (own: 0 | 1, first: string, second: string) =>
       inTransaction(database.db, async (tx) => {
+        calls += 1;
         const add = (key: string) =>
           tx.execute(sql`update settings set value = to_jsonb(value::text::int + 1) where key = ${key}`);
         await add(first);
+        haveOne[own].resolve();
+        await Promise.all(haveOne.map(({ promise }) => promise));
         await add(second);
       });
-    await Promise.all(Array.from({ length: 6 }, (_, i) => (i % 2 === 0 ? bump("a", "b") : bump("b", "a"))));
+    await Promise.all([bump(0, "a", "b"), bump(1, "b", "a")]);
+    expect(calls).toBe(3);
     const { rows } = await database.db.execute(sql`select value from settings where key in ('a', 'b')`);
-    expect(rows).toEqual([{ value: 6 }, { value: 6 }]);
+    expect(rows).toEqual([{ value: 2 }, { value: 2 }]);
   });
 
   test("another error is not tried again and rolls back", async () => {

@@ -26,6 +26,8 @@ export interface IdempotentAnswer {
 export interface IdempotencyStore {
   /**
    * Calls `work` once per key and gives its answer to every repeat. A failed request is forgotten, so that it can be tried again.
+   * When the process dies after the work and before the answer is stored, a repeat does the work again once the holder counts as dead:
+   * work that must never be done twice needs a unique constraint of its own.
    * @throws AppError `idempotency.conflict` for another input, `idempotency.in_progress` while the first still runs
    */
   run(
