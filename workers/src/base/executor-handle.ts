@@ -82,9 +82,10 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   };
   const pings = createPings(send, patience.signal);
   const kill = (): void => {
-    if (child.pid === undefined) return;
+    // Once it was collected its number may belong to somebody else; what is left below it carries the tag.
+    const isOurs = child.pid !== undefined && child.exitCode === null && child.signalCode === null;
     try {
-      process.kill(-child.pid, "SIGKILL");
+      if (isOurs) process.kill(-child.pid, "SIGKILL");
     } catch {
       // The group is gone already.
     }
