@@ -1,7 +1,7 @@
-import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createLogger } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, useTempDir, waitUntil } from "@agentvine/testkit";
 import pg from "pg";
@@ -55,6 +55,14 @@ test("starts on an empty database, says where it is, and stops without leaving a
   await backend.stop();
 });
 
+/** As root the cluster lies outside the home, where its own account reaches it; then the home says where. */
+async function removeCluster(home: string): Promise<void> {
+  const location = await readFile(join(home, "postgres.location"), "utf8").catch(() => undefined);
+  if (location !== undefined) {
+    await rm(dirname(location.trim()), { recursive: true, force: true });
+  }
+}
+
 test("without a database address it runs its own, which keeps its data over a restart", async () => {
   const config = configOf({ databaseUrl: undefined });
   const first = await startBackend(config, logger);
@@ -75,6 +83,7 @@ test("without a database address it runs its own, which keeps its data over a re
     expect(list).toMatchObject({ total: 1, items: [{ name: "one" }] });
   } finally {
     await second.stop();
+    await removeCluster(config.home);
   }
 }, 60_000);
 
