@@ -37,6 +37,18 @@ const steps: Step[] = [
   { name: "migrations", argv: script("check-migrations"), remedy: "npm run db:generate" },
   { name: "types", argv: ["tsc", "-b"], remedy: "mend the types" },
   {
+    name: "generated docs",
+    argv: [
+      process.execPath,
+      "--conditions=@agentvine/source",
+      "--import",
+      "tsx",
+      "scripts/generate-docs.ts",
+      "--check",
+    ],
+    remedy: "npm run docs:generate",
+  },
+  {
     name: "promises",
     argv: ["oxlint", "--type-aware", "--deny-warnings"],
     remedy: "await the promise or say void",

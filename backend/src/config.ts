@@ -20,7 +20,8 @@ const wholeNumber = (min: number, max: number, unset: number) =>
 const urlOf = (pattern: RegExp, example: string) =>
   z.string().regex(pattern, `must look like ${example}`).optional();
 
-const envSchema = z
+/** Every variable the backend reads; the reference is made of it. */
+export const envSchema = z
   .object({
     AGENTVINE_PORT: wholeNumber(0, 65_535, 7420),
     AGENTVINE_HOST: z.string().default("127.0.0.1"),

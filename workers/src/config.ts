@@ -61,7 +61,8 @@ const taskTypesDefault = ["feature", "bugfix", "test", "docs"] as const;
 /** The model of a key that comes without a model's name. */
 const modelDefaults = { anthropic: "anthropic/claude-sonnet-5-5", openai: "openai/gpt-5.5" } as const;
 
-const environmentSchema = z.object({
+/** Every variable a worker reads; the reference is made of it. */
+export const environmentSchema = z.object({
   AGENTVINE_SERVER: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:7420"),
   AGENTVINE_TOKEN: z.string().optional(),
   AGENTVINE_TOKEN_FILE: z.string().optional(),
@@ -115,7 +116,8 @@ const fileSchema = z.strictObject({
   logLevel: z.string().optional(),
 });
 
-const variableOf: Record<keyof z.output<typeof fileSchema>, keyof Values> = {
+/** The settings of the file and their variables. */
+export const variableOf: Record<keyof z.output<typeof fileSchema>, keyof Values> = {
   server: "AGENTVINE_SERVER",
   tokenFile: "AGENTVINE_TOKEN_FILE",
   name: "AGENTVINE_WORKER_NAME",

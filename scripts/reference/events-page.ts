@@ -1,0 +1,81 @@
+// docs/reference/events.md: every event type, what it says and the facts it carries.
+import { type EventType, eventTypes } from "../../packages/contracts/src/index.ts";
+import { code, pageHead, table } from "./markdown.ts";
+
+const intro = `Events are facts in the past tense, written in the transaction that made them true. Read them with
+\`GET /api/v1/events?after=<position>\`, as a stream at \`GET /api/v1/events/stream\`, or for one task at
+\`GET /api/v1/tasks/{taskId}/timeline\`.
+
+Each event has \`id\`, \`position\`, \`type\`, \`occurredAt\`, the ids it is about (\`taskId\`, \`workOrderId\`, \`executionId\`, \`workerId\`,
+\`attempt\`; null where they do not apply), \`correlationId\` (the \`X-Request-Id\` that began the work) and \`data\`. Positions rise strictly,
+and no later commit can put an event before one you have seen: remember the last position and go on from there.`;
+
+const move = "status, reason";
+const moveWithResult = "status, reason, outcome, failure, verification";
+
+/** What each event says, and the fields of its `data`. A type without a line does not compile. */
+const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
+  "task.created": ["A task was created.", "status, title, type, priority"],
+  "task.updated": ["Fields of the task were changed by hand.", "fields"],
+  "task.blocked": ["It waits for another task.", move],
+  "task.unblocked": ["What it waited for is completed: it is queued.", move],
+  "task.queued": ["A work order was queued: at first, or by a retry.", move],
+  "task.claimed": ["A worker took its work order.", move],
+  "task.waiting": ["It waits for an answer.", move],
+  "task.requeued": ["It went back to the queue: lease lost, released, or tried again later.", move],
+  "task.submitted": ["Its result waits for a review.", moveWithResult],
+  "task.approved": ["A reviewer approved the result; it is published next.", "status, by, comment"],
+  "task.rejected": ["A reviewer asked for changes; it is queued again.", move],
+  "task.completed": ["Its branch is published.", moveWithResult],
+  "task.failed": ["It ended without a result that holds.", moveWithResult],
+  "task.cancelled": ["Somebody cancelled it.", move],
+  "task.deleted": ["It was deleted with its executions.", "title"],
+  "work_order.enqueued": ["A work order is pending.", "kind, status, lane; branch for publishing"],
+  "work_order.claimed": ["A worker holds its lease; `attempt` is the new number.", "kind, status"],
+  "work_order.completed": [
+    "Its attempt handed in a result.",
+    "kind, status; branch and commit for publishing",
+  ],
+  "work_order.failed": ["Its attempt failed for good.", "kind, status, outcome, failure, reason"],
+  "work_order.cancelled": ["It ended because its task was cancelled.", "kind, status, reason"],
+  "work_order.expired": ["Nobody took it before `expiresAt`.", "kind, status, reason"],
+  "work_order.lease_lost": [
+    "Its worker was not heard of in time; it is pending again.",
+    "kind, status, lostLeases",
+  ],
+  "work_order.retried": [
+    "Its attempt failed for a reason that may pass; it is pending again after a delay.",
+    "kind, status, outcome, failure, reason",
+  ],
+  "work_order.released": ["A worker gave it back, for example because it drains.", "kind, status, reason"],
+  "work_order.parked": ["It waits for an answer without a worker.", "kind, status, reason, checkpointId"],
+  "work_order.resumed": ["The answer came; it is pending, first in its lane.", "kind, status"],
+  "work_order.buried": [
+    "Three leases were lost: a dead letter. A person may requeue it.",
+    "kind, status, reason",
+  ],
+  "work_order.requeued": ["A person took a dead letter up again.", "kind, status"],
+  "execution.started": ["An execution began.", "status, kind"],
+  "execution.progressed": [
+    "A phase began, a tool was used, a plan was made, the model was asked again, or the gate judged.",
+    "kind: phase, tool, plan, model or gate, with its fields",
+  ],
+  "execution.finished": ["Reserved: executions end with the event of their work order.", ""],
+  "worker.registered": ["A worker process introduced itself.", "name, instanceId, version"],
+  "worker.status_changed": [
+    "A worker became idle, busy, draining, offline or faulty.",
+    "status, reason, name",
+  ],
+  "worker.deregistered": ["A worker left.", "isForced"],
+  "repository.created": ["A repository was registered.", "repositoryId, name"],
+  "repository.updated": ["Its name, branch or settings changed.", "repositoryId"],
+  "repository.deleted": ["It was removed.", "repositoryId"],
+};
+
+export const eventsPage = (): string =>
+  `${pageHead("Events", intro)}
+${table(
+  ["type", "meaning", "data"],
+  eventTypes.map((type) => [code(type), ...meanings[type]]),
+)}
+`;

@@ -1,0 +1,162 @@
+// What the environment variables of every process mean. Names, defaults and limits come from the schemas that read them; a variable
+// without a meaning here does not compile.
+import { z } from "zod";
+import { envSchema as backendSchema } from "../../backend/src/config.ts";
+import { variableOf, environmentSchema as workerSchema } from "../../workers/src/config.ts";
+
+/** A variable as the reference shows it. */
+export interface Setting {
+  readonly name: string;
+  readonly meaning: string;
+  /** Its value when nothing is given, as one would write it; empty when it has none. */
+  readonly unset: string;
+  /** What may be given. */
+  readonly values: string;
+  /** The same setting in the worker's file; empty when there is none. */
+  readonly fileKey: string;
+}
+
+type Meanings<Schema extends z.ZodObject> = Record<keyof Schema["shape"] & string, string>;
+
+const shared = {
+  AGENTVINE_LOG_LEVEL: "How much is logged, on standard error.",
+  AGENTVINE_LOG_FORMAT: "JSON for programs, or lines for people.",
+  AGENTVINE_STOP_ON_STDIN_END:
+    "Stop when standard input ends; set by whoever starts the process with a pipe, so that it does not outlive its starter.",
+};
+
+const backendMeanings: Meanings<typeof backendSchema> = {
+  ...shared,
+  AGENTVINE_PORT: "Port to listen on; 0 takes a free one.",
+  AGENTVINE_HOST: "Address to listen on.",
+  AGENTVINE_ALLOWED_HOSTS:
+    "Names by which the backend may be called besides localhost and addresses in numbers, by comma. Requests with another Host or Origin are refused.",
+  AGENTVINE_PUBLIC_URL: "The address people use, when it is not the one the backend listens on.",
+  DATABASE_URL:
+    "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
+  AGENTVINE_DATABASE_CONNECTIONS: "Largest number of database connections.",
+  REDIS_URL: "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL.",
+  AGENTVINE_LEASE_SECONDS: "How long a work order stays with a worker that is not heard of.",
+  AGENTVINE_HEARTBEAT_SECONDS: "How often workers report; at most half of the lease.",
+  AGENTVINE_RETRY_BASE_SECONDS:
+    "The longest first wait after a failure that may pass; each further one doubles, up to 15 minutes.",
+  AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
+  AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_CHORES: "False leaves sampling, sweeping and retention to other backends on the same database.",
+};
+
+const workerMeanings: Meanings<typeof workerSchema> = {
+  ...shared,
+  AGENTVINE_SERVER: "Address of the backend.",
+  AGENTVINE_TOKEN: "The worker's key; without it, the file below is read.",
+  AGENTVINE_TOKEN_FILE:
+    "File that holds the key; unset, worker.key in the data directory, where the backend of this machine puts it.",
+  AGENTVINE_TOKEN_WAIT_SECONDS: "How long to wait for that file while the backend starts.",
+  AGENTVINE_WORKER_NAME: "Name in the fleet, unique; unset, the name of the host.",
+  AGENTVINE_WORKER_SLOTS: "Executions at a time.",
+  AGENTVINE_WORKER_TASK_TYPES: "Task types it takes, by comma.",
+  AGENTVINE_WORKER_LABELS: "Labels that tasks may ask for, by comma.",
+  AGENTVINE_WORKER_DATA_DIR:
+    "Mirrors, workspaces and results not handed in yet; unset, worker in the data directory. One worker each.",
+  AGENTVINE_WORKER_SANDBOX: "How agents are confined. In this version only none works; auto never means it.",
+  AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "Accept that with none an agent can do whatever this account can.",
+  AGENTVINE_WORKER_AGENT_COMMAND:
+    "Run this command line as the agent instead of the builtin one: words, or a JSON array. {promptFile} is replaced.",
+  AGENTVINE_WORKER_STEPS_MAX: "Steps of the builtin agent in one execution.",
+  AGENTVINE_WORKER_TOKENS_MAX: "Tokens of the builtin agent in one execution.",
+  AGENTVINE_WORKER_WORKSPACE_BYTES_MAX:
+    "Largest workspace, in bytes; an execution that grows beyond it fails.",
+  AGENTVINE_WORKER_DISK_FREE_BYTES_MIN:
+    "With less free disk, in bytes, the worker takes no work and says so.",
+  AGENTVINE_WORKER_GRACE_SECONDS: "What it has at SIGTERM to finish or give back what it holds.",
+  AGENTVINE_MODEL:
+    "Model of the builtin agent, provider/name; providers are anthropic, openai, ollama and openai-compatible. Unset, a key below chooses one.",
+  AGENTVINE_MODEL_BASE_URL: "Address of the model's API; needed for openai-compatible.",
+  AGENTVINE_MODEL_API_KEY: "Key of the model, whatever the provider; comes before the two below.",
+  ANTHROPIC_API_KEY: "Key for Anthropic's models.",
+  OPENAI_API_KEY: "Key for OpenAI's models.",
+};
+
+const plain = (name: string, meaning: string, values: string, unset = ""): Setting => ({
+  name,
+  meaning,
+  values,
+  unset,
+  fileKey: "",
+});
+
+/** Read by every process, outside of the schemas. */
+export const generalSettings: readonly Setting[] = [
+  plain(
+    "AGENTVINE_HOME",
+    "Data directory; unset, .agentvine in a HOME that can be used, else in the account's home.",
+    "path",
+  ),
+];
+
+/** Read by the command line. */
+export const cliSettings: readonly Setting[] = [
+  plain(
+    "AGENTVINE_SERVER",
+    "Backend that commands talk to; unset, the one that `agentvine up` runs on the data directory.",
+    "address",
+    "http://127.0.0.1:7420",
+  ),
+  plain("AGENTVINE_TOKEN", "Token of the commands; unset, token in the data directory.", "text"),
+  plain("AGENTVINE_PORT", "What --port of up and doctor is unless told.", "0 to 65535", "7420"),
+  plain(
+    "AGENTVINE_WORKER_CONFIG",
+    "YAML or JSON file with settings of a worker; `worker start --config` names it too.",
+    "path",
+  ),
+  plain("OLLAMA_HOST", "Where doctor looks for Ollama.", "address", "127.0.0.1:11434"),
+  plain("NO_COLOR", "No colours.", "anything"),
+  plain("FORCE_COLOR", "Colours into a pipe too.", "anything"),
+];
+
+/** The value a field takes when nothing is given. */
+const unsetOf = (field: z.ZodType): string => {
+  const { data } = field.safeParse(undefined);
+  return Array.isArray(data) ? data.join(",") : data === undefined ? "" : String(data);
+};
+
+const jsonSchema = z.object({
+  enum: z.array(z.string()).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  type: z.string().optional(),
+  format: z.string().optional(),
+});
+
+const describe = (field: z.ZodType, io: "input" | "output") =>
+  jsonSchema.parse(z.toJSONSchema(field, { io, unrepresentable: "any" }));
+
+/** What a field takes, for people. */
+const valuesOf = (field: z.ZodType): string => {
+  const input = describe(field, "input");
+  if (input.enum !== undefined) return input.enum.includes("true") ? "true or false" : input.enum.join(", ");
+  // Numbers are text until they are read.
+  const { type, minimum, maximum, format } = input.type === undefined ? describe(field, "output") : input;
+  if (type !== "integer" && type !== "number") return format === "uri" ? "address" : "text";
+  const isOpen = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER;
+  return isOpen ? `${minimum ?? 0} or more` : `${minimum ?? 0} to ${maximum}`;
+};
+
+const fileKeyOf = (name: string): string =>
+  Object.entries(variableOf).find(([, variable]) => variable === name)?.[0] ?? "";
+
+const settingsOf = (
+  shape: Readonly<Record<string, z.ZodType>>,
+  meanings: Readonly<Record<string, string>>,
+  hasFile: boolean,
+): Setting[] =>
+  Object.entries(shape).map(([name, field]) => ({
+    name,
+    meaning: meanings[name] ?? "",
+    unset: unsetOf(field),
+    values: valuesOf(field),
+    fileKey: hasFile ? fileKeyOf(name) : "",
+  }));
+
+export const backendSettings = (): Setting[] => settingsOf(backendSchema.shape, backendMeanings, false);
+export const workerSettings = (): Setting[] => settingsOf(workerSchema.shape, workerMeanings, true);
