@@ -5,6 +5,18 @@ import type { JobQueue } from "./job-connection.ts";
 
 const prefix = "/admin/queues";
 
+const policyHeader = "content-security-policy";
+
+/** The board finds its files by a base address in its page, and its menus and messages bring styles of their own. */
+const forBoard = (policy: unknown): string =>
+  String(policy)
+    .replace("base-uri 'none'", "base-uri 'self'")
+    .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'");
+
+/** The board's page without the font that it would fetch from elsewhere. */
+const withoutForeignFont = (page: string): string =>
+  page.replace(/<link[^>]*fonts\.googleapis\.com[^>]*>/g, "");
+
 /** Checks that whoever asks may administer the system. @throws AppError `auth.required`, `auth.forbidden` */
 export type AdminGuard = (request: FastifyRequest) => Promise<void>;
 
@@ -15,18 +27,22 @@ export function registerBoard(
   app: FastifyInstance,
   { queue, guard }: { queue: () => JobQueue | undefined; guard: AdminGuard },
 ): void {
-  let board: Promise<FastifyInstance> | undefined;
+  let board: { queue: JobQueue; instance: Promise<FastifyInstance> } | undefined;
 
   async function open(): Promise<FastifyInstance> {
     const current = queue();
     if (current === undefined) {
       throw new AppError("queue.unavailable", "The background queue is not connected yet.");
     }
-    board ??= buildBoard(current).catch((error: unknown) => {
-      board = undefined;
-      throw error;
-    });
-    return await board;
+    // A queue that had to be opened anew is another one.
+    if (board?.queue !== current) {
+      const made = { queue: current, instance: buildBoard(current) };
+      board = made;
+      made.instance.catch(() => {
+        if (board === made) board = undefined;
+      });
+    }
+    return await board.instance;
   }
 
   const forward = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -34,7 +50,7 @@ export function registerBoard(
     reply.hijack();
     // What our own server says about security holds for the board's pages too.
     for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) reply.raw.setHeader(name, value);
+      if (value !== undefined) reply.raw.setHeader(name, name === policyHeader ? forBoard(value) : value);
     }
     instance.routing(request.raw, reply.raw);
     return reply;
@@ -49,7 +65,7 @@ export function registerBoard(
     scope.all(`${prefix}/*`, forward);
   });
   app.addHook("onClose", async () => {
-    await (await board)?.close();
+    await (await board?.instance.catch(() => undefined))?.close();
   });
 }
 
@@ -67,6 +83,10 @@ async function buildBoard(queue: JobQueue): Promise<FastifyInstance> {
     options: { uiConfig: { boardTitle: "AgentVine" } },
   });
   const instance = Fastify();
+  instance.addHook("onSend", async (_request, reply, payload) => {
+    const isPage = String(reply.getHeader("content-type") ?? "").startsWith("text/html");
+    return isPage && typeof payload === "string" ? withoutForeignFont(payload) : payload;
+  });
   await instance.register(adapter.registerPlugin(), { prefix });
   await instance.ready();
   return instance;

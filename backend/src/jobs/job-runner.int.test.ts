@@ -125,10 +125,10 @@ const onRedis = (): Backend => {
       return Object.fromEntries(await Promise.all(entries));
     },
     cutConnections: async () => {
-      await client.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+      await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     },
     connections: async () =>
-      String(await client.client("LIST", "TYPE", "normal"))
+      String(await client.call("CLIENT", "LIST", "TYPE", "normal"))
         .trim()
         .split("\n").length - 1,
     clear: async () => {

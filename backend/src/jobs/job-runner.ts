@@ -29,6 +29,8 @@ export interface JobRunnerOptions {
 
 const checkMsDefault = 30_000;
 const closeMsDefault = 5_000;
+/** Cutting needs no answer from anybody; what can hang in it is left. */
+const cutMsMax = 1_000;
 
 /**
  * Runs chores at their times by BullMQ: one run per time, however many backends there are. Connects in the background and keeps
@@ -119,7 +121,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
       await within(closeMs, [closing.worker.close(), closing.queue.close()]);
     }
     // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
-    await within(closeMs, [closing?.worker.disconnect(), closing?.worker.close(true), cutting?.close()]);
+    await within(cutMsMax, [closing?.worker.disconnect(), closing?.worker.close(true), cutting?.close()]);
   }
 
   const trying = keepTrying();
@@ -143,7 +145,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
       tried.resolve();
       // What waits for an answer is refused now, so that nothing below waits for it.
       await close();
-      await within(closeMs, [trying, checking]);
+      await within(cutMsMax, [trying, checking]);
       await close();
     },
   };

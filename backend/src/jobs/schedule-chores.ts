@@ -1,5 +1,14 @@
 import type { Chore } from "./chore.ts";
-import type { JobQueue } from "./job-connection.ts";
+
+/** The part of a queue that keeps schedules. */
+export interface Schedules {
+  getJobSchedulers(
+    start: number,
+    end: number,
+  ): Promise<{ key: string; every?: number | undefined; next?: number | undefined }[]>;
+  upsertJobScheduler(name: string, repeat: { every: number }, template: { name: string }): Promise<unknown>;
+  removeJobScheduler(name: string): Promise<unknown>;
+}
 
 /** A schedule whose next time is this long ago lost the job that would have carried it on. */
 const overdueMs = 60_000;
@@ -9,7 +18,7 @@ const overdueMs = 60_000;
  * made again, a schedule could lose the run that is due. The first time also removes those of chores that are no more.
  */
 export async function scheduleChores(
-  queue: Pick<JobQueue, "getJobSchedulers" | "upsertJobScheduler" | "removeJobScheduler">,
+  queue: Schedules,
   chores: readonly Chore[],
   { isFirst = false, nowMs = Date.now() }: { isFirst?: boolean; nowMs?: number } = {},
 ): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, utimes, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
-import type { Artifact, ArtifactList, Checkpoint, Claim } from "@agentvine/contracts";
+import type { Artifact, Checkpoint, Claim } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -68,7 +68,8 @@ const download = async (artifactId: string, token = work.app.token) => {
 };
 
 const list = async (executionId = claim.executionId) =>
-  (await work.app.request<ArtifactList>("GET", `/api/v1/executions/${executionId}/artifacts`)).body.items;
+  (await work.app.request<{ items: Artifact[] }>("GET", `/api/v1/executions/${executionId}/artifacts`)).body
+    .items;
 
 const files = async () => {
   const names = await readdir(join(work.app.home, "blobs"), { recursive: true }).catch(() => []);

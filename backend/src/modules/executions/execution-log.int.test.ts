@@ -1,9 +1,15 @@
-import type { Claim, ExecutionLogList, LogLevel } from "@agentvine/contracts";
+import type { Claim, ExecutionLog, LogLevel } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
 import { logBytesMax } from "./execution.ts";
+
+interface ExecutionLogList {
+  items: ExecutionLog[];
+  next: number;
+  isComplete: boolean;
+}
 
 let work: WorkFixture;
 let worker: TestWorker;

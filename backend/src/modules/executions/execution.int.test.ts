@@ -1,9 +1,14 @@
-import type { Claim, Event, Execution, ExecutionList } from "@agentvine/contracts";
+import type { Claim, Event, Execution } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, evidence, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
 import { createExecutionService } from "./execution.service.ts";
+
+interface ExecutionList {
+  items: Execution[];
+  total: number;
+}
 
 let work: WorkFixture;
 let worker: TestWorker;

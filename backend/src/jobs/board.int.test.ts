@@ -1,0 +1,86 @@
+import { waitUntil } from "@agentvine/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildTestApp, type TestApp } from "../testing/build-test-app.ts";
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await buildTestApp({ config: { runsChores: true } });
+  await waitUntil(async () => (await board()).status === 200);
+});
+afterAll(() => app.close());
+
+const board = <T = string>(path = "", token: string | null = app.token, method = "GET", body?: unknown) =>
+  app.request<T>(method, `/admin/queues${path}`, { token, body });
+
+const codeOf = ({ body }: { body: unknown }) => (body as { error?: { code: string } }).error?.code;
+
+interface Queues {
+  queues: { name: string; isPaused: boolean }[];
+}
+
+describe("/admin/queues", () => {
+  it("shows administrators the page, its files and the queue", async () => {
+    const page = await board();
+    expect([page.status, page.headers.get("content-type")]).toEqual([
+      200,
+      expect.stringContaining("text/html"),
+    ]);
+    const script = /src="(static\/js\/main[^"]*)"/.exec(page.body)?.[1];
+    expect((await board(`/${script}`)).status).toBe(200);
+    const { body } = await board<Queues>("/api/queues");
+    expect(body.queues).toMatchObject([{ name: "maintenance", isPaused: false }]);
+  });
+
+  it("asks for nothing from elsewhere, and keeps our security headers", async () => {
+    const page = await board();
+    expect(page.body).not.toMatch(/(href|src)="https?:/);
+    const policy = page.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("base-uri 'self'");
+    expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+    // Only here: everywhere else the policy stays strict.
+    const docs = await app.request("GET", "/docs");
+    expect(docs.headers.get("content-security-policy")).toContain("base-uri 'none'");
+    expect(docs.headers.get("content-security-policy")).not.toContain("unsafe-inline");
+  });
+
+  it("401 without a token, 403 for a machine's key, on every address", async () => {
+    for (const path of ["", "/", "/api/queues", "/static/js/main.js", "/queue/maintenance", "/../queues"]) {
+      expect([(await board(path, null)).status, codeOf(await board(path, null))]).toEqual([
+        401,
+        "auth.required",
+      ]);
+      const machine = await board(path, app.workerKey);
+      expect([machine.status, codeOf(machine)]).toEqual([403, "auth.forbidden"]);
+    }
+    expect((await board("/api/queues/maintenance/pause", app.workerKey, "PUT")).status).toBe(403);
+    expect((await board<Queues>("/api/queues")).body.queues[0]?.isPaused).toBe(false);
+  });
+
+  it("lets administrators pause and go on, also with a body", async () => {
+    expect((await board("/api/queues/maintenance/pause", app.token, "PUT")).status).toBe(200);
+    expect((await board<Queues>("/api/queues")).body.queues[0]?.isPaused).toBe(true);
+    expect((await board("/api/queues/maintenance/resume", app.token, "PUT", {})).status).toBe(200);
+    expect((await board<Queues>("/api/queues")).body.queues[0]?.isPaused).toBe(false);
+  });
+
+  it("refuses changes that a page from elsewhere sends", async () => {
+    const reply = await app.request("PUT", "/admin/queues/api/queues/maintenance/pause", {
+      headers: { origin: "https://evil.example" },
+    });
+    expect([reply.status, codeOf(reply)]).toEqual([403, "request.origin_refused"]);
+  });
+
+  it("404 for what the board does not have", async () => {
+    expect((await board("/api/queues/nothing/pause", app.token, "PUT")).status).toBe(404);
+  });
+});
+
+describe("a backend that does no chores", () => {
+  it("503 says that there is no queue to show", async () => {
+    await using idle = await buildTestApp();
+    const reply = await idle.request("GET", "/admin/queues");
+    expect([reply.status, codeOf(reply)]).toEqual([503, "queue.unavailable"]);
+  });
+});
