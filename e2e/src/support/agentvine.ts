@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { waitUntil } from "@agentvine/testkit";
+import { onTestFinished } from "vitest";
+
+/** The checkout these tests belong to. */
+export const checkout = join(import.meta.dirname, "../../..");
+
+export interface LaunchOptions {
+  /** Another copy of the checkout to start from. */
+  readonly root?: string;
+  /** The whole environment but PATH, LANG and TMPDIR; undefined leaves a variable out. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Everything it makes lies below; also tells its processes from others. */
+  readonly temp: string;
+  readonly cwd?: string;
+  /** Needs root. */
+  readonly uid?: number;
+}
+
+export interface Launched {
+  readonly pid: number;
+  stdout(): string;
+  stderr(): string;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  signal(signal: NodeJS.Signals): void;
+}
+
+const present = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+
+/** Starts the command line of a checkout as a user does. Killed at the end of the test if it still runs. */
+export function launch(args: readonly string[], options: LaunchOptions): Launched {
+  const program = join(options.root ?? checkout, "cli/bin/agentvine.js");
+  if (!existsSync(program)) throw new Error(`${program} does not exist`);
+  const { uid } = options;
+  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
+    cwd: options.cwd ?? options.temp,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH ?? "/usr/bin:/bin",
+      LANG: "C.UTF-8",
+      TMPDIR: options.temp,
+      ...present(options.env ?? {}),
+    },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.on("data", (chunk) => {
+    stdout += String(chunk);
+  });
+  child.stderr?.on("data", (chunk) => {
+    stderr += String(chunk);
+  });
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal }));
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  return {
+    pid: child.pid ?? 0,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    exited,
+    signal: (signal) => child.kill(signal),
+  };
+}
+
+/** Waits until the command's output on standard error holds something. Fails at once when the command ends before. */
+export async function untilSaid(
+  launched: Launched,
+  pattern: RegExp,
+  timeoutMs = 90_000,
+): Promise<RegExpExecArray> {
+  let isOver = false;
+  void launched.exited.then(() => {
+    isOver = true;
+  });
+  const found = await waitUntil(() => pattern.exec(launched.stderr()) ?? (isOver ? "over" : undefined), {
+    timeoutMs,
+    message: `${pattern} in:\n${launched.stderr().slice(-4_000)}`,
+  });
+  if (found === "over") throw new Error(`it ended without saying ${pattern}:\n${launched.stderr()}`);
+  return found;
+}
+
+/** Runs a command to its end. */
+export async function run(args: readonly string[], options: LaunchOptions) {
+  const launched = launch(args, options);
+  const { code } = await launched.exited;
+  return { code, stdout: launched.stdout(), stderr: launched.stderr() };
+}

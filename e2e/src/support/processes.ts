@@ -1,0 +1,85 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { promisify } from "node:util";
+import { processIsAlive } from "@agentvine/testkit";
+
+const execFileAsync = promisify(execFile);
+
+export interface SeenProcess {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** Its command line, arguments separated by spaces. */
+  readonly command: string;
+  readonly environment: string;
+}
+
+function readOf(pid: number): SeenProcess | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return {
+      pid,
+      parentPid: Number(fields[1]),
+      command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim(),
+      environment: readFileSync(`/proc/${pid}/environ`, "utf8"),
+    };
+  } catch {
+    return undefined; // it ended meanwhile, or is not ours to read
+  }
+}
+
+function workingDirectory(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
+/** Every live process that has anything to do with a directory: by its command line, its environment or where it stands. */
+export function processesOf(directory: string): SeenProcess[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      const seen = readOf(Number(name));
+      if (seen === undefined || !processIsAlive(seen.pid)) return [];
+      const isMeant =
+        seen.command.includes(directory) ||
+        seen.environment.includes(directory) ||
+        workingDirectory(seen.pid).startsWith(directory);
+      return isMeant ? [seen] : [];
+    });
+}
+
+/** The processes of a directory as lines for a failed assertion. */
+export const describeProcesses = (directory: string): string[] =>
+  processesOf(directory).map(({ pid, command }) => `${pid} ${command.slice(0, 200)}`);
+
+/** Ends whatever a broken test left of a directory, by process id. */
+export function killProcessesOf(directory: string): void {
+  for (const { pid } of processesOf(directory)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+  }
+}
+
+/** The one process of a directory whose command line holds the text. */
+export function findProcess(directory: string, text: string): SeenProcess | undefined {
+  return processesOf(directory).find(({ command }) => command.includes(text));
+}
+
+export const isRoot = process.getuid?.() === 0;
+
+/** True when this account may mount file systems. */
+export async function canMount(): Promise<boolean> {
+  if (!isRoot || process.platform !== "linux") return false;
+  try {
+    await execFileAsync("unshare", ["--mount", "true"]);
+    return true;
+  } catch {
+    return false;
+  }
+}
