@@ -22,9 +22,8 @@ export const runCommand = async (
     onNote?: (text: string) => void;
   } = {},
 ): Promise<CommandRun> => {
-  const recorded = recordedOutput(
-    options.isInteractive === undefined ? {} : { isInteractive: options.isInteractive },
-  );
+  const { isInteractive = false, onNote = () => undefined } = options;
+  const recorded = recordedOutput({ isInteractive, onNote });
   const context = {
     config: {
       home: "/nonexistent",
