@@ -1,8 +1,11 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { canaries, plantAndCruise, ruleNames } from "./boundary-canaries.ts";
 import { copySources } from "./canary-copy.ts";
+
+// Compilers and linters are started: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 let copy = "";
 beforeEach(() => {

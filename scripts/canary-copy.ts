@@ -12,7 +12,8 @@ const wanted =
 export function copySources(): string {
   const copy = mkdtempSync(join(tmpdir(), "agentvine-canaries-"));
   const sources = listRepositoryFiles().filter((path) => wanted.test(path) && !path.startsWith("samples/"));
-  for (const path of sources) {
+  // Somebody may be moving files while we look.
+  for (const path of sources.filter((source) => existsSync(join(repositoryRoot, source)))) {
     mkdirSync(dirname(join(copy, path)), { recursive: true });
     cpSync(join(repositoryRoot, path), join(copy, path));
   }

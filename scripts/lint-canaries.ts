@@ -85,7 +85,7 @@ export function plantAndLint(copy: string): string[] {
     [".ts", ".test.ts"].map((suffix) => ({ ...canary, path: canary.path + suffix })),
   );
   for (const { path, text } of [...biomeCanaries, ...promises]) plant(copy, { [`${folder}/${path}`]: text });
-  return [...missed(biomeCanaries, biomeFindings(copy)), ...missed(promises, oxlintFindings(copy))];
+  return [...missed(biomeCanaries, biomeFindings(copy)), ...missed(promises, oxlintFindings(copy, promises))];
 }
 
 function missed(canaries: LintCanary[], findings: string[]): string[] {
@@ -102,8 +102,9 @@ function biomeFindings(copy: string): string[] {
   return diagnostics.map(({ category, location }) => `${location.path} ${category.split("/").at(-1)}`);
 }
 
-function oxlintFindings(copy: string): string[] {
-  const { diagnostics } = JSON.parse(lint(copy, "oxlint", ["--type-aware", "--format=json", folder])) as {
+function oxlintFindings(copy: string, canaries: LintCanary[]): string[] {
+  const paths = canaries.map(({ path }) => `${folder}/${path}`);
+  const { diagnostics } = JSON.parse(lint(copy, "oxlint", ["--type-aware", "--format=json", ...paths])) as {
     diagnostics: { code: string; filename: string }[];
   };
   return diagnostics.map(({ code, filename }) => `${filename} ${/\((.*)\)/.exec(code)?.[1] ?? code}`);

@@ -11,7 +11,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { useTempDir } from "@agentvine/testkit";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+// Compilers and linters are started: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 const repository = join(import.meta.dirname, "../..");
 const tempDir = useTempDir();
