@@ -45,8 +45,10 @@ const startUp = async (
     ready,
     notes: () => notes.join(""),
     ended: () => ended,
-    stop: () => (stopping.abort(), run),
-    run,
+    stop: () => {
+      stopping.abort();
+      return run;
+    },
   };
 };
 
