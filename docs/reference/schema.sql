@@ -260,6 +260,7 @@ create table tasks (
   constraint tasks_pkey PRIMARY KEY (id)
 );
 CREATE INDEX tasks_assigned_to_idx ON public.tasks USING btree (assigned_to);
+CREATE INDEX tasks_completed_at_idx ON public.tasks USING btree (completed_at);
 CREATE INDEX tasks_created_at_idx ON public.tasks USING btree (created_at, id);
 CREATE INDEX tasks_created_by_idx ON public.tasks USING btree (created_by);
 CREATE INDEX tasks_parent_task_id_idx ON public.tasks USING btree (parent_task_id);

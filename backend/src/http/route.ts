@@ -227,7 +227,7 @@ function send(endpoint: EndpointShape, reply: FastifyReply, value: unknown): unk
   if (endpoint.response === null) {
     return reply
       .code(endpoint.status)
-      .type(endpoint.responseType ?? "text/plain")
+      .type(String(reply.getHeader("content-type") ?? endpoint.responseType ?? "text/plain"))
       .send(value);
   }
   // A handler may answer with data and an error status, as the health checks do.

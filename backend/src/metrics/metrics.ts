@@ -9,7 +9,7 @@ export function registerMetrics(app: FastifyInstance, readStats: () => Promise<S
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "agentvine_" });
   observeRequests(app, registry);
-  const gauges = {
+  const gauges: Gauges = {
     tasks: gauge(registry, "agentvine_tasks", "Tasks by status", "status"),
     pending: gauge(registry, "agentvine_queue_pending", "Claimable work orders by lane", "lane"),
     oldest: gauge(
@@ -20,18 +20,39 @@ export function registerMetrics(app: FastifyInstance, readStats: () => Promise<S
     ),
     workers: gauge(registry, "agentvine_workers", "Workers by status", "status"),
   };
-  route(app, endpoints.system.metrics, async ({ reply }) => {
-    const stats = await readStats();
+  const databaseUp = new Gauge({
+    name: "agentvine_database_up",
+    help: "1 while the database answers; without it there are no figures of tasks, queue and workers",
+    registers: [registry],
+  });
+  route(app, endpoints.system.metrics, async ({ reply, request }) => {
+    const stats = await readStats().catch((error: unknown) => {
+      request.log.warn({ err: error }, "no figures of the database");
+      return undefined;
+    });
+    // From here on nothing waits until the figures are read: scrapes at the same moment don't see half of each other.
     for (const one of Object.values(gauges)) one.reset();
-    for (const [status, count] of Object.entries(stats.tasks)) gauges.tasks.set({ status }, count);
-    for (const [status, count] of Object.entries(stats.workers)) gauges.workers.set({ status }, count);
-    for (const { lane, pending, oldestPendingSeconds } of stats.lanes) {
-      gauges.pending.set({ lane }, pending);
-      gauges.oldest.set({ lane }, oldestPendingSeconds ?? 0);
-    }
+    databaseUp.set(stats === undefined ? 0 : 1);
+    if (stats !== undefined) fill(gauges, stats);
     void reply.type(registry.contentType);
     return await registry.metrics();
   });
+}
+
+interface Gauges {
+  tasks: Gauge<"status">;
+  pending: Gauge<"lane">;
+  oldest: Gauge<"lane">;
+  workers: Gauge<"status">;
+}
+
+function fill(gauges: Gauges, stats: Stats): void {
+  for (const [status, count] of Object.entries(stats.tasks)) gauges.tasks.set({ status }, count);
+  for (const [status, count] of Object.entries(stats.workers)) gauges.workers.set({ status }, count);
+  for (const { lane, pending, oldestPendingSeconds } of stats.lanes) {
+    gauges.pending.set({ lane }, pending);
+    gauges.oldest.set({ lane }, oldestPendingSeconds ?? 0);
+  }
 }
 
 const gauge = <Label extends string>(

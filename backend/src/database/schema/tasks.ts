@@ -91,6 +91,8 @@ export const tasks = pgTable(
     index("tasks_assigned_to_idx").on(table.assignedTo),
     index("tasks_parent_task_id_idx").on(table.parentTaskId),
     index("tasks_created_at_idx").on(table.createdAt, table.id),
+    // Statistics ask every minute what ended lately.
+    index("tasks_completed_at_idx").on(table.completedAt),
     isOneOf("tasks_task_type_check", table.taskType, taskTypes),
     isOneOf("tasks_permission_level_check", table.permissionLevel, permissionLevels),
     isOneOf("tasks_priority_check", table.priority, priorities),
