@@ -103,7 +103,7 @@ describe("up", () => {
 
   it("starts a backend again that was killed, on the same address", async () => {
     const up = await startUp(["--workers", "0"]);
-    const [backend] = await listProcessesWithEnv(`AGENTVINE_HOME=${up.home}`);
+    const [backend] = listProcessesWithEnv(`AGENTVINE_HOME=${up.home}`);
     if (backend === undefined) throw new Error("the backend was not found");
     process.kill(backend, "SIGKILL");
     await waitUntil(() => up.notes().includes("backend ended by itself (SIGKILL)"));

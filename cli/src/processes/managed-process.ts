@@ -97,7 +97,7 @@ const readyLine = (
       new AppError("server.unreachable", `${options.name} did not start within ${timeoutMs / 1_000} s`),
     );
   }, timeoutMs);
-  exited.then((exit) => ready.reject(startError(options.name, exit, tail)));
+  void exited.then((exit) => ready.reject(startError(options.name, exit, tail)));
   return ready.promise.finally(() => clearTimeout(timer));
 };
 
