@@ -28,7 +28,7 @@ export interface TaskCreateFlags {
 }
 
 /** A path becomes absolute, as the backend and its workers need it; an address stays as it is. */
-export const repositoryAddress = (given: string): string =>
+const repositoryAddress = (given: string): string =>
   /^[a-z][a-z0-9+.-]*:\/\//i.test(given) || (/^[^/\s]+@[^/\s]+:/.test(given) && !existsSync(given))
     ? given
     : resolve(given);

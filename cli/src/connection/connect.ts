@@ -8,7 +8,7 @@ import { readUpState } from "../processes/up-state.ts";
 const defaultUrl = "http://127.0.0.1:7420";
 
 /** Address of the backend: the flag, AGENTVINE_SERVER, what `up` wrote down, the default port. */
-export const serverUrl = (config: CliConfig, flag?: string): string =>
+const serverUrl = (config: CliConfig, flag?: string): string =>
   flag ?? config.serverUrl ?? readUpState(config.home)?.url ?? defaultUrl;
 
 const tokenOf = (config: CliConfig): string | undefined => {

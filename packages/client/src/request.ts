@@ -3,7 +3,7 @@ import type { EndpointShape } from "@agentvine/contracts";
 type QueryValue = string | number | boolean | readonly (string | number)[] | null | undefined;
 
 /** Fills the `:name` parts of an endpoint's path. */
-export const fillPath = (path: string, params: Readonly<Record<string, unknown>> = {}): string =>
+const fillPath = (path: string, params: Readonly<Record<string, unknown>> = {}): string =>
   path.replace(/:([a-zA-Z]+)/g, (_, name: string) => {
     const value = params[name];
     if (value === undefined) throw new TypeError(`path parameter ${name} is missing`);
@@ -11,7 +11,7 @@ export const fillPath = (path: string, params: Readonly<Record<string, unknown>>
   });
 
 /** Query string of the given values; lists are joined by commas, undefined and null are left out. */
-export const queryString = (query: Readonly<Record<string, unknown>> = {}): string => {
+const queryString = (query: Readonly<Record<string, unknown>> = {}): string => {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query) as [string, QueryValue][]) {
     if (value === undefined || value === null) continue;
