@@ -46,6 +46,7 @@ export default defineConfig({
         "**/*.test.ts",
         "**/testing/**",
         "**/main.ts",
+        "**/*-main.ts",
         "**/postgres-global-setup.ts",
         "**/dist/**",
         "**/node_modules/**",

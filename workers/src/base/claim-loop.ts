@@ -53,7 +53,14 @@ export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSigna
 };
 
 const waitUntilSound = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<void> => {
-  while ((await options.readFault()) !== null) await options.sleep(faultCheckMs, signal);
+  let told: string | null = null;
+  for (;;) {
+    const fault = await options.readFault();
+    if (fault === null) return;
+    if (fault !== told) options.logger.error({ fault }, "no work is taken");
+    told = fault;
+    await options.sleep(faultCheckMs, signal);
+  }
 };
 
 const poll = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<Claim | undefined | "stop"> => {

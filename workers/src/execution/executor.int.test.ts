@@ -170,10 +170,14 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     expect(executor.said.some(({ type }) => type === "result")).toBe(false);
   });
 
-  it("ends with an error when not even its directories can be made", async () => {
+  it("says so in a typed result when not even its directories can be made", async () => {
     const claim = await aClaim("no-disk");
     const executor = anExecutor();
     executor.tell({ type: "start", claim, settings: { ...settingsOf("true"), dataDir: "/dev/null/x" } });
-    await expect(executor.ended).rejects.toThrow();
+    expect(await executor.heard("result")).toMatchObject({
+      result: { kind: "fail", result: { failure: "infrastructure", isRetryable: true } },
+    });
+    executor.tell({ type: "result_kept" });
+    await executor.ended;
   });
 });

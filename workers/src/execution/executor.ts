@@ -12,6 +12,7 @@ import { driverConfigOf } from "./driver-choice.ts";
 import { createExecutionApi } from "./execution-api.ts";
 import type { ExecutionContext } from "./execution-context.ts";
 import {
+  type AttemptResult,
   type ExecutorSettings,
   type FromExecutor,
   type ToExecutor,
@@ -19,6 +20,7 @@ import {
 } from "./executor-channel.ts";
 import { LogStreamer } from "./log-streamer.ts";
 import { MetricsRecorder } from "./metrics.ts";
+import { failureOf, faultOfError } from "./outcome.ts";
 import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
 import { StopRequest } from "./stop-request.ts";
@@ -59,20 +61,26 @@ export const runExecutor = async (channel: Channel, environment: ExecutorEnviron
   await channel.send({ type: "ready" });
   const { claim, settings } = await started.promise;
   const logger = executionLogger(claim, settings);
+  const result = await runGuarded({ claim, settings, environment, stop, channel, logger });
+  if (result === null) {
+    await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
+    return;
+  }
+  await channel.send({ type: "result", result });
+  await resultKept.promise;
+};
+
+/** Also when not even the frame of an execution can be made, on a full disk for example, there is a typed result. */
+const runGuarded = async (parts: Parts): Promise<AttemptResult | null> => {
   try {
-    const context = createContext({ claim, settings, environment, stop, channel, logger });
+    const context = createContext(parts);
     const result = await runWorkOrder(context);
     await context.log.close();
-    if (result === null) {
-      await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
-      return;
-    }
-    await channel.send({ type: "result", result });
-    await resultKept.promise;
+    return result;
   } catch (error) {
-    // Not even the frame of an execution could be made; the supervisor hands this in as an infrastructure fault.
+    const { claim, stop, logger } = parts;
     logger.error({ err: coerceError(error) }, "the execution could not be run");
-    throw error;
+    return failureOf(faultOfError(error, stop, claim.workOrder.timeoutSeconds), null);
   }
 };
 

@@ -20,7 +20,7 @@ const textMax = 20_000;
 const retryAfterMsMax = 86_400_000;
 
 /** The fault as it is handed in. */
-export const failureOf = (fault: Fault, metrics: ExecutionMetrics): AttemptResult => ({
+export const failureOf = (fault: Fault, metrics: ExecutionMetrics | null): AttemptResult => ({
   kind: "fail",
   result: {
     outcome: fault.outcome,
