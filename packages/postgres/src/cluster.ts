@@ -122,7 +122,7 @@ function initError(output: string, dataDir: string, account: ServerAccount | und
 
 /** The reason that a PostgreSQL program gave, as one line. */
 export function serverError(output: string, dataDir: string, message: string): AppError {
-  if (/No space left on device|Disk quota exceeded/.test(output)) {
+  if (/No space left on device|Disk quota exceeded|Check free disk space/.test(output)) {
     return diskFullError(dataDir, { detail: output });
   }
   const lines = output.split("\n").filter((line) => line.trim() !== "");

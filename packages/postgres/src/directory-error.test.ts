@@ -27,6 +27,11 @@ describe("serverError", () => {
   it.each([
     ["PANIC:  could not write: No space left on device", "storage.full", "The disk that holds /d is full."],
     [
+      'FATAL:  could not extend file "base/1/2689": wrote only 4096 of 8192 bytes\nHINT:  Check free disk space.',
+      "storage.full",
+      "The disk that holds /d is full.",
+    ],
+    [
       "x\n2026 [1] FATAL:  data directory has wrong ownership\nHINT: y",
       "postgres.start_failed",
       "No: data directory has wrong ownership",
