@@ -1,5 +1,6 @@
 import { AppError, coerceError, sleep } from "@agentvine/kit";
 import type { PgPool, Queue, Worker } from "bullmq";
+import type { PoolClient } from "pg";
 
 /** BullMQ's own tables live in a schema of their own: not ours to migrate or dump. */
 export const jobSchema = "bullmq";
@@ -24,6 +25,8 @@ export interface JobConnection {
   open(name: string, handlers: JobHandlers, concurrency: number): { queue: JobQueue; worker: JobWorker };
   /** @throws when the backend does not answer within a second. */
   ping(): Promise<void>;
+  /** Does something that no other runner does at the same moment. Schedules made by two at once would each run for a while. */
+  exclusively(work: () => Promise<void>): Promise<void>;
   /** Calls back whenever the backend is there again after it was gone, and may have forgotten everything. */
   onReturn(listener: () => void): void;
   /** Cuts the connection; whatever still waits for an answer is refused. */
@@ -36,6 +39,9 @@ const defaultJobOptions = { removeOnComplete: { age: 3_600 }, removeOnFail: { ag
 const workerTimes = { lockDuration: 30_000, stalledInterval: 10_000 };
 const connectMsMax = 10_000;
 
+/** Number of the advisory lock under which schedules are made. */
+const schedulingLock = 7_420_004;
+const lockMsMax = 10_000;
 const answerMsMax = 1_000;
 
 /** @throws when it takes too long, or fails by itself. */
@@ -99,6 +105,8 @@ async function onRedis(url: string, onError: (error: Error) => void): Promise<Jo
       if (connection.status !== "ready") throw new AppError("queue.unavailable", "Redis can't be reached.");
       await soon(connection.ping());
     },
+    // Redis makes a schedule in one step.
+    exclusively: (work) => work(),
     onReturn: (listener) => void connection.on("ready", listener),
     async close() {
       connection.disconnect();
@@ -125,6 +133,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
   pool.on("connect", (client) => client.on("error", onError));
   const { Queue, Worker } = withBackend(createPostgresBackend);
   const connection = pool as PgPool;
+  const holders = new Set<PoolClient>();
   try {
     const client = await pool.connect();
     await runMigrations(client, jobSchema).finally(() => client.release());
@@ -137,9 +146,29 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
     async ping() {
       await soon(pool.query("select 1"));
     },
+    async exclusively(work) {
+      const client = await pool.connect();
+      holders.add(client);
+      let isBroken = true;
+      try {
+        await client.query(`begin; set local lock_timeout = ${lockMsMax}`);
+        await client.query("select pg_advisory_xact_lock($1)", [schedulingLock]);
+        await work();
+        await client.query("commit");
+        isBroken = false;
+      } finally {
+        // Without the connection there is no lock; closing may have cut it already.
+        if (holders.delete(client)) client.release(isBroken);
+      }
+    },
     // Its schedules are as durable as everything else in PostgreSQL.
     onReturn: () => {},
-    close: () => pool.end(),
+    async close() {
+      // The pool waits for connections in use, and work on a closed queue never ends.
+      for (const client of holders) client.release(true);
+      holders.clear();
+      await pool.end();
+    },
   };
 }
 

@@ -1,7 +1,18 @@
 import { AppError, backoffDelayMs, coerceError, deferred, type Logger, sleep } from "@agentvine/kit";
 import type { Chore } from "./chore.ts";
-import { connectJobs, type JobConnection, type JobQueue, type JobWorker } from "./job-connection.ts";
+import {
+  connectJobs,
+  type JobConnection,
+  type JobHandlers,
+  type JobQueue,
+  type JobWorker,
+} from "./job-connection.ts";
 import { scheduleChores } from "./schedule-chores.ts";
+
+interface OpenQueue {
+  readonly queue: JobQueue;
+  readonly worker: JobWorker;
+}
 
 const queueName = "maintenance";
 
@@ -46,25 +57,13 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     closeMs = closeMsDefault,
   } = options;
   const stopping = new AbortController();
-  const byName = new Map(chores.map((chore) => [chore.name, chore]));
   const reportFault = createFaultReporter(logger, stopping.signal);
   /** Settled when the first try to connect has come to something. */
   const tried = deferred<void>();
   let connection: JobConnection | undefined;
-  let open: { queue: JobQueue; worker: JobWorker } | undefined;
+  let open: OpenQueue | undefined;
 
-  const handlers = {
-    onError: reportFault.report,
-    onFailed: (name: string, error: Error) => logger.warn({ err: error, chore: name }, "a chore failed"),
-    process: async (name: string): Promise<unknown> => {
-      const chore = byName.get(name);
-      // Another version of the backend may have scheduled it.
-      if (chore === undefined) return { skipped: true };
-      const done = await chore.run();
-      logger.debug({ chore: name, ...done }, "chore done");
-      return done;
-    },
-  };
+  const handlers = createHandlers(chores, logger, reportFault.report);
 
   async function connect(): Promise<void> {
     connection = await connectJobs({ databaseUrl, redisUrl, onError: handlers.onError });
@@ -73,13 +72,15 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     open = connection.open(queueName, handlers, chores.length + 1);
     tried.resolve();
     const { queue } = open;
-    await scheduleChores(queue, chores, { isFirst: true });
-    connection.onReturn(() => void check(queue));
+    await connection.exclusively(() => scheduleChores(queue, chores, { isFirst: true }));
+    connection.onReturn(() => void check());
   }
 
-  async function check(queue: JobQueue): Promise<void> {
+  async function check(): Promise<void> {
+    if (open === undefined || connection === undefined) return;
+    const { queue } = open;
     try {
-      await scheduleChores(queue, chores);
+      await connection.exclusively(() => scheduleChores(queue, chores));
       reportFault.reset();
     } catch (error) {
       reportFault.report(coerceError(error));
@@ -103,25 +104,16 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   async function keepChecking(): Promise<void> {
     for (;;) {
       await sleep(checkMs, stopping.signal);
-      if (open !== undefined) await check(open.queue);
+      await check();
     }
   }
 
-  /** Never hangs: what a backend that is gone would be asked for is left out. */
   async function close(): Promise<void> {
-    const closing = open;
+    const opened = open;
     const cutting = connection;
     open = undefined;
     connection = undefined;
-    const isThere = await cutting?.ping().then(
-      () => true,
-      () => false,
-    );
-    if (closing !== undefined && isThere === true) {
-      await within(closeMs, [closing.worker.close(), closing.queue.close()]);
-    }
-    // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
-    await within(cutMsMax, [closing?.worker.disconnect(), closing?.worker.close(true), cutting?.close()]);
+    if (cutting !== undefined) await closeConnection(cutting, opened, closeMs);
   }
 
   const trying = keepTrying();
@@ -149,6 +141,44 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
       await close();
     },
   };
+}
+
+/** Does the chore that a job names. */
+function createHandlers(
+  chores: readonly Chore[],
+  logger: Logger,
+  onError: JobHandlers["onError"],
+): JobHandlers {
+  const byName = new Map(chores.map((chore) => [chore.name, chore]));
+  return {
+    onError,
+    onFailed: (name, error) => logger.warn({ err: error, chore: name }, "a chore failed"),
+    async process(name) {
+      const chore = byName.get(name);
+      // Another version of the backend may have scheduled it.
+      if (chore === undefined) return { skipped: true };
+      const done = await chore.run();
+      logger.debug({ chore: name, ...done }, "chore done");
+      return done;
+    },
+  };
+}
+
+/** Lets chores that are being done finish for a while. Never hangs: what a backend that is gone would be asked for is left out. */
+async function closeConnection(
+  connection: JobConnection,
+  opened: OpenQueue | undefined,
+  closeMs: number,
+): Promise<void> {
+  const isThere = await connection.ping().then(
+    () => true,
+    () => false,
+  );
+  if (opened !== undefined && isThere) {
+    await within(closeMs, [opened.worker.close(), opened.queue.close()]);
+  }
+  // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
+  await within(cutMsMax, [opened?.worker.disconnect(), opened?.worker.close(true), connection.close()]);
 }
 
 /** Waits for all of them at most this long; how they end does not matter any more. */
