@@ -1,7 +1,7 @@
 import type { Checkpoint, Repository, Task, WorkOrder } from "@agentvine/contracts";
-import { and, desc, eq, gt } from "drizzle-orm";
+import { and, desc, eq, gt, isNull } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
-import { checkpoints, repositories, tasks, workOrders } from "../../database/schema/index.ts";
+import { checkpoints, executions, repositories, tasks, workOrders } from "../../database/schema/index.ts";
 import { taskColumns, toTask } from "../tasks/index.ts";
 import { toWorkOrder } from "./order-row.repository.ts";
 
@@ -60,4 +60,16 @@ async function latestCheckpoint(
     .orderBy(desc(checkpoints.attempt), desc(checkpoints.step), desc(checkpoints.id))
     .limit(1);
   return row === undefined ? null : { ...row, createdAt: row.createdAt.toISOString() };
+}
+
+/** Keeps with an execution from which attempt's checkpoint it goes on. */
+export async function recordResumption(
+  db: Db,
+  executionId: string,
+  checkpointAttempt: number,
+): Promise<void> {
+  await db
+    .update(executions)
+    .set({ resumedFromAttempt: checkpointAttempt })
+    .where(and(eq(executions.id, executionId), isNull(executions.resumedFromAttempt)));
 }

@@ -12,7 +12,7 @@ import { isUniqueViolation } from "../../database/database-error.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { assertOwnKey, findWorker, unknownWorker } from "../workers/index.ts";
 import { claimKeyIndex, claimOrder, hasClaimableOrder, type Lease } from "./claim.repository.ts";
-import { readLeasedWork } from "./claim-reply.repository.ts";
+import { readLeasedWork, recordResumption } from "./claim-reply.repository.ts";
 import { createParkedClaims, type WakeHint } from "./parked-claims.ts";
 import { workChannel } from "./work-channel.repository.ts";
 
@@ -84,6 +84,9 @@ export function createClaimService(deps: ClaimServiceDeps) {
     const work = await readLeasedWork(db, leased.orderId);
     if (work === undefined) {
       return undefined;
+    }
+    if (work.checkpoint !== null) {
+      await recordResumption(db, leased.executionId, work.checkpoint.attempt);
     }
     const { attempt } = work.workOrder;
     return {

@@ -367,6 +367,13 @@ describe("an order given back", () => {
       workOrder: { payload: { followUp: "yes" } },
       checkpoint: { id: checkpointId, attempt: 1 },
     });
+    const executions = await work.sql(
+      "select attempt, resumed_from_attempt from executions order by attempt",
+    );
+    expect(executions).toEqual([
+      { attempt: 1, resumed_from_attempt: null },
+      { attempt: 2, resumed_from_attempt: 1 },
+    ]);
   });
 
   it("a push can't be parked", async () => {
