@@ -66,9 +66,11 @@ export function killProcessesOf(directory: string): void {
   }
 }
 
-/** The one process of a directory whose command line holds the text. */
-export function findProcess(directory: string, text: string): SeenProcess | undefined {
-  return processesOf(directory).find(({ command }) => command.includes(text));
+/** The first process of a directory whose command line holds the text or matches the pattern. */
+export function findProcess(directory: string, what: string | RegExp): SeenProcess | undefined {
+  return processesOf(directory).find(({ command }) =>
+    typeof what === "string" ? command.includes(what) : what.test(command),
+  );
 }
 
 export const isRoot = process.getuid?.() === 0;
