@@ -190,6 +190,22 @@ describe("a task that no worker could run", () => {
   });
 });
 
+describe("a busy pool of connections", () => {
+  it("does not make a change wait for a second connection while it holds one", async () => {
+    const small = await buildWorkFixture({ allowsUnrunnable: false, databaseConnections: 1 });
+    try {
+      await small.registerWorker();
+      const task = await small.createTask({ enqueue: false });
+      const queued = await small.app.request<Task>("PATCH", `/api/v1/tasks/${task.id}`, {
+        body: { status: "queued" },
+      });
+      expect([queued.status, queued.body.status]).toEqual([200, "queued"]);
+    } finally {
+      await small.close();
+    }
+  });
+});
+
 describe("reading tasks", () => {
   it("filters, sorts and pages", async () => {
     await create({ title: "a low", priority: "low", type: "docs" });

@@ -68,11 +68,11 @@ async function assertKnown(tx: Tx, path: string, ids: readonly string[]): Promis
 /** Tasks: making, reading, changing and deleting them. */
 export function createTaskService({ db, dispatch, repositories, allowsUnrunnable }: TaskServiceDeps) {
   /** @throws AppError `task.no_worker` with the remedy */
-  const assertRunnable = async (need: Requirement): Promise<void> => {
+  const assertRunnable = async (source: Db | Tx, need: Requirement): Promise<void> => {
     if (allowsUnrunnable) {
       return;
     }
-    const reason = explainNoWorker(need, await listAble(db));
+    const reason = explainNoWorker(need, await listAble(source));
     if (reason !== undefined) {
       throw new AppError("task.no_worker", reason);
     }
@@ -86,7 +86,7 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
     create: async (actor: Actor, body: TaskCreate, correlationId: string): Promise<Task> => {
       assertSupported(body.permissionLevel);
       if (body.enqueue) {
-        await assertRunnable(body);
+        await assertRunnable(db, body);
       }
       return await inTransaction(db, async (tx) => {
         const { repositoryUrl: url, repositoryId: id } = body;
@@ -179,7 +179,7 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
     if (status === "cancelled") {
       await cancelTask(tx, dispatch, task, "");
     } else if (status === "queued" && task.status === "pending") {
-      await assertRunnable({ ...task, type: task.taskType });
+      await assertRunnable(tx, { ...task, type: task.taskType });
       await queueTask(tx, dispatch, task);
     } else if (status === "queued" && task.status === "failed") {
       await retryTask(tx, dispatch, task);
