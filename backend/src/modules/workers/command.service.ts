@@ -44,23 +44,34 @@ export function createCommandService({ db, notifications }: CommandServiceDeps) 
       waitMs,
       signal,
     }: CommandPoll): Promise<WorkerCommand[]> => {
-      const news = waiters.wait(workerId, waitMs, signal);
-      const worker = await findWorker(db, workerId);
-      if (worker === undefined) {
-        throw unknownWorker(workerId);
+      // Whoever is answered at once, or refused, waits no more.
+      const answered = new AbortController();
+      const leave = (): void => answered.abort();
+      signal.addEventListener("abort", leave, { once: true });
+      try {
+        const news = waiters.wait(workerId, signal.aborted ? 0 : waitMs, answered.signal);
+        const worker = await findWorker(db, workerId);
+        if (worker === undefined) {
+          throw unknownWorker(workerId);
+        }
+        assertOwnKey(actor, worker);
+        if (worker.instanceId !== instanceId) {
+          throw superseded(worker.name);
+        }
+        const at = { workerId, instanceId, after };
+        const commands = await listCommands(db, at);
+        if (commands.length > 0) {
+          return commands;
+        }
+        await news;
+        return signal.aborted ? [] : await listCommands(db, at);
+      } finally {
+        signal.removeEventListener("abort", leave);
+        leave();
       }
-      assertOwnKey(actor, worker);
-      if (worker.instanceId !== instanceId) {
-        throw superseded(worker.name);
-      }
-      const at = { workerId, instanceId, after };
-      const commands = await listCommands(db, at);
-      if (commands.length > 0) {
-        return commands;
-      }
-      await news;
-      return signal.aborted ? [] : await listCommands(db, at);
     },
+    /** How many polls wait. */
+    waiting: (): number => waiters.size,
     stop: (): void => {
       stopListening();
       waiters.wake();

@@ -4,6 +4,8 @@ export interface KeyedWaiters {
   wait(key: string, waitMs: number, signal: AbortSignal): Promise<void>;
   /** Wakes those who wait for the key, or everybody. */
   wake(key?: string): void;
+  /** How many wait. */
+  readonly size: number;
 }
 
 /** Register with `wait` before looking, then look, then await: no news is lost in between. */
@@ -19,6 +21,9 @@ export function createKeyedWaiters(): KeyedWaiters {
   };
 
   return {
+    get size() {
+      return [...waiting.values()].reduce((sum, { size }) => sum + size, 0);
+    },
     wait: (key, waitMs, signal) =>
       new Promise((resolve) => {
         if (signal.aborted || waitMs <= 0) {

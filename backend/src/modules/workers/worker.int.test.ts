@@ -3,6 +3,7 @@ import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
+import { createCommandService } from "./command.service.ts";
 
 let work: WorkFixture;
 beforeAll(async () => {
@@ -176,6 +177,22 @@ describe("commands", () => {
   });
 });
 
+describe("a poll for commands", () => {
+  it("leaves nobody waiting once it is answered or refused", async () => {
+    const { database, notifications } = work.app;
+    const commands = createCommandService({ db: database.db, notifications });
+    const worker = await work.registerWorker();
+    await admin("POST", `${worker.id}/drain`, {});
+    const { signal } = new AbortController();
+    const actor = { kind: "user", id: "", userId: "", permissions: [] } as const;
+    const at = { actor, instanceId: worker.instanceId, after: 0, waitMs: 50_000, signal };
+    expect(await commands.poll({ ...at, workerId: worker.id })).toHaveLength(1);
+    await expect(commands.poll({ ...at, workerId: newId() })).rejects.toThrow("no worker");
+    expect(commands.waiting()).toBe(0);
+    commands.stop();
+  });
+});
+
 describe("draining", () => {
   it("keeps new work away until the worker registers again", async () => {
     await work.createTask();
@@ -212,6 +229,16 @@ describe("deregistering", () => {
     const list = await admin<{ items: Worker[] }>("GET", "?pageSize=100");
     expect(list.body.items.map(({ id }) => id)).not.toContain(worker.id);
     expect((await work.registerWorker({ name: worker.name })).id).toBe(worker.id);
+  });
+
+  it("by force leaves a process that registers again all its slots", async () => {
+    await work.createTask();
+    const worker = await work.registerWorker({ slots: 1 });
+    await work.mustClaim(worker);
+    expect((await admin("DELETE", `${worker.id}?force=true`)).status).toBe(204);
+    const again = await work.registerWorker({ name: worker.name, instanceId: worker.instanceId });
+    expect(again.registered.worker).toMatchObject({ status: "idle", activeCount: 0 });
+    await work.mustClaim(again);
   });
 });
 

@@ -106,6 +106,8 @@ export async function markDeregistered(tx: Tx, workerId: string): Promise<boolea
       deregisteredAt: sql`now()`,
       status: "offline",
       statusReason: "deregistered",
+      // It holds nothing any more, also should the same process register again.
+      activeCount: 0,
       updatedAt: sql`now()`,
     })
     .where(and(eq(workers.id, workerId), isNull(workers.deregisteredAt)))
