@@ -14,7 +14,7 @@ const frameworkErrors: Record<string, [ErrorCode, string]> = {
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["request.malformed", "The body and its Content-Length differ."],
   FST_ERR_BAD_URL: ["route.not_found", "The address can't be decoded."],
-  FST_ERR_MAX_PARAM_LENGTH_EXCEEDED: ["route.not_found", "A part of the path is too long."],
+  FST_ERR_MAX_PARAM_LENGTH: ["route.not_found", "A part of the path is too long."],
 };
 
 /** Whatever was thrown, as the error the client gets to see. The original stays its cause, for the log. */
@@ -46,9 +46,18 @@ function databaseError(error: Error): AppError | undefined {
     case "22021":
     case "22P05":
       return new AppError("request.invalid", "A text holds a NUL character: leave it out.", { cause: error });
+    case "23503":
+      return new AppError("task.conflict", "Something it refers to was deleted meanwhile.", { cause: error });
+    case "40001":
+    case "40P01":
+      return new AppError("task.conflict", "Too many changed the same at once: try again.", { cause: error });
     default:
-      return undefined;
+      break;
   }
+  // Class 22: a number out of range, half a character, a moment that no calendar knows.
+  return /^22/.test(sqlStateOf(error) ?? "")
+    ? new AppError("request.invalid", "A value can't be stored as it is.", { cause: error })
+    : undefined;
 }
 
 const unexpected = (error: Error): AppError =>

@@ -16,20 +16,37 @@ export function registerJsonBody(app: FastifyInstance): void {
   });
 }
 
+/** Deeper than anything we ask for; what walks through a body later may call itself for each level. */
+const levelsMax = 64;
+
+const malformed = (reason: string) =>
+  new AppError("request.malformed", `The body is not valid JSON: ${reason}.`);
+
 /** @throws AppError `request.malformed` that does not quote the body */
 function parseJson(text: string): unknown {
-  const malformed = (reason: string) =>
-    new AppError("request.malformed", `The body is not valid JSON: ${reason}.`);
+  let value: unknown;
   try {
-    return JSON.parse(text, (key, value: unknown) => {
-      // Would become the prototype of whatever the object is copied into.
-      if (key === "__proto__") {
-        throw malformed("it holds a forbidden property name");
-      }
-      return value;
-    });
+    value = JSON.parse(text);
   } catch (error) {
-    throw error instanceof AppError ? error : malformed(reasonOf(coerceError(error)));
+    throw malformed(reasonOf(coerceError(error)));
+  }
+  refuseHarmful(value);
+  return value;
+}
+
+/** Looks at every level without calling itself. @throws AppError `request.malformed` */
+function refuseHarmful(root: unknown): void {
+  let level = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const objects = level.filter((value) => typeof value === "object" && value !== null);
+    if (depth >= levelsMax && objects.length > 0) {
+      throw malformed(`it is nested more than ${levelsMax} levels deep`);
+    }
+    // Would become the prototype of whatever the object is copied into.
+    if (objects.some((value) => Object.hasOwn(value, "__proto__"))) {
+      throw malformed("it holds a forbidden property name");
+    }
+    level = objects.flatMap((value): unknown[] => Object.values(value));
   }
 }
 

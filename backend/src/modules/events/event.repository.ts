@@ -3,18 +3,22 @@ import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/notifications.ts";
 import { events } from "../../database/schema/index.ts";
+import { storableJson } from "../../storable-json.ts";
 import { type EventFilter, type NewEvent, positionedChannel, recordedChannel } from "./event.ts";
 
 /** Writes an event within the transaction that makes it true. It gets its position after the commit. */
 export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
-  await tx.insert(events).values(event);
-  await notify(tx, recordedChannel);
+  await recordEvents(tx, [event]);
 }
+
+/** Reasons and comments are whatever somebody sent: jsonb refuses halves of characters, and the change would fail with its event. */
+const rowOf = (event: NewEvent): NewEvent =>
+  event.data === undefined ? event : { ...event, data: storableJson(event.data) };
 
 /** Writes several events at once, in their order. */
 export async function recordEvents(tx: Tx, list: readonly NewEvent[]): Promise<void> {
   if (list.length > 0) {
-    await tx.insert(events).values([...list]);
+    await tx.insert(events).values(list.map(rowOf));
     await notify(tx, recordedChannel);
   }
 }

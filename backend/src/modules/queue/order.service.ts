@@ -2,6 +2,7 @@ import type { Enqueue, QueueStatus, WorkOrder, WorkOrderStatus } from "@agentvin
 import { AppError } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { storableText } from "../../storable-json.ts";
 import { recordEvents } from "../events/index.ts";
 import {
   baseBranchOf,
@@ -199,7 +200,8 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
     resume: (orderId: string, answer: string): Promise<WorkOrder> =>
       inTransaction(db, async (tx) => {
         const { order, task } = await lockOrder(tx, orderId);
-        const change = { status: "pending" as const, payload: { ...order.payload, followUp: answer } };
+        const followUp = storableText(answer);
+        const change = { status: "pending" as const, payload: { ...order.payload, followUp } };
         const resumed = await moveOrder(tx, orderId, "parked", change, { isAvailableNow: true });
         if (resumed === undefined) {
           throw new AppError(

@@ -200,7 +200,7 @@ export const checkpointSchema = z
     executionId: idSchema,
     attempt: z.number().int().min(1),
     /** Agent steps done so far. */
-    step: z.number().int().min(0),
+    step: z.int32().min(0),
     driver: z.string(),
     baseCommit: commitSchema,
     /** Artifact with the agent's transcript (JSON). */
@@ -229,7 +229,7 @@ export const runSuccessSchema = z
     diffArtifactId: idSchema,
     evidence: evidenceSchema,
     metrics: executionMetricsSchema,
-    exitCode: z.number().int().nullable().default(null),
+    exitCode: z.int32().nullable().default(null),
   })
   .meta({ id: "RunSuccess" });
 
@@ -255,7 +255,7 @@ export const failureResultSchema = z
     summary: z.string().max(20_000).default(""),
     evidence: evidenceSchema.nullable().default(null),
     metrics: executionMetricsSchema.nullable().default(null),
-    exitCode: z.number().int().nullable().default(null),
+    exitCode: z.int32().nullable().default(null),
   })
   .meta({ id: "FailureResult" });
 

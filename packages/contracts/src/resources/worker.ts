@@ -83,7 +83,7 @@ export const workerRegisteredSchema = z
   .object({ worker: workerSchema, heartbeatMs: z.number().int(), leaseMs: z.number().int() })
   .meta({ id: "WorkerRegistered" });
 
-export const heldOrderSchema = z.object({ workOrderId: idSchema, attempt: z.number().int().min(1) });
+export const heldOrderSchema = z.object({ workOrderId: idSchema, attempt: z.int32().min(1) });
 
 export const workerHeartbeatSchema = z
   .object({

@@ -1,0 +1,522 @@
+import { type EndpointShape, endpoints, errorResponseSchema } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildWorkFixture, commitA, type TestWorker, type WorkFixture } from "../testing/work-fixture.ts";
+
+// One value of a valid request is replaced by something hostile; whatever the route makes of it, it must not break.
+
+interface Input {
+  params?: Record<string, unknown>;
+  query?: Record<string, unknown>;
+  body?: unknown;
+  /** The local user's unless told. */
+  token?: string;
+}
+
+type Path = readonly (string | number)[];
+
+const runs = 400;
+const seed = 20_260_101;
+
+let fixture: WorkFixture;
+let worker: TestWorker;
+beforeAll(async () => {
+  fixture = await buildWorkFixture();
+  worker = await fixture.registerWorker({ slots: 256 });
+});
+afterAll(() => fixture.close());
+
+const exampleOf = (endpoint: EndpointShape): Input => (endpoint.example ?? {}) as Input;
+const withBody = (endpoint: EndpointShape, change: object): Input["body"] => ({
+  ...(exampleOf(endpoint).body as object),
+  ...change,
+});
+const pendingTask = () => fixture.createTask({ enqueue: false });
+
+/** An attempt that runs, with its own token. */
+async function running() {
+  await fixture.createTask({ priority: "critical" });
+  const claim = await fixture.mustClaim(worker);
+  const params = { executionId: claim.executionId };
+  const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
+  return { claim, params, ref, token: claim.attemptToken };
+}
+
+async function inReview(): Promise<string> {
+  const { claim } = await running();
+  await fixture.complete(claim);
+  return claim.task.id;
+}
+
+async function failedTask() {
+  const { claim } = await running();
+  await fixture.fail(claim);
+  return { taskId: claim.task.id, workOrderId: claim.workOrder.id };
+}
+
+async function parked(): Promise<string> {
+  const { claim, ref, token } = await running();
+  const checkpointId = await checkpointOf(claim.executionId, claim.task.id, claim.attempt);
+  await fixture.app.request("POST", "/api/v1/queue/park", {
+    body: { ...ref, checkpointId, reason: "asks" },
+    token,
+  });
+  return claim.workOrder.id;
+}
+
+async function transcriptOf(executionId: string, taskId: string): Promise<string> {
+  const id = newId();
+  const digest = id.replaceAll("-", "").padEnd(64, "0");
+  await fixture.sql("insert into blobs (digest, size_bytes) values ($1, 1)", [digest]);
+  await fixture.sql(
+    `insert into artifacts (id, execution_id, task_id, kind, name, content_type, size_bytes, digest)
+     values ($1, $2, $3, 'transcript', $4, 'application/json', 1, $5)`,
+    [id, executionId, taskId, `transcript-${id}`, digest],
+  );
+  return id;
+}
+
+async function checkpointOf(executionId: string, taskId: string, attempt: number): Promise<string> {
+  const id = newId();
+  await fixture.sql(
+    `insert into checkpoints (id, task_id, execution_id, attempt, step, driver, base_commit, transcript_artifact_id)
+     values ($1, $2, $3, $4, 1, 'builtin', $5, $6)`,
+    [id, taskId, executionId, attempt, commitA, await transcriptOf(executionId, taskId)],
+  );
+  return id;
+}
+
+const { queue, tasks, workers, executions, system } = endpoints;
+const reader = async (query: Record<string, unknown> = {}): Promise<Input> => {
+  const { claim } = await running();
+  return { params: { executionId: claim.executionId, taskId: claim.task.id }, query };
+};
+
+/** A valid request for each endpoint. */
+const requests: {
+  [G in keyof typeof endpoints]: Record<keyof (typeof endpoints)[G], (() => Promise<Input>) | null>;
+} = {
+  queue: {
+    enqueue: async () => ({
+      body: { taskId: (await pendingTask()).id, expiresInSeconds: 60, maxRetries: 1, delaySeconds: 5 },
+    }),
+    enqueueBatch: async () => ({ body: { items: [{ taskId: (await pendingTask()).id, delaySeconds: 5 }] } }),
+    status: async () => ({}),
+    orders: async () => ({
+      query: { page: 1, pageSize: 5, status: "pending", taskId: newId(), isDeadLetter: "true" },
+    }),
+    requeue: async () => ({ body: { workOrderId: (await failedTask()).workOrderId } }),
+    claim: async () => ({
+      token: fixture.app.workerKey,
+      body: {
+        workerId: worker.id,
+        instanceId: worker.instanceId,
+        taskTypes: ["docs"],
+        labels: ["gpu"],
+        slots: 1,
+        waitSeconds: 0,
+      },
+    }),
+    complete: async () => {
+      const { claim, ref, token } = await running();
+      const { bundleArtifactId, diffArtifactId } = await fixture.runResult(claim);
+      const { result } = exampleOf(queue.complete).body as { result: object };
+      return {
+        token,
+        body: { ...ref, result: { exitCode: 0, ...result, bundleArtifactId, diffArtifactId } },
+      };
+    },
+    fail: async () => {
+      const { ref, token } = await running();
+      const { result } = exampleOf(queue.fail).body as { result: object };
+      return { token, body: { ...ref, result: { exitCode: 1, retryAfterMs: 5, summary: "", ...result } } };
+    },
+    release: async () => {
+      const { ref, token } = await running();
+      return { token, body: { ...ref, reason: "drained" } };
+    },
+    park: async () => {
+      const { claim, ref, token } = await running();
+      const checkpointId = await checkpointOf(claim.executionId, claim.task.id, claim.attempt);
+      return { token, body: { ...ref, checkpointId, reason: "asks" } };
+    },
+    resume: async () => ({ body: { workOrderId: await parked(), answer: "yes" } }),
+  },
+  tasks: {
+    create: async () => ({
+      body: {
+        ...(withBody(tasks.create, { repositoryUrl: fixture.repositoryPath }) as object),
+        branchName: "main",
+        issueNumber: 1,
+        agent: { driver: "builtin", model: "a/b" },
+        limits: { stepsMax: 5, tokensMax: 5 },
+        requiredLabels: ["gpu"],
+        timeoutSeconds: 60,
+        context: { a: "b" },
+        metadata: { a: { b: ["c"] } },
+        parentTaskId: (await pendingTask()).id,
+        dependsOn: [(await pendingTask()).id],
+      },
+    }),
+    list: async () => ({
+      query: {
+        ...{ page: 1, pageSize: 5, status: "queued", type: "docs", priority: "low", repositoryId: newId() },
+        ...{ parentTaskId: newId(), isLive: "true", search: "x", sort: "priority", order: "asc" },
+      },
+    }),
+    get: () => reader(),
+    update: async () => ({
+      params: { taskId: (await pendingTask()).id },
+      body: {
+        ...{ title: "t", description: "d", priority: "low", permissionLevel: "supervised", branchName: "b" },
+        ...{ context: { a: "b" }, metadata: { a: { b: ["c"] } }, status: "queued" },
+      },
+    }),
+    delete: async () => ({ params: { taskId: (await failedTask()).taskId } }),
+    cancel: async () => ({ params: { taskId: (await running()).claim.task.id }, body: { reason: "no" } }),
+    retry: async () => ({ params: { taskId: (await failedTask()).taskId }, body: {} }),
+    review: async () => ({
+      params: { taskId: await inReview() },
+      body: { decision: "approve", comment: "fine" },
+    }),
+    diff: () => reader(),
+    timeline: () => reader({ after: 0, limit: 5 }),
+    dependencies: () => reader(),
+    addDependency: async () => ({
+      params: { taskId: (await pendingTask()).id },
+      body: { dependsOnTaskId: (await pendingTask()).id },
+    }),
+    removeDependency: async () => {
+      const other = await pendingTask();
+      const task = await fixture.createTask({ enqueue: false, dependsOn: [other.id] });
+      return { params: { taskId: task.id, dependsOnTaskId: other.id } };
+    },
+  },
+  workers: {
+    register: async () => ({
+      token: fixture.app.workerKey,
+      body: withBody(workers.register, {
+        ...{
+          name: "other",
+          instanceId: newId(),
+          timeoutSeconds: 5,
+          contextWindowSize: 5,
+          config: { a: { b: 1 } },
+        },
+      }),
+    }),
+    list: async () => ({ query: { page: 1, pageSize: 5, status: "idle,busy" } }),
+    get: async () => ({ params: { workerId: worker.id } }),
+    heartbeat: async () => {
+      // One of its own: a fault that it reports keeps it from claiming.
+      const { id, instanceId } = await fixture.registerWorker();
+      const body = withBody(workers.heartbeat, { instanceId, orders: [(await running()).ref], fault: null });
+      return { token: fixture.app.workerKey, params: { workerId: id }, body };
+    },
+    commands: async () => ({
+      token: fixture.app.workerKey,
+      params: { workerId: worker.id },
+      query: { after: 0, waitSeconds: 0, instanceId: worker.instanceId },
+    }),
+    metrics: async () => ({ params: { workerId: worker.id }, query: { limit: 5 } }),
+    drain: async () => ({
+      params: { workerId: (await fixture.registerWorker()).id },
+      body: { reason: "update" },
+    }),
+    deregister: async () => ({
+      params: { workerId: (await fixture.registerWorker()).id },
+      query: { force: "true" },
+    }),
+  },
+  executions: {
+    list: async () => ({
+      query: { page: 1, pageSize: 5, taskId: newId(), workerId: worker.id, status: "running", kind: "run" },
+    }),
+    get: () => reader(),
+    logs: () => reader({ after: 0, limit: 5, level: "info" }),
+    appendLog: async () => ({
+      ...(await running()),
+      body: {
+        offset: 0,
+        text: `${JSON.stringify({ at: "2026-01-01T00:00:00Z", level: "info", source: "agent", message: "m" })}\n`,
+      },
+    }),
+    progress: async () => ({
+      ...(await running()),
+      body: fc.sample(
+        fc.constantFrom(
+          { kind: "phase", phase: "run", detail: "d" },
+          { kind: "plan", steps: ["a"] },
+          { kind: "tool", name: "n", summary: "s", isError: false },
+          { kind: "model", detail: "d" },
+          exampleOf(executions.progress).body,
+        ),
+        { numRuns: 1, seed },
+      )[0],
+    }),
+    artifacts: () => reader(),
+    // Its bytes are no JSON: what it makes of hostile queries is asked below.
+    uploadArtifact: null,
+    downloadArtifact: async () => {
+      const { claim } = await running();
+      return { params: { artifactId: await transcriptOf(claim.executionId, claim.task.id) } };
+    },
+    createCheckpoint: async () => {
+      const { claim, params, token } = await running();
+      const transcriptArtifactId = await transcriptOf(claim.executionId, claim.task.id);
+      const snapshotArtifactId = await transcriptOf(claim.executionId, claim.task.id);
+      const change = { transcriptArtifactId, snapshotArtifactId, data: { a: { b: 1 } } };
+      return { params, token, body: withBody(executions.createCheckpoint, change) };
+    },
+  },
+  repositories: {
+    create: async () => ({
+      body: {
+        url: `https://example.com/a/${newId()}`,
+        name: "n",
+        defaultBranch: "main",
+        settings: {
+          ...{ setupCommand: "a", testCommand: "b", coverageCommand: null, commandTimeoutSeconds: 5 },
+          environment: { A: "b" },
+        },
+      },
+    }),
+    list: async () => ({ query: { page: 1, pageSize: 5, search: "x" } }),
+    get: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
+    update: async () => ({
+      params: { repositoryId: (await pendingTask()).repositoryId },
+      body: {
+        ...{ name: "n", defaultBranch: "main" },
+        settings: { setupCommand: "a", commandTimeoutSeconds: 5, environment: { A: "b" } },
+      },
+    }),
+    delete: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
+  },
+  system: {
+    health: async () => ({}),
+    live: async () => ({}),
+    ready: async () => ({}),
+    about: async () => ({}),
+    metrics: async () => ({}),
+    events: async () => ({ query: { after: 0, limit: 5, taskId: newId(), executionId: newId() } }),
+    // Never ends.
+    eventStream: null,
+    stats: async () => ({ query: exampleOf(system.stats).query ?? {} }),
+    statsSeries: async () => ({ query: exampleOf(system.statsSeries).query ?? {} }),
+    createApiKey: async () => ({
+      body: withBody(system.createApiKey, { expiresAt: "2030-01-01T00:00:00Z" }),
+    }),
+    listApiKeys: async () => ({}),
+    revokeApiKey: async () => ({ params: { apiKeyId: newId() } }),
+    createLocalLink: async () => ({}),
+    openLocalLink: async () => ({ query: { code: "x" } }),
+  },
+};
+
+const text = fc.constantFrom(
+  ...[
+    "",
+    " ",
+    "\u0000",
+    "a\u0000b",
+    "\ud800",
+    "a\udfff",
+    "'",
+    "'; drop table tasks; --",
+    "$(id)`id`;|&",
+    "%00",
+    "%",
+  ],
+  ...[
+    "--upload-pack=x",
+    "../../etc/passwd",
+    "\\",
+    "\r\nX: y",
+    "{}",
+    "[]",
+    "null",
+    "NaN",
+    "1e999",
+    "-1",
+    "0",
+    "1.5",
+  ],
+  ...[
+    "99999999999999999999",
+    "9007199254740991",
+    "2147483648",
+    "0000-01-01T00:00:00Z",
+    "9999-12-31T23:59:59+23:59",
+  ],
+  ...[
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "__proto__",
+    "😀",
+    "\u202e",
+  ],
+  ...["x".repeat(70_000), "/".repeat(300), "a,".repeat(60), "e\u0301".repeat(40)],
+);
+const hostile = fc.oneof(
+  { weight: 4, arbitrary: text },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      ...[
+        -1,
+        0,
+        -0,
+        0.5,
+        1e-300,
+        1e300,
+        2_147_483_647,
+        2_147_483_648,
+        4_294_967_296,
+        2 ** 53 - 1,
+        2 ** 53,
+        1e21,
+      ],
+    ),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(null, true, false) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<unknown[]>(
+      [],
+      {},
+      [null],
+      [[]],
+      { a: null },
+      { length: 1 },
+      { "a\u0000": "b\ud800" },
+    ),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 40 }) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+);
+
+/** Every place of a value, itself included. */
+function placesIn(value: unknown, at: Path = []): Path[] {
+  const inner =
+    typeof value === "object" && value !== null
+      ? Object.entries(value).flatMap(([key, field]) => placesIn(field, [...at, key]))
+      : [];
+  return [at, ...inner];
+}
+
+function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
+  if (key === undefined) {
+    return by;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, index) => (index === Number(key) ? replaced(item, rest, by) : item));
+  }
+  const object = value as Record<string, unknown>;
+  return { ...object, [key]: replaced(object[key], rest, by) };
+}
+
+const segment = (value: unknown): string => encodeURIComponent(wellFormed(value));
+/** Addresses are bytes: halves of characters can't be sent in them. */
+const wellFormed = (value: unknown): string =>
+  (typeof value === "string" ? value : (JSON.stringify(value) ?? "")).toWellFormed();
+
+async function send(endpoint: EndpointShape, { params = {}, query = {}, body, token }: Input) {
+  const path = endpoint.path.replace(/:(\w+)/g, (_, name: string) => segment(params[name]));
+  const search = Object.entries(query).map(([name, value]) => `${name}=${segment(value)}`);
+  return await fixture.app.request(endpoint.method, `${path}?${search.join("&")}`, {
+    ...(body === undefined ? {} : { body }),
+    ...(token === undefined ? {} : { token }),
+  });
+}
+
+const all = Object.entries(requests).flatMap(([group, routes]) =>
+  Object.entries(routes).flatMap(([name, make]) => {
+    const declared: Record<string, Record<string, EndpointShape>> = endpoints;
+    const endpoint = declared[group]?.[name];
+    return make === null || endpoint === undefined ? [] : [{ name: `${group}.${name}`, endpoint, make }];
+  }),
+);
+
+test("the requests that are made hostile are valid", async () => {
+  const expected: Record<string, number> = {
+    "tasks.diff": 404,
+    "system.revokeApiKey": 404,
+    "executions.downloadArtifact": 404,
+    "system.openLocalLink": 401,
+    "repositories.delete": 409,
+  };
+  for (const { name, endpoint, make } of all) {
+    const { status, body } = await send(endpoint, await make());
+    const isFine = status < 300 || status === expected[name];
+    expect(isFine, `${name}: ${status} ${JSON.stringify(body)}`).toBe(true);
+  }
+});
+
+test("no value of any field breaks a route: it is taken, or refused with a typed error", async () => {
+  const prepared = new Map<string, Input>();
+  const broken: string[] = [];
+  const property = fc.asyncProperty(
+    fc.nat({ max: all.length - 1 }),
+    fc.nat(),
+    hostile,
+    async (index, place, value) => {
+      const one = all[index];
+      if (one === undefined) {
+        return;
+      }
+      const valid = prepared.get(one.name) ?? (await one.make());
+      const { params, query, body } = valid;
+      const places = placesIn({
+        ...(params && { params }),
+        ...(query && { query }),
+        ...(body !== undefined && { body }),
+      }).filter((path) => path.length > 1 || path[0] === "body");
+      const at = places[place % Math.max(1, places.length)];
+      // A long poll would hold the test up.
+      if (at === undefined || (at.at(-1) === "waitSeconds" && Number(value) > 0)) {
+        return;
+      }
+      const { status, body: answer } = await send(one.endpoint, replaced(valid, at, value) as Input);
+      // What took the request may have used up its state.
+      prepared.delete(one.name);
+      if (status >= 400) {
+        prepared.set(one.name, valid);
+      }
+      if (status >= 500 || (status >= 400 && !errorResponseSchema.safeParse(answer).success)) {
+        broken.push(
+          `${one.name} ${at.join(".")} = ${JSON.stringify(value)?.slice(0, 60)}: ${status} ${JSON.stringify(answer)}`,
+        );
+      }
+    },
+  );
+  await fc.assert(property, { seed, numRuns: runs });
+  expect(broken).toEqual([]);
+}, 60_000);
+
+test("bodies that are too large, too deep or not JSON are refused before anything looks at them", async () => {
+  const post = async (body: string, path = "/api/v1/tasks") => {
+    const response = await fetch(new URL(path, fixture.app.url), {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${fixture.app.token}` },
+      body,
+    });
+    const { error } = errorResponseSchema.parse(await response.json());
+    return `${response.status} ${error.code}`;
+  };
+  const nested = (levels: number, open = "[", close = "]") =>
+    `{"title":"t","type":"docs","repositoryUrl":"${fixture.repositoryPath}","enqueue":false,"metadata":{"a":${open.repeat(levels)}1${close.repeat(levels)}}}`;
+  const megabytes = "x".repeat(10 * 1_024 * 1_024);
+  expect(await post(`{"title":"${megabytes}"}`)).toBe("413 request.too_large");
+  expect(await post(`{"title":"${megabytes}"}`, "/api/v1/queue/complete")).toMatch(/^(413|403) /);
+  for (const levels of [70, 500, 1_000, 1_500, 2_000, 2_500, 5_000, 100_000, 400_000]) {
+    expect(await post(nested(levels)), `${levels} levels`).toBe("400 request.malformed");
+  }
+  for (const levels of [70, 1_000, 100_000]) {
+    expect(await post(nested(levels, '{"a":', "}")), `${levels} levels`).toBe("400 request.malformed");
+  }
+  for (const text of ["", "null", "[]", '"x"', "1", "true", "{", "\u0000", "{}x", "NaN", "\ufeff{}"]) {
+    expect(await post(text), JSON.stringify(text)).toMatch(/^400 request\.(malformed|invalid)$/);
+  }
+  expect((await fixture.app.request("GET", "/health/ready")).status).toBe(200);
+});
