@@ -10,13 +10,17 @@ import { aClaim, apiError, silentLogger } from "./testing/fakes.ts";
 type Answer = Claim | "none" | Error | "hang";
 
 /** A claim loop over a list of answers; when they are used up, a poll hangs until it is aborted. */
-const aLoop = (answers: Answer[], setUp: { slots?: number; fault?: () => string | null } = {}) => {
+const aLoop = (
+  answers: Answer[],
+  setUp: { slots?: number; fault?: () => string | null; replyMs?: number } = {},
+) => {
   const clock = new FakeClock();
   const slots = new Slots(setUp.slots ?? 2);
   const stop = new AbortController();
   const polls: { key: string; body: ClaimRequestInput }[] = [];
   const seen = {
     claims: [] as Claim[],
+    leasesFromMs: [] as number[],
     unwanted: [] as Claim[],
     fatal: [] as AppError[],
     registered: 0,
@@ -27,6 +31,7 @@ const aLoop = (answers: Answer[], setUp: { slots?: number; fault?: () => string 
         claim: async (body, key, signal) => {
           polls.push({ key, body });
           const answer = answers.shift() ?? "hang";
+          if (setUp.replyMs !== undefined) await clock.sleep(setUp.replyMs, signal);
           if (answer instanceof Error) throw answer;
           if (answer !== "hang") return answer === "none" ? undefined : answer;
           return await new Promise((_, reject) =>
@@ -38,8 +43,9 @@ const aLoop = (answers: Answer[], setUp: { slots?: number; fault?: () => string 
       offer: () => ({ workerId: newId(), instanceId: newId(), taskTypes: ["docs"], labels: [] }),
       waitSeconds: 25,
       readFault: async () => setUp.fault?.() ?? null,
-      onClaim: (claim) => {
+      onClaim: (claim, leaseFromMs) => {
         seen.claims.push(claim);
+        seen.leasesFromMs.push(leaseFromMs);
         slots.take();
       },
       onUnwantedClaim: async (claim) => {
@@ -50,6 +56,7 @@ const aLoop = (answers: Answer[], setUp: { slots?: number; fault?: () => string 
       },
       onFatal: (error) => seen.fatal.push(error),
       logger: silentLogger,
+      clock,
       sleep: clock.sleep,
       random: () => 0.5,
     },
@@ -71,6 +78,15 @@ describe("runClaimLoop", () => {
     expect(new Set(loop.polls.map(({ key }) => key)).size).toBe(3);
     await loop.end();
     expect(loop.polls).toHaveLength(3);
+  });
+
+  it("counts a lease from when it asked, but for what the backend says it waited", async () => {
+    const old = aClaim();
+    const loop = aLoop([aClaim({ waitedMs: 20_000 }), old], { replyMs: 30_000 });
+    await loop.clock.advance(60_000);
+    // The second backend does not say how long it waited: its lease counts from the reply.
+    expect(loop.seen.leasesFromMs).toEqual([20_000, 60_000]);
+    await loop.end();
   });
 
   it("asks again as soon as a slot is free", async () => {

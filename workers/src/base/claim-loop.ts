@@ -1,5 +1,13 @@
 import type { Claim, ClaimRequestInput } from "@agentvine/contracts";
-import { type AppError, backoffDelayMs, coerceError, type Logger, newId, type sleep } from "@agentvine/kit";
+import {
+  type AppError,
+  backoffDelayMs,
+  type Clock,
+  coerceError,
+  type Logger,
+  newId,
+  type sleep,
+} from "@agentvine/kit";
 import { faultOf, retryAfterMsOf } from "./api-fault.ts";
 import { fatalErrorOf } from "./fatal-fault.ts";
 import type { Slots } from "./slots.ts";
@@ -13,14 +21,18 @@ export interface ClaimLoopOptions {
   readonly waitSeconds: number;
   /** Why no work may be taken now (disk full), or null. */
   readonly readFault: () => Promise<string | null>;
-  /** Starts the work. Must not throw. */
-  readonly onClaim: (claim: Claim) => void;
+  /**
+   * Starts the work. Must not throw.
+   * @param leaseFromMs monotonic time before which the lease can't have begun: a reply may have been on its way for long.
+   */
+  readonly onClaim: (claim: Claim, leaseFromMs: number) => void;
   /** Gives an order back that arrived when the worker was stopping already. */
   readonly onUnwantedClaim: (claim: Claim) => Promise<void>;
   /** The backend forgot this worker. Resolves when it is registered again. */
   readonly onUnknownWorker: (signal: AbortSignal) => Promise<void>;
   readonly onFatal: (error: AppError) => void;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly sleep: typeof sleep;
   readonly random?: () => number;
 }
@@ -38,14 +50,16 @@ export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSigna
     while (!signal.aborted) {
       await options.slots.whenFree(signal);
       await waitUntilSound(options, signal);
-      const claim = await poll(options, signal);
-      if (claim === "stop") return;
+      const answer = await poll(options, signal);
+      if (answer === "stop") return;
+      const { claim, sentAtMs } = answer;
       if (claim === undefined) continue;
       if (signal.aborted) {
         await options.onUnwantedClaim(claim);
         return;
       }
-      options.onClaim(claim);
+      const { waitedMs } = claim;
+      options.onClaim(claim, waitedMs === undefined ? options.clock.monotonicMs() : sentAtMs + waitedMs);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -63,12 +77,16 @@ const waitUntilSound = async (options: ClaimLoopOptions, signal: AbortSignal): P
   }
 };
 
-const poll = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<Claim | undefined | "stop"> => {
+const poll = async (
+  options: ClaimLoopOptions,
+  signal: AbortSignal,
+): Promise<{ readonly claim: Claim | undefined; readonly sentAtMs: number } | "stop"> => {
   const key = newId();
   const body = { ...options.offer(), slots: options.slots.free, waitSeconds: options.waitSeconds };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await options.api.claim(body, key, signal);
+      const sentAtMs = options.clock.monotonicMs();
+      return { claim: await options.api.claim(body, key, signal), sentAtMs };
     } catch (error) {
       if (signal.aborted) {
         await returnUnseenClaim(options, body, key);

@@ -35,6 +35,22 @@ describe("LeaseKeeper", () => {
     expect(expired()).toBe(1);
   });
 
+  it("counts a lease from when it can have begun at the earliest, however late that was told", async () => {
+    const { clock } = aLease(60_000);
+    await clock.advance(40_000);
+    let expired = 0;
+    const onExpired = () => (expired += 1);
+    const options = { leaseMs: 60_000, fromMs: 10_000, clock, sleep: clock.sleep, onExpired };
+    const lease = new LeaseKeeper(options);
+    expect(lease.remainingMs).toBe(25_000);
+    await clock.advance(25_000);
+    expect(expired).toBe(1);
+    await clock.advance(60_000);
+    new LeaseKeeper(options);
+    await clock.advance(0);
+    expect(expired).toBe(2);
+  });
+
   it("is not shortened by an answer that arrives late", async () => {
     const { clock, lease, expired } = aLease(60_000);
     lease.renew(60_000, 0);

@@ -5,6 +5,8 @@ export const leaseMarginMs = (leaseMs: number): number => Math.min(5_000, leaseM
 
 export interface LeaseKeeperOptions {
   readonly leaseMs: number;
+  /** Monotonic time at which the lease began, or earlier; now unless told. */
+  readonly fromMs?: number | undefined;
   readonly clock: Clock;
   readonly sleep: typeof realSleep;
   /** Called once when nothing was renewed in time: the work must stop and publish nothing. */
@@ -20,9 +22,9 @@ export class LeaseKeeper {
   readonly #ended = new AbortController();
   #fencedAtMs: number;
 
-  constructor({ leaseMs, clock, sleep, onExpired }: LeaseKeeperOptions) {
+  constructor({ leaseMs, fromMs, clock, sleep, onExpired }: LeaseKeeperOptions) {
     this.#clock = clock;
-    this.#fencedAtMs = clock.monotonicMs() + leaseMs - leaseMarginMs(leaseMs);
+    this.#fencedAtMs = (fromMs ?? clock.monotonicMs()) + leaseMs - leaseMarginMs(leaseMs);
     this.#watch(sleep).then(onExpired, () => undefined);
   }
 

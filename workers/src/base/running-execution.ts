@@ -7,6 +7,8 @@ import type { OutboxEntry, ResultOutbox } from "./result-outbox.ts";
 
 export interface RunningExecutionOptions {
   readonly claim: Claim;
+  /** Monotonic time at which the lease began, or earlier; now unless told. */
+  readonly leaseFromMs?: number | undefined;
   readonly start: (claim: Claim) => ExecutorHandle;
   readonly outbox: Pick<ResultOutbox, "keep" | "deliver">;
   /** Removes what the execution left on disk. */
@@ -40,6 +42,7 @@ export class RunningExecution {
     this.#handle = start(claim);
     this.#lease = new LeaseKeeper({
       leaseMs: claim.leaseMs,
+      fromMs: options.leaseFromMs,
       clock,
       sleep,
       onExpired: () => this.#fence("nothing renewed the lease in time"),

@@ -217,7 +217,7 @@ class WorkerProcess implements HeldExecutions {
         taskTypes: [...this.#options.capabilities.taskTypes],
         labels: [...this.#options.capabilities.labels],
       }),
-      onClaim: (order: Claim) => this.#take(order),
+      onClaim: (order: Claim, leaseFromMs: number) => this.#take(order, leaseFromMs),
       onUnwantedClaim: (order: Claim) => this.#giveBack(order),
     };
     this.#claimLoop = this.#guard(runClaimLoop(claim, this.#claiming.signal));
@@ -255,13 +255,14 @@ class WorkerProcess implements HeldExecutions {
     });
   }
 
-  #take(claim: Claim): void {
+  #take(claim: Claim, leaseFromMs: number): void {
     const logger = this.#loggerOf(claim);
     const { outbox, clock, sleep, cleanUpExecution } = this.#options;
     const giveSlot = this.#slots.take();
     logger.info({ kind: claim.workOrder.kind, type: claim.task.type }, "work order claimed");
     const execution = new RunningExecution({
       claim,
+      leaseFromMs,
       start: () => this.#options.startExecutor(claim, logger),
       outbox,
       cleanUp: cleanUpExecution,

@@ -307,8 +307,13 @@ describe("a waiting claim", () => {
   it("is answered when delayed work falls due", async () => {
     const task = await work.createTask({ enqueue: false });
     await work.app.request("POST", "/api/v1/queue/enqueue", { body: { taskId: task.id, delaySeconds: 1 } });
-    const claim = await work.claim(await work.registerWorker(), { waitSeconds: 20 });
+    const worker = await work.registerWorker();
+    const askedAtMs = performance.now();
+    const claim = await work.claim(worker, { waitSeconds: 20 });
     expect(claim.body.task.id).toBe(task.id);
+    // A lease that began 20 s ago and one that begins now look the same to a worker that is not told.
+    expect(claim.body.waitedMs).toBeGreaterThan(500);
+    expect(claim.body.waitedMs).toBeLessThanOrEqual(performance.now() - askedAtMs);
   });
 
   it("gets 204 when its time is up", async () => {

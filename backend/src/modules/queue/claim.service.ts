@@ -76,7 +76,13 @@ export function createClaimService(deps: ClaimServiceDeps) {
     return undefined;
   };
 
-  const attemptClaim = async (input: ClaimInput, claimKey: string): Promise<Claim | undefined> => {
+  const attemptClaim = async (
+    input: ClaimInput,
+    claimKey: string,
+    askedAtMs: number,
+  ): Promise<Claim | undefined> => {
+    // Before the statement: the lease begins no earlier.
+    const waitedMs = Math.floor(performance.now() - askedAtMs);
     const leased = await lease(input, claimKey);
     if (leased === undefined) {
       return undefined;
@@ -94,6 +100,7 @@ export function createClaimService(deps: ClaimServiceDeps) {
       attempt,
       executionId: leased.executionId,
       leaseMs: leased.leaseMs,
+      waitedMs,
       attemptToken: deps.issueAttemptToken(leased.orderId, attempt),
       preAllowed,
     };
@@ -118,6 +125,7 @@ export function createClaimService(deps: ClaimServiceDeps) {
      * @throws AppError `worker.not_found` (register again), `worker.superseded` (stop), `auth.forbidden`
      */
     claim: async (input: ClaimInput): Promise<Claim | undefined> => {
+      const askedAtMs = performance.now();
       const { actor, body, signal } = input;
       const worker = await findWorker(db, body.workerId);
       if (worker === undefined) {
@@ -132,12 +140,12 @@ export function createClaimService(deps: ClaimServiceDeps) {
       }
       const claimKey = input.idempotencyKey ?? newId();
       const sinceGeneration = parked.generation();
-      const claim = await attemptClaim(input, claimKey);
+      const claim = await attemptClaim(input, claimKey, askedAtMs);
       return (
         claim ??
         (await parked.park({
           taskTypes: body.taskTypes,
-          attempt: () => attemptClaim(input, claimKey),
+          attempt: () => attemptClaim(input, claimKey, askedAtMs),
           waitMs: body.waitSeconds * 1_000,
           signal,
           sinceGeneration,

@@ -52,6 +52,7 @@ export const queueExamples = {
       attempt: 1,
       executionId: ids.execution,
       leaseMs: 60_000,
+      waitedMs: 1_200,
       attemptToken: "avt_…",
       task: { ...task, status: "in_progress", attempt: 1, assignedTo: ids.worker },
       repository,

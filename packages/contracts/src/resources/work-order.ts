@@ -98,6 +98,11 @@ export const claimSchema = z
     executionId: idSchema,
     /** How long the lease holds from the reply on, in milliseconds. Never a clock time. */
     leaseMs: z.number().int(),
+    /**
+     * How long the request had been held back when the lease began, in milliseconds. A worker that counts from when it asked can't
+     * believe in the lease for too long, however late the reply reaches it.
+     */
+    waitedMs: z.number().int().min(0).optional(),
     /** Bearer of this attempt, dead with its lease. */
     attemptToken: z.string(),
     task: taskSchema,
