@@ -42,6 +42,20 @@ describe("createLogger", () => {
     expect(text()).toContain("[redacted]");
   });
 
+  it("says which query failed, and none of its values", () => {
+    const { stream, text } = capture();
+    const log = createLogger({ name: "x", level: "info", stream });
+    const params = ["hush1", 1, "$&"];
+    const query = "insert into settings values ($1, $2, $3)";
+    const failed = new Error(`Failed query: ${query}\nparams: ${params}`, {
+      cause: new Error("the disk is full"),
+    });
+    log.error({ err: Object.assign(failed, { query, params }) }, "broke");
+    expect(text()).not.toContain("hush1");
+    expect(text()).toContain(query);
+    expect(text()).toContain("the disk is full");
+  });
+
   it("logs code, detail and cause of an error", () => {
     const { stream, text } = capture();
     const err = new AppError("config.invalid", "public", { detail: "private", cause: new Error("root") });

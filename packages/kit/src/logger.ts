@@ -51,18 +51,30 @@ interface LoggedError {
 
 const causeDepthMax = 5;
 
+/**
+ * What of an error's own text is no log's business: a failed query quotes all of its values, which may be secrets, and as large as
+ * whatever was to be stored.
+ */
+function hiddenTextOf(error: Error): string {
+  const { query, params } = error as { query?: unknown; params?: unknown };
+  return typeof query === "string" && Array.isArray(params) ? `params: ${params}` : "";
+}
+
 /** What a log says of an error. Only these fields: errors of drivers carry whole connections with them. */
 function describeError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) {
     return { type: typeof error, message: String(error) };
   }
   const { code, detail } = error as { code?: unknown; detail?: unknown };
+  const hidden = hiddenTextOf(error);
+  const shown = (text: string): string =>
+    hidden === "" ? text : text.replaceAll(hidden, "params: [redacted]");
   return {
     type: error.name,
-    message: error.message,
+    message: shown(error.message),
     ...(typeof code === "string" ? { code } : {}),
     ...(typeof detail === "string" ? { detail } : {}),
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.stack === undefined ? {} : { stack: shown(error.stack) }),
     ...(error.cause === undefined || depth >= causeDepthMax
       ? {}
       : { cause: describeError(error.cause, depth + 1) }),
