@@ -26,6 +26,8 @@ const lineFloor = { lines: 90 };
 
 export default defineConfig({
   test: {
+    // Most tests wait for processes and the database, not for the processor: the default of one worker on two cores idles.
+    maxWorkers: 3,
     projects: [
       project("contracts", "packages/contracts"),
       project("client", "packages/client"),
