@@ -1,7 +1,8 @@
 import type { Task } from "@agentvine/contracts";
-import { newId } from "@agentvine/kit";
+import { deferred, newId } from "@agentvine/kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
+import { lockTasks, shareDependencies } from "./index.ts";
 
 let work: WorkFixture;
 let worker: TestWorker;
@@ -25,6 +26,25 @@ const finishNext = async () => {
 };
 const autonomous = (change: Record<string, unknown> = {}) =>
   work.createTask({ permissionLevel: "autonomous", ...change });
+
+describe("two who queue a task and what it waits for at the same moment", () => {
+  it("come one after the other and never into a deadlock", async () => {
+    const first = await work.createTask({ enqueue: false });
+    const second = await work.createTask({ enqueue: false, dependsOn: [first.id] });
+    const ids = [first.id, second.id];
+    const bothShare = deferred<void>();
+    let sharing = 0;
+    const lockBoth = () =>
+      work.app.database.db.transaction(async (tx) => {
+        await shareDependencies(tx, ids);
+        sharing += 1;
+        if (sharing === 2) bothShare.resolve();
+        await bothShare.promise;
+        return (await lockTasks(tx, ids)).length;
+      });
+    expect(await Promise.all([lockBoth(), lockBoth()])).toEqual([2, 2]);
+  });
+});
 
 describe("a task that depends on another", () => {
   it("is blocked, says for what, and starts from its dependency's branch once that is completed", async () => {

@@ -1,5 +1,5 @@
 import type { TaskDependency, TaskStatus } from "@agentvine/contracts";
-import { and, eq, inArray, or, sql } from "drizzle-orm";
+import { and, eq, inArray, notInArray, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Db, Tx } from "../../database/client.ts";
 import { taskDependencies, tasks } from "../../database/schema/index.ts";
@@ -54,7 +54,13 @@ export async function shareDependencies(
   await tx
     .select({ id: tasks.id })
     .from(tasks)
-    .where(or(inArray(tasks.id, waitedFor), inArray(tasks.id, [...more])))
+    .where(
+      and(
+        or(inArray(tasks.id, waitedFor), inArray(tasks.id, [...more])),
+        // Locked anyway, and alone: two that shared one of these first could never both go on.
+        notInArray(tasks.id, [...taskIds]),
+      ),
+    )
     .orderBy(tasks.id)
     .for("share");
 }
