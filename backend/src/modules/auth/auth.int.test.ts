@@ -217,6 +217,14 @@ describe("the link into the browser", () => {
     offsetMs = 0;
   });
 
+  test("the session never leaves in the clear when the server is reached over TLS", async () => {
+    await using behindTls = await buildTestApp({ config: { publicUrl: "https://agents.example.com" } });
+    const link = new URL(behindTls.auth.createLocalLink().url);
+    expect(link.origin).toBe("https://agents.example.com");
+    const opened = await behindTls.server.inject({ url: `${link.pathname}${link.search}` });
+    expect(opened.headers["set-cookie"]).toMatch(/; SameSite=Strict; Secure$/);
+  });
+
   test("only the newest hundred links stay open", async () => {
     const oldest = await newLink();
     for (let i = 0; i < 100; i += 1) {

@@ -123,7 +123,9 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
         );
       }
       const { session, maxAgeSeconds } = opened;
-      return `${cookieName}=${session}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict`;
+      // Behind TLS the browser must never send it in the clear.
+      const secure = publicUrl().startsWith("https:") ? "; Secure" : "";
+      return `${cookieName}=${session}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
     },
   };
 }
