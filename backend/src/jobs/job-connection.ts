@@ -42,13 +42,14 @@ const connectMsMax = 10_000;
 /** Number of the advisory lock under which schedules are made. */
 const schedulingLock = 7_420_004;
 const lockMsMax = 10_000;
+const workMsMax = 30_000;
 const answerMsMax = 1_000;
 
 /** @throws when it takes too long, or fails by itself. */
-async function soon(answer: Promise<unknown>): Promise<void> {
+async function soon(answer: Promise<unknown>, msMax = answerMsMax): Promise<void> {
   const late = new AbortController();
-  const timeout = sleep(answerMsMax, late.signal).then(() => {
-    throw new AppError("queue.unavailable", `The background queue gave no answer within ${answerMsMax} ms.`);
+  const timeout = sleep(msMax, late.signal).then(() => {
+    throw new AppError("queue.unavailable", `The background queue gave no answer within ${msMax} ms.`);
   });
   timeout.catch(() => {});
   await Promise.race([answer, timeout]).finally(() => late.abort());
@@ -151,9 +152,12 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
       holders.add(client);
       let isBroken = true;
       try {
+        // A pool that is being closed still hands out what was asked for before.
+        if (pool.ending) throw new AppError("queue.unavailable", "The background queue is being closed.");
         await client.query(`begin; set local lock_timeout = ${lockMsMax}`);
         await client.query("select pg_advisory_xact_lock($1)", [schedulingLock]);
-        await work();
+        // A lock that is held for good would stop the other runners.
+        await soon(work(), workMsMax);
         await client.query("commit");
         isBroken = false;
       } finally {
