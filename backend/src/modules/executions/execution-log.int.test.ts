@@ -1,5 +1,6 @@
 import type { Claim, ExecutionLog, LogLevel } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
+import { waitUntil } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
@@ -194,6 +195,30 @@ describe("POST /api/v1/executions/:executionId/logs", () => {
     expect([late.status, late.body.error?.code]).toEqual([409, "work_order.lease_lost"]);
     expect(await messages()).toEqual(["one"]);
     expect((await read()).isComplete).toBe(true);
+  });
+
+  it("409 for a chunk that waited while the attempt was ended: it sees what was true when its turn came", async () => {
+    const ending = await work.app.database.pool.connect();
+    try {
+      await ending.query("begin");
+      await ending.query("update executions set status = 'failed' where id = $1", [claim.executionId]);
+      await ending.query(
+        "update work_orders set status = 'failed', lease_expires_at = null, claim_key = null where id = $1",
+        [claim.workOrder.id],
+      );
+      const waiting = send(0, aLine("late"));
+      await waitUntil(async () => {
+        const blocked = await work.sql(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return blocked.length > 0;
+      });
+      await ending.query("commit");
+      expect((await waiting).status).toBe(409);
+    } finally {
+      ending.release();
+    }
+    expect(await messages()).toEqual([]);
   });
 
   it("409 for another attempt's execution, 404 for one that never was", async () => {
