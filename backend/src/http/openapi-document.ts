@@ -101,11 +101,16 @@ const errorTable = Object.entries(errorCatalog)
 
 const description = `Dispatch centre for coding agents.
 
-Every request but the open ones carries \`Authorization: Bearer <token>\`. Errors have one shape and a \`code\` of this list:
+Every request but the open ones carries \`Authorization: Bearer <token>\`. Errors have one shape and one of these codes.
+
+<details>
+<summary>Error codes</summary>
 
 | code | kind | meaning |
 |---|---|---|
-${errorTable}`;
+${errorTable}
+
+</details>`;
 
 /** The OpenAPI 3.1 description of every route, made of the contracts. */
 export function createOpenApiDocument(version: string): Record<string, unknown> {
