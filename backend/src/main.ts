@@ -17,6 +17,8 @@ try {
   process.stdout.write(`${JSON.stringify(backend.ready)}\n`);
 } catch (error) {
   const code = isAppError(error) ? error.code : "internal.unexpected";
-  process.stderr.write(`agentvine: ${coerceError(error).message} (${code})\n`);
+  // One line: what follows in a failed query's message are its values.
+  const [reason] = coerceError(error).message.split("\n");
+  process.stderr.write(`agentvine: ${reason} (${code})\n`);
   process.exit(1);
 }

@@ -256,7 +256,7 @@ const requests: {
       )[0],
     }),
     artifacts: () => reader(),
-    // Its bytes are no JSON: what it makes of hostile queries is asked below.
+    // Its bytes are no JSON; the artifacts' own tests ask what it makes of hostile queries.
     uploadArtifact: null,
     downloadArtifact: async () => {
       const { claim } = await running();
