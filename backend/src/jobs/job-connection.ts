@@ -3,7 +3,7 @@ import type { PgPool, Queue, Worker } from "bullmq";
 import type { PoolClient } from "pg";
 
 /** BullMQ's own tables live in a schema of their own: not ours to migrate or dump. */
-export const jobSchema = "bullmq";
+const jobSchema = "bullmq";
 
 /** What we use of a BullMQ queue, whatever its backend. */
 export type JobQueue = Pick<

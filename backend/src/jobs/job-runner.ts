@@ -178,11 +178,12 @@ async function closeConnection(
     await within(closeMs, [opened.worker.close(), opened.queue.close()]);
   }
   // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
-  await within(cutMsMax, [opened?.worker.disconnect(), opened?.worker.close(true), connection.close()]);
+  const leaving = opened === undefined ? [] : [opened.worker.disconnect(), opened.worker.close(true)];
+  await within(cutMsMax, [...leaving, connection.close()]);
 }
 
 /** Waits for all of them at most this long; how they end does not matter any more. */
-async function within(ms: number, work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+async function within(ms: number, work: readonly Promise<unknown>[]): Promise<void> {
   const late = new AbortController();
   await Promise.race([Promise.allSettled(work), sleep(ms, late.signal).catch(() => {})]);
   late.abort();
