@@ -1,7 +1,12 @@
-import { constants, existsSync } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
-import { AppError, coerceError, createLogger, Lifecycle, type Logger, systemClock } from "@agentvine/kit";
+import {
+  AppError,
+  coerceError,
+  createLogger,
+  Lifecycle,
+  type Logger,
+  prepareDataDirectory,
+  systemClock,
+} from "@agentvine/kit";
 import { resolveClusterDir, startEmbeddedPostgres } from "@agentvine/postgres";
 import type { BackendConfig } from "./config.ts";
 
@@ -49,7 +54,7 @@ const loggerOf = ({ logLevel, logFormat }: BackendConfig): Logger =>
   createLogger({ name: "backend", level: logLevel, pretty: logFormat === "pretty" });
 
 async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle): Promise<ReadyLine> {
-  await prepareHome(config.home);
+  await prepareDataDirectory(config.home);
   // The code of the server is loaded while the database starts.
   const [{ buildApp, publicUrlOf }, { openDatabase }, { openNotifications }, databaseUrl] = await Promise.all(
     [
@@ -78,40 +83,6 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     workerKeyFile: app.local.workerKeyFile,
     pid: process.pid,
   };
-}
-
-/** As `mkdir -p`. Node's own recursive mkdir never returns below /proc and the like, where a missing parent can't be made. */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === "EEXIST") {
-      return;
-    }
-    if (code !== "ENOENT" || existsSync(dirname(path))) {
-      throw error;
-    }
-    await makeDirectory(dirname(path));
-    await mkdir(path, { mode: 0o700 });
-  }
-}
-
-/** Makes the data directory. @throws AppError `home.unusable`, `storage.full` */
-async function prepareHome(home: string): Promise<void> {
-  try {
-    await makeDirectory(home);
-    await access(home, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    if (errnoOf(error) === "ENOSPC") {
-      throw new AppError("storage.full", `The disk that holds ${home} is full.`, { cause: error });
-    }
-    throw new AppError(
-      "home.unusable",
-      `The data directory ${home} can't be used (${errnoOf(error)}). Set AGENTVINE_HOME to a directory you may write to.`,
-      { cause: error },
-    );
-  }
 }
 
 /** The address of a database that has all migrations. */

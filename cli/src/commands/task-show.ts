@@ -20,10 +20,13 @@ export const taskShow = async ({ client, output, json }: ClientContext, given: s
   for (const execution of executions.items.toReversed()) {
     const took =
       execution.durationSeconds === null ? "" : `, ${durationText(execution.durationSeconds * 1_000)}`;
-    const scripted = execution.isScripted ? ", scripted: says nothing about model quality" : "";
-    const risk = execution.sandbox === "none" ? ", no sandbox" : "";
+    const how = [
+      execution.agent,
+      execution.isScripted ? "scripted: says nothing about model quality" : "",
+      execution.kind === "run" && execution.sandbox === "none" ? "no sandbox" : "",
+    ].filter((part) => part !== "");
     output.line(
-      `${output.colors.dim(`attempt ${execution.attempt}`.padEnd(13))}${execution.kind} ${execution.status}${took} (${execution.agent}${scripted}${risk})`,
+      `${output.colors.dim(`attempt ${execution.attempt}`.padEnd(13))}${execution.kind} ${execution.status}${took}${how.length === 0 ? "" : ` (${how.join(", ")})`}`,
     );
   }
   return exitCodes.ok;

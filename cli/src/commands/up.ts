@@ -1,7 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { endpoints } from "@agentvine/contracts";
-import { AppError, isAppError } from "@agentvine/kit";
+import { AppError, isAppError, prepareDataDirectory } from "@agentvine/kit";
 import { exitCodes } from "../exit-code.ts";
 import { durationText } from "../output/duration.ts";
 import { backendEnvironment, workerEnvironment } from "../processes/child-environment.ts";
@@ -27,7 +26,7 @@ export interface UpFlags {
 export const up = async (context: CommandContext, flags: UpFlags): Promise<number> => {
   const { config, output, signal } = context;
   const startedMs = performance.now();
-  await prepareHome(config.home);
+  await prepareDataDirectory(config.home);
   const running = readUpState(config.home);
   if (running !== undefined && running.pid !== process.pid) {
     throw new AppError(
@@ -51,17 +50,6 @@ export const up = async (context: CommandContext, flags: UpFlags): Promise<numbe
   }
   output.note("stopped");
   return exitCodes.ok;
-};
-
-const prepareHome = async (home: string): Promise<void> => {
-  try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? error.code : String(error);
-    throw new AppError("home.unusable", `the data directory ${home} can't be made (${reason})`, {
-      cause: error,
-    });
-  }
 };
 
 const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {

@@ -159,17 +159,11 @@ const probeArgs = [
 
 const sandbox: Probe = async ({ run }): Promise<Finding> => {
   const accept =
-    "until the bubblewrap driver arrives: agentvine up --sandbox none --accept-no-sandbox, on a machine you can lose";
+    "the bubblewrap driver is not there yet: agentvine up --sandbox none --accept-no-sandbox, on a machine you can lose";
   if (process.platform !== "linux")
     return finding("sandbox", "warn", `no driver for ${process.platform} yet`, accept);
   const version = await run("bwrap", ["--version"]);
-  if (version === undefined)
-    return finding(
-      "sandbox",
-      "warn",
-      "bubblewrap is not installed",
-      `apt install bubblewrap socat; ${accept}`,
-    );
+  if (version === undefined) return finding("sandbox", "warn", "bubblewrap is not installed", accept);
   const works = (await run("bwrap", probeArgs)) !== undefined;
   return works
     ? finding("sandbox", "warn", `${version} works here`, accept)

@@ -252,7 +252,7 @@ export const errorCatalog = {
   "sandbox.unavailable": entry(
     "invalid",
     "No sandbox is available.",
-    "Install bubblewrap, or accept the risk with --sandbox none --accept-no-sandbox.",
+    "Accept the risk with --sandbox none --accept-no-sandbox, on a machine you can lose; sandbox drivers are not there yet.",
   ),
   "sandbox.failed": entry("internal", "The sandbox failed.", "Run `agentvine doctor`."),
   "setup.failed": entry(

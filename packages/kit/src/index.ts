@@ -1,6 +1,7 @@
 export { AppError, type AppErrorOptions, coerceError, type ErrorIssue, isAppError } from "./app-error.ts";
 export { type Deferred, deferred, sleep } from "./async.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { prepareDataDirectory } from "./data-directory.ts";
 export { newId } from "./ids.ts";
 export { Lifecycle } from "./lifecycle.ts";
 export { loadConfig } from "./load-config.ts";
