@@ -51,11 +51,31 @@ export function openDatabase({
   pool.on("connect", (client) => client.on("error", report));
   return {
     url,
-    db: drizzle(pool, { schema }),
+    db: withSafeTransactions(drizzle(pool, { schema }), pool),
     pool,
     close: () => {
       isClosing = true;
       return pool.end();
     },
   };
+}
+
+/**
+ * Drizzle takes a connection for a transaction and, when its `begin` fails, never gives it back: each restart of PostgreSQL
+ * would cost a few places of the pool for good. Here it is given back whatever happens; the pool drops a broken one.
+ */
+function withSafeTransactions(db: Db, pool: pg.Pool): Db {
+  // Kept per connection, as binding the schema anew costs more than most transactions.
+  const bound = new WeakMap<pg.PoolClient, Db>();
+  db.transaction = async (work, config) => {
+    const client = await pool.connect();
+    try {
+      const own = bound.get(client) ?? drizzle(client, { schema });
+      bound.set(client, own);
+      return await own.transaction(work, config);
+    } finally {
+      client.release();
+    }
+  };
+  return db;
 }

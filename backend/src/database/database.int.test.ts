@@ -151,6 +151,17 @@ test("a restart of PostgreSQL ends no process: idle connections are replaced", a
   await waitUntil(async () => (await database.pool.query("select 1")).rowCount);
 });
 
+describe("a pool", () => {
+  test("loses no place to a transaction whose connection broke before it began", async () => {
+    const small = openDatabase({ url: testDatabase.url, connectionsMax: 1, connectTimeoutMs: 2_000 });
+    await small.db.execute(sql`select 1`);
+    small.pool.once("acquire", (client) => void client.end());
+    await expect(small.db.transaction(async () => "begun")).rejects.toThrow();
+    expect(await small.db.transaction(async () => "begun")).toBe("begun");
+    await small.close();
+  });
+});
+
 describe("notifications", () => {
   let notifications: Notifications | undefined;
   const open = (url = testDatabase.url) => {
