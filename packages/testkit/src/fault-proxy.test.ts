@@ -66,6 +66,16 @@ describe("FaultProxy", () => {
     expect(proxy.mode).toBe("pass");
   });
 
+  it("swallows only what matches, until told to stop", async () => {
+    const stop = proxy.swallow(({ path }) => path === "/complete");
+    const lost = fetch(`${proxy.url}/complete`, { signal: AbortSignal.timeout(100) });
+    await expect(lost).rejects.toThrow(/timeout|aborted/);
+    expect((await post("/other")).status).toBe(201);
+    stop();
+    expect((await post("/complete")).status).toBe(201);
+    expect(answered).toEqual(["POST /other", "POST /complete"]);
+  });
+
   it("silences a reply that is under way when the blackhole opens", async () => {
     const replies: ServerResponse[] = [];
     answer = (_request, reply) => {

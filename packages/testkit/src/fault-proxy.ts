@@ -32,6 +32,7 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   readonly #requests: ProxiedRequest[] = [];
   #cuts: { left: number; matches: RequestMatcher }[] = [];
+  readonly #swallows = new Set<RequestMatcher>();
   #mode: ProxyMode = "pass";
 
   private constructor(target: string, server: Server) {
@@ -69,6 +70,14 @@ export class FaultProxy {
     this.#cuts.push({ left: times, matches });
   }
 
+  /** Takes requests that match and never hands them on, until the returned function is called. Others pass. */
+  swallow(matches: RequestMatcher): () => void {
+    this.#swallows.add(matches);
+    return () => {
+      this.#swallows.delete(matches);
+    };
+  }
+
   /** How many requests came in (in any mode but `drop`), of all or of those that match. */
   count(matches: RequestMatcher = () => true): number {
     return this.#requests.filter(matches).length;
@@ -104,7 +113,7 @@ export class FaultProxy {
 
   #forward(incoming: IncomingMessage, reply: ServerResponse): void {
     const seen = this.#record(incoming);
-    if (this.#mode === "blackhole") {
+    if (this.#mode === "blackhole" || [...this.#swallows].some((matches) => matches(seen))) {
       incoming.resume();
       return;
     }
