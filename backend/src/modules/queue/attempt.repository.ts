@@ -18,6 +18,7 @@ import {
   workOrders,
 } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
+import { recordEvent } from "../events/index.ts";
 import type { TaskRow } from "../tasks/index.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { announceWork } from "./work-channel.repository.ts";
@@ -141,7 +142,7 @@ export interface ExecutionEnd {
   branch?: string;
 }
 
-/** Writes how the attempt's execution ended; returns its id. Undefined when it had ended before. */
+/** Writes how the attempt's execution ended, and the event that tells it; returns its id. Undefined when it had ended before. */
 export async function endExecution(
   tx: Tx,
   taskId: string,
@@ -162,8 +163,27 @@ export async function endExecution(
     .where(
       and(eq(executions.taskId, taskId), eq(executions.attempt, attempt), eq(executions.status, "running")),
     )
-    .returning({ id: executions.id });
-  return row?.id;
+    .returning();
+  if (row === undefined) {
+    return undefined;
+  }
+  await recordEvent(tx, {
+    type: "execution.finished",
+    taskId,
+    workOrderId: row.workOrderId,
+    executionId: row.id,
+    workerId: row.workerId,
+    attempt,
+    correlationId: row.correlationId,
+    data: {
+      kind: row.kind,
+      status: row.status,
+      failure: row.failure,
+      verification: row.verification,
+      reason: row.reason,
+    },
+  });
+  return row.id;
 }
 
 /** Closes the attempt's assignment. With a hash and an answer, a repeat of the same result gets the answer again. */
