@@ -60,7 +60,10 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
     "A phase began, a tool was used, a plan was made, the model was asked again, or the gate judged.",
     "kind: phase, tool, plan, model or gate, with its fields",
   ],
-  "execution.finished": ["Reserved: executions end with the event of their work order.", ""],
+  "execution.finished": [
+    "An execution ended, in whatever way.",
+    "kind, status, failure, verification, reason",
+  ],
   "worker.registered": ["A worker process introduced itself.", "name, instanceId, version"],
   "worker.status_changed": [
     "A worker became idle, busy, draining, offline or faulty.",
