@@ -46,6 +46,17 @@ function watchdogPid(): number {
   return Number(readFileSync(`${dataDir}.watchdog`, "utf8").split(" ")[0]);
 }
 
+/** Pid of the server's own process of this kind. */
+function childOf(serverPid: number, kind: string): number {
+  const children = readFileSync(`/proc/${serverPid}/task/${serverPid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .map(Number);
+  const found = children.find((pid) => readProcessInfo(pid)?.command.includes(kind));
+  if (found === undefined) throw new Error(`the server has no ${kind}`);
+  return found;
+}
+
 describe("the server of an owner process", () => {
   it("ends when the owner is killed, and the next owner takes over the directory", async () => {
     const first = await startOwner({ dataDir });
@@ -67,6 +78,24 @@ describe("the server of an owner process", () => {
     await owner.kill();
     await ended(owner.serverPid);
   });
+
+  it.runIf(process.platform === "linux")(
+    "ends when the owner is killed, also when it is stuck and deaf to a fast shutdown",
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const owner = await startOwner({ dataDir });
+      const checkpointer = childOf(owner.serverPid, "checkpointer");
+      // Without its checkpointer the server can't finish; it is itself that ends a stopped child at last.
+      process.kill(checkpointer, "SIGSTOP");
+      await owner.kill();
+      await waitUntil(() => !processIsAlive(owner.serverPid), { timeoutMs: 40_000 });
+      const next = await startOwner({ dataDir });
+      expect(await query(next.url, "select n from kept")).toEqual([{ n: 7 }]);
+      await next.stop();
+    },
+  );
 
   it("is adopted when owner and watchdog were killed, and then ends with its new owner", async () => {
     const first = await startOwner({ dataDir });

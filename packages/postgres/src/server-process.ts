@@ -13,13 +13,14 @@ export interface ServerProcess {
   port: number;
   /** Resolves when the server has ended, by us or not. */
   gone: Promise<void>;
-  /** Fast shutdown: connections are cut, everything is saved. Immediate shutdown when that takes over 20 s. */
+  /** Fast shutdown: connections are cut, everything is saved. Immediate shutdown when that takes over 10 s. */
   stop(): Promise<void>;
 }
 
 /**
  * `sh` starts the server and then waits on descriptor 3, a pipe from us. When it closes (we ended, by whatever means) the
- * server gets SIGINT, a fast shutdown; again and again, because one that has only just been started is deaf to the first.
+ * server gets SIGINT, a fast shutdown; again and again, because one that has only just been started is deaf to the first;
+ * and SIGQUIT in the end, because PostgreSQL 18 waits for ever when it is told to stop while it recovers from a crash.
  * A word on the pipe instead of its end sends the shell home when the server has ended by itself.
  * The shell runs in a session of its own and ignores the usual signals, so that Ctrl-C and the like reach us alone and the
  * database outlives our own shutdown.
@@ -36,6 +37,7 @@ kill -INT $server
     wait $pause
     kill -INT $server || exit
   done
+  kill -QUIT $server
 ) & again=$!
 wait $server
 kill -TERM $again
@@ -45,12 +47,17 @@ wait $again`;
 const watchScript = `trap '' HUP INT TERM
 exec >/dev/null 2>&1
 read -r word <&3 && exit 0
-kill -INT "$1"`;
+for n in 1 2 3 4 5 6 7 8 9; do
+  kill -INT "$1" || exit
+  sleep 1
+done
+kill -QUIT "$1"`;
 
 /** Settings no start may change: reachable from this machine only, by password only. */
 const fixedSettings = { listen_addresses: "127.0.0.1", unix_socket_directories: "" };
 
-const gracefulStopMs = 20_000;
+/** Less than whoever stops us has patience. After an immediate shutdown the next start recovers, nothing is lost. */
+const gracefulStopMs = 10_000;
 const pollIntervalMs = 200;
 
 export interface StartServerOptions {
