@@ -59,8 +59,9 @@ export function launch(args: readonly string[], options: LaunchOptions): Launche
     child.once("error", reject);
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
-  onTestFinished(() => {
+  onTestFinished(async () => {
     child.kill("SIGKILL");
+    await exited;
   });
   return {
     pid: child.pid ?? 0,
