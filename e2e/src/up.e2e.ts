@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
@@ -89,10 +90,12 @@ describe("agentvine up", () => {
     await second.stop();
   });
 
-  const parts = {
-    worker: (home: string) => findProcess(home, "workers/dist/main.js"),
-    backend: (home: string) => findProcess(home, "backend/dist/main.js"),
-    postgres: (home: string) => findProcess(home, /^\S+bin\/postgres -D/),
+  const pidOf = {
+    worker: (home: string) => findProcess(home, "workers/dist/main.js")?.pid,
+    backend: (home: string) => findProcess(home, "backend/dist/main.js")?.pid,
+    // By its file: for a moment each of its children carries the server's own command line.
+    postgres: (home: string) =>
+      Number(readFileSync(join(home, "postgres/postmaster.pid"), "utf8").split("\n")[0]),
   };
 
   it("comes back and finishes the task once when its worker, backend and database are killed", async () => {
@@ -106,11 +109,14 @@ describe("agentvine up", () => {
       permissionLevel: "autonomous",
     });
     await waitUntil(held.isHeld, { timeoutMs: 60_000 });
-    for (const [name, find] of Object.entries(parts)) {
-      const pid = find(home)?.pid ?? 0;
+    for (const [name, find] of Object.entries(pidOf)) {
+      const pid = await waitUntil(() => find(home));
       process.kill(pid, "SIGKILL");
       const killedAtMs = Date.now();
-      await waitUntil(() => !processIsAlive(pid) && find(home), { timeoutMs: 60_000, message: name });
+      await waitUntil(() => !processIsAlive(pid) && find(home) !== pid && find(home), {
+        timeoutMs: 60_000,
+        message: `another ${name}`,
+      });
       await waitUntil(() => isWorking(up, task.id), { timeoutMs: 60_000, message: `work after ${name}` });
       measured(`${name} killed with -9 to work again`, Date.now() - killedAtMs);
     }
