@@ -3,12 +3,15 @@ const bodyCharsMax = 4_000;
 
 /** A conventional commit: the task's title as the subject, the agent's summary below. */
 export const commitMessage = (type: string, title: string, summary: string): string => {
-  const plain = title.replace(/\s+/g, " ").trim();
+  const plain = printable(title).replace(/\s+/g, " ").trim();
   // A title that is conventional already keeps its own type.
   const subject = /^[a-z]+(\([^)]*\))?!?: /.test(plain) ? plain : `${type}: ${lowerFirst(plain)}`;
-  const body = summary.trim().slice(0, bodyCharsMax);
+  const body = printable(summary).trim().slice(0, bodyCharsMax);
   return body === "" ? clip(subject) : `${clip(subject)}\n\n${body}`;
 };
+
+/** git takes no NUL, and nobody wants to read the other control characters. */
+const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, "");
 
 /** Lower case at the start, unless the word is a name or an abbreviation. */
 const lowerFirst = (text: string): string =>

@@ -78,6 +78,7 @@ describe("commitMessage", () => {
     ["feat(api): add it", "Because.", "feat(api): add it\n\nBecause."],
     [`Long ${"word ".repeat(40)}`, "", expect.stringMatching(/^fix: long .{60,66}…$/)],
     ["two\n lines", "", "fix: two lines"],
+    ["bell\u0007", "binary \0\u001b[2J\u0085 words\n\tstay", "fix: bell\n\nbinary [2J words\n\tstay"],
   ])("makes a conventional commit of %j", (title, summary, expected) => {
     expect(commitMessage("fix", title, summary)).toEqual(expected);
   });

@@ -1,6 +1,7 @@
 import { commitSchema } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import { refuseLargeFiles } from "./file-size.ts";
 import { objectIdOf, sandboxGitScript } from "./sandbox-git.ts";
 import { agentIdentity } from "./workspace.ts";
 
@@ -23,6 +24,7 @@ export interface CommittedWork {
 const prepareScript = `
 rm -f -- .git/index.lock .git/HEAD.lock
 parent=$(git rev-parse --verify --quiet --end-of-options "$1^{commit}")
+${refuseLargeFiles}
 git add --all -- .
 tree=$(git write-tree)
 if [ "$tree" = "$(git rev-parse --verify "$parent^{tree}")" ]; then
@@ -42,7 +44,7 @@ echo "$commit"
 /**
  * Commits everything in the workspace that is not ignored. Plumbing instead of `git commit`: a merge or rebase that the agent left
  * half done, editors, templates and signing have no say.
- * @throws AppError `workspace.invalid`.
+ * @throws AppError `workspace.invalid`, `workspace.too_large`.
  */
 export async function commitWork(sandbox: Sandbox, options: CommitWorkOptions): Promise<CommittedWork> {
   const wanted = options.base === undefined ? "HEAD" : commitSchema.parse(options.base);

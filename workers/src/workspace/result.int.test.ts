@@ -8,6 +8,7 @@ import { changedFiles, unifiedDiff } from "./changes.ts";
 import { commitWork } from "./commit-work.ts";
 import { exportResult, ignoreSetupOutput, importResult, resultRef, workspaceStatus } from "./result.ts";
 import { headCommit } from "./sandbox-git.ts";
+import { takeSnapshot } from "./snapshot.ts";
 import { aFixture, aWorkspace, type Fixture, shell } from "./testing/fixture.ts";
 import { checkoutFromMirror } from "./workspace.ts";
 
@@ -170,6 +171,19 @@ describe("handing in", () => {
     await commit();
     const work = exportResult(sandbox, { baseCommit: fixture.upstream.commit, bytesMax: 2_000_000 });
     await expectInvalid(work, /larger than 1 MiB/, "workspace.too_large");
+  });
+
+  it("refuses a huge file with holes at once, uncommitted or committed by the agent itself", async () => {
+    await shell(sandbox, "mkdir -p 'a b' && truncate -s 300M 'a b/-huge.bin' && rm README.md");
+    await expectInvalid(commit(), /"a b\/-huge\.bin" is larger than 256 MiB/, "workspace.too_large");
+    await expectInvalid(
+      takeSnapshot(sandbox, { baseCommit: fixture.upstream.commit }),
+      /is larger than 256 MiB/,
+      "workspace.too_large",
+    );
+    await shell(sandbox, "git add --all && git -c user.name=x -c user.email=x@example.com commit -qm huge");
+    await commit();
+    await expectInvalid(handIn(), /"a b\/-huge\.bin" is larger than 256 MiB/, "workspace.too_large");
   });
 
   it("refuses bytes that are no bundle, hold another commit, or objects that git finds dangerous", async () => {

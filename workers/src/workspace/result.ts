@@ -2,6 +2,7 @@ import { commitSchema } from "@agentvine/contracts";
 import { storageFault } from "../process/storage-fault.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { invalidWorkspace as invalid, readBundle } from "./bundle.ts";
+import { assertFileSizes } from "./file-size.ts";
 import { harmlessFlaws } from "./git.ts";
 import { hasCommit, type Mirror } from "./mirror.ts";
 import { headCommit, sandboxGit } from "./sandbox-git.ts";
@@ -75,7 +76,7 @@ export interface ImportOptions {
 /**
  * Takes a bundle into the mirror: every object is checked before it is let in, the commit must be the one announced and must build on
  * the base. The pack is fed to git by hand because `git fetch` from a bundle does not check objects in the versions around 2.39.
- * @throws AppError `workspace.invalid`, `storage.full`.
+ * @throws AppError `workspace.invalid`, `workspace.too_large`, `storage.full`.
  */
 export async function importResult(mirror: Mirror, options: ImportOptions): Promise<void> {
   const base = commitSchema.parse(options.baseCommit);
@@ -105,5 +106,6 @@ export async function importResult(mirror: Mirror, options: ImportOptions): Prom
   if (ancestry.exitCode !== 0) {
     throw invalid("The result does not build on the commit it started from; its history was rewritten.");
   }
+  await assertFileSizes(mirror, base, commit);
   await mirror.git(["update-ref", "--no-deref", options.ref, commit]);
 }

@@ -2,6 +2,7 @@ import { commitSchema } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import { storageFault } from "../process/storage-fault.ts";
 import type { CommandResult, Sandbox } from "../sandbox/sandbox.ts";
+import { fileTooLarge, tooLargeExitCode } from "./file-size.ts";
 import { lastWords } from "./git-fault.ts";
 
 export interface SandboxGitOptions {
@@ -99,6 +100,9 @@ function sandboxGitFault(result: CommandResult, name: string, bytesMax: number):
       "workspace.too_large",
       `What ${name} gives back is larger than ${Math.floor(bytesMax / 1_048_576)} MiB.`,
     );
+  }
+  if (result.endedBy === "exit" && result.exitCode === tooLargeExitCode) {
+    return fileTooLarge(result.stderr.trim().replace(/^\.\//, ""));
   }
   if (result.endedBy === "abort") {
     return new AppError("sandbox.failed", `${name} was interrupted: the sandbox is closed.`);

@@ -1,5 +1,6 @@
 import { commitSchema } from "@agentvine/contracts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import { refuseLargeFiles } from "./file-size.ts";
 import { sandboxGitScript } from "./sandbox-git.ts";
 import { agentIdentity } from "./workspace.ts";
 
@@ -22,6 +23,7 @@ rm -f -- "$index" "$index.lock"
 cp -p .git/index "$index" 2>/dev/null || true
 head=$(git rev-parse --verify --quiet 'HEAD^{commit}')
 GIT_INDEX_FILE=$index; export GIT_INDEX_FILE
+${refuseLargeFiles}
 git add --all -- .
 tree=$(git write-tree)
 unset GIT_INDEX_FILE
