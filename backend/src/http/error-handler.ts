@@ -100,6 +100,12 @@ export function sendError(value: unknown, request: FastifyRequest, reply: Fastif
   if (seconds !== undefined) {
     void reply.header("retry-after", String(seconds));
   }
+  if (error.kind === "too_large") {
+    // Fastify would close the connection, and who is still sending would see it break instead of this answer. What still comes is
+    // thrown away, for as long as a request may take.
+    void reply.removeHeader("connection");
+    request.raw.resume();
+  }
   if (error.kind === "unauthenticated") {
     void reply.header("www-authenticate", 'Bearer realm="agentvine"');
   }

@@ -191,6 +191,10 @@ describe("bodies", () => {
     const big = await app.request("POST", "/test/echo/ann", { body: { title: "x".repeat(1_100_000) } });
     expect(big.status).toBe(413);
     expect(errorOf(big.body).code).toBe("request.too_large");
+    for (const megabytes of [10, 40]) {
+      const { status } = await send("application/json", `{"title":"${"x".repeat(megabytes * 1_000_000)}"}`);
+      expect(status).toBe(413);
+    }
     const taken = await app.request("POST", "/test/large", { body: { text: "x".repeat(2_000_000) } });
     expect(taken.body).toEqual({ length: 2_000_000 });
   });
