@@ -52,8 +52,13 @@ describe("leases of real processes", () => {
     onTestFinished(() => backend.stop());
     return await openSite(backend);
   };
+  const started = async (options: Parameters<typeof startWorker>[0]): Promise<WorkerProcess> => {
+    const worker = await startWorker(options);
+    onTestFinished(() => worker.stop());
+    return worker;
+  };
   const aWorker = ({ backend, workerKey }: Site, name: string, held: HeldTask, serverUrl = backend.url) =>
-    startWorker({
+    started({
       serverUrl,
       token: workerKey,
       name,
@@ -152,7 +157,7 @@ describe("leases of real processes", () => {
       "README.md": "# Sums\n\nAdds numbers.\n",
     });
     const script = 'printf "# Guide\\n\\nCall sum; see the README.\\n" > GUIDE.md';
-    await startWorker({
+    await started({
       serverUrl: backend.url,
       token: site.workerKey,
       name: "busy",

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { onTestFinished } from "vitest";
 import { checkout } from "./agentvine.ts";
 
 export interface WorkerOptions {
@@ -25,12 +24,14 @@ export interface WorkerProcess {
   readonly exited: Promise<void>;
   stderr(): string;
   signal(signal: NodeJS.Signals): void;
+  /** Drains it; killed when that takes too long. */
+  stop(): Promise<void>;
 }
 
 const drainMsMax = 20_000;
 const entry = join(checkout, "workers/dist/main.js");
 
-/** Starts the built worker in a process of its own and waits until it is ready. Drained at the end of the test. */
+/** Starts the built worker in a process of its own and waits until it is ready. */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   if (!existsSync(entry)) throw new Error(`${entry} does not exist: run "npm run build" first`);
   const { name, dataDir, agent } = options;
@@ -55,12 +56,12 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     stderr = (stderr + String(chunk)).slice(-20_000);
   });
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  onTestFinished(async () => {
+  const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     const killer = setTimeout(() => child.kill("SIGKILL"), drainMsMax);
     await exited;
     clearTimeout(killer);
-  });
+  };
   const { workerId } = await readyLine(child, () => stderr);
   return {
     name,
@@ -71,6 +72,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     exited,
     stderr: () => stderr,
     signal: (signal) => child.kill(signal),
+    stop,
   };
 }
 
