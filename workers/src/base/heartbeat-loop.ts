@@ -98,8 +98,9 @@ const beat = async (
     { timeoutMs: Math.min(answerMsMax, Math.max(1_000, heartbeatMs)), signal },
   );
   for (const { leaseMs, ...order } of reply.renewed) options.executions.renew(order, leaseMs, sentAtMs);
-  for (const order of reply.lost) options.executions.lose(order);
+  // Commands first: a cancelled order is among the lost ones too, and its agent gets the time to end by itself.
   options.inbox.accept(reply.commands);
+  for (const order of reply.lost) options.executions.lose(order);
   return reply.heartbeatMs;
 };
 

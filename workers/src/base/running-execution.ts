@@ -33,6 +33,7 @@ export class RunningExecution {
   readonly #handle: ExecutorHandle;
   readonly #lease: LeaseKeeper;
   #state: "running" | "delivering" | "over" = "running";
+  #isCancelling = false;
 
   constructor(options: RunningExecutionOptions) {
     const { claim, clock, sleep, start } = options;
@@ -66,7 +67,16 @@ export class RunningExecution {
   }
 
   cancel(reason: string): void {
-    if (this.#state === "running") this.#handle.cancel(reason);
+    if (this.#state !== "running") return;
+    this.#isCancelling = true;
+    // Nobody else can get a cancelled order: there is nothing left to fence off, and the handle's patience bounds the end.
+    this.#lease.stop();
+    this.#handle.cancel(reason);
+  }
+
+  /** True once it was told to end: a cancelled order has no lease any more, and its agent still gets the time to end by itself. */
+  get isCancelling(): boolean {
+    return this.#isCancelling;
   }
 
   drain(reason: string, graceMs: number): void {

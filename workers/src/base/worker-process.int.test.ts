@@ -65,7 +65,9 @@ describe("the worker process", { timeout: 120_000 }, () => {
     await until(task, "completed");
   });
 
-  it("ends a cancelled task's agent within 15 seconds, though it ignores TERM", async () => {
+  it("ends a cancelled task's agent within 15 seconds, though it ignores TERM", {
+    timeout: 60_000,
+  }, async () => {
     const worker = aWorker({ agent: hang() });
     await worker.ready;
     const task = await aTask(worker.name);

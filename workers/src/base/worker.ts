@@ -138,7 +138,8 @@ class WorkerProcess implements HeldExecutions {
   }
 
   lose(order: HeldOrder): void {
-    this.#find(order)?.lose("the backend says that the lease is lost");
+    const execution = this.#find(order);
+    if (execution?.isCancelling !== true) execution?.lose("the backend says that the lease is lost");
   }
 
   get #workerId(): string {

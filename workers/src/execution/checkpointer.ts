@@ -58,7 +58,7 @@ export class Checkpointer {
     try {
       await this.#save(transcript, progress);
     } catch (error) {
-      if (isLeaseLost(error)) stop.request("lease_lost", "the backend refuses this attempt's checkpoint");
+      if (isLeaseLost(error)) stop.refuse("the backend refuses this attempt's checkpoint");
       if (stop.work.aborted) return;
       logger.warn({ err: coerceError(error) }, "a checkpoint could not be kept");
       log.say("worker", "warn", `a checkpoint could not be kept: ${coerceError(error).message}`);

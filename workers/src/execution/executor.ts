@@ -102,14 +102,19 @@ interface Parts {
   readonly logger: Logger;
 }
 
+/** A cancelled order has no lease either, and the command that says so may be a moment behind. */
+const leaseDoubtMs = 1_000;
+
 const createContext = ({ claim, settings, environment, stop, channel, logger }: Parts): ExecutionContext => {
   const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
   const api = createExecutionApi(client, claim.executionId);
   const layout = executionLayout(settings.dataDir, claim.executionId);
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 });
   const onLeaseLost = (): void => {
-    stop.request("lease_lost", "the backend says that the lease is lost");
-    void channel.send({ type: "lease_lost", reason: "the backend says that the lease is lost" });
+    const reason = "the backend says that the lease is lost";
+    setTimeout(() => {
+      if (stop.refuse(reason)) void channel.send({ type: "lease_lost", reason });
+    }, leaseDoubtMs).unref();
   };
   const { toolPath, modelApiKey } = environment;
   return {

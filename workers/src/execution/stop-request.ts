@@ -37,4 +37,14 @@ export class StopRequest {
     this.#stop ??= { kind, reason };
     this.#work.abort(this.#stop.kind);
   }
+
+  /**
+   * The backend takes nothing more of this attempt: its lease is lost. That is no news of one that was cancelled, whose agent still
+   * gets its time to end by itself. Returns whether the work is stopped for it.
+   */
+  refuse(reason: string): boolean {
+    if (this.#stop?.kind === "cancelled") return false;
+    this.request("lease_lost", reason);
+    return true;
+  }
 }
