@@ -38,7 +38,11 @@ async function signedIn(): Promise<{ page: Page; complaints: string[] }> {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
+  page.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText ?? "unknown";
+    // The board gives up a poll of its own when a newer one overtakes it.
+    if (reason !== "net::ERR_ABORTED") complaints.push(`failed (${reason}): ${request.url()}`);
+  });
   page.on("request", (request) => {
     if (!request.url().startsWith(backend.url) && !request.url().startsWith("data:"))
       complaints.push(`asked elsewhere: ${request.url()}`);

@@ -9,7 +9,7 @@ const behaviours = {
   good: writeGuide,
   nothing: "true",
   flood: `head -c 1073741824 /dev/zero | tr '\\0' x; ${writeGuide}`,
-  lines: `yes 'a line like any other' | head -c 33554432; ${writeGuide}`,
+  lines: `yes '${"a line like any other, ".repeat(20)}' | head -c 33554432; ${writeGuide}`,
   binary: `head -c 3000000 /dev/urandom; ${writeGuide}`,
   vandal: "rm -rf -- ./* ./.[!.]*",
   hog: "head -c 60000000 /dev/urandom > big.bin; sleep 600",
