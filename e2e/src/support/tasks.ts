@@ -50,9 +50,20 @@ export const eventsOf = async (client: Client, task: Pick<Task, "id">): Promise<
 
 const endings = new Set<Event["type"]>(["task.completed", "task.failed", "task.cancelled"]);
 
-/** The task's terminal events: exactly one for a task that ended. */
-export const endingsOf = async (client: Client, task: Pick<Task, "id">): Promise<Event["type"][]> =>
-  (await eventsOf(client, task)).map(({ type }) => type).filter((type) => endings.has(type));
+/**
+ * The terminal events of a task that has ended: exactly one. An event shows only once its place in the order is settled, a moment
+ * after the change itself.
+ */
+export const endingsOf = (client: Client, task: Pick<Task, "id">): Promise<Event["type"][]> =>
+  waitUntil(
+    async () => {
+      const found = (await eventsOf(client, task))
+        .map(({ type }) => type)
+        .filter((type) => endings.has(type));
+      return found.length > 0 ? found : undefined;
+    },
+    { message: "the task's end to be told" },
+  );
 
 /** Oldest first. */
 export const executionsOf = async (client: Client, task: Pick<Task, "id">): Promise<Execution[]> =>
