@@ -1,9 +1,15 @@
 import { Writable } from "node:stream";
 import { createLogger, deferred } from "@agentvine/kit";
-import { createDatabase, type TestDatabase, waitUntil } from "@agentvine/testkit";
+import {
+  createDatabase,
+  findRedisServer,
+  startRedis,
+  type TestDatabase,
+  type TestRedis,
+  waitUntil,
+} from "@agentvine/testkit";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { findRedisServer, startRedis, type TestRedis } from "../testing/redis-server.ts";
 import type { Chore } from "./chore.ts";
 import { type JobRunner, type JobRunnerOptions, startJobRunner } from "./job-runner.ts";
 

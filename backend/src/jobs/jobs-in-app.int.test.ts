@@ -1,8 +1,7 @@
 import type { Health, StatsSample } from "@agentvine/contracts";
-import { waitUntil } from "@agentvine/testkit";
+import { findRedisServer, startRedis, type TestRedis, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildTestApp } from "../testing/build-test-app.ts";
-import { findRedisServer, startRedis, type TestRedis } from "../testing/redis-server.ts";
 import { buildWorkFixture } from "../testing/work-fixture.ts";
 
 const health = async (app: { request: Awaited<ReturnType<typeof buildTestApp>>["request"] }) =>

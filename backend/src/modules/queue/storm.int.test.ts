@@ -1,4 +1,5 @@
 import type { Claim } from "@agentvine/contracts";
+import { seededRandom } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
 import { createReaperService } from "./reaper.service.ts";
@@ -12,23 +13,12 @@ afterAll(() => work.close());
 
 const seed = 20_261_122;
 
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function randomOf(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const tasksMax = 30;
 const workersMax = 5;
 
 describe(`many workers at once that get lost, stall, repeat themselves and fail (seed ${seed})`, () => {
   it("finish every task exactly once, by its latest attempt, without a single server error", async () => {
-    const random = randomOf(seed);
+    const random = seededRandom(seed);
     const reaper = createReaperService({
       db: work.app.database.db,
       retry: { ...defaultRetryPolicy, lostLeasesMax: 1_000 },

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
-import { tempDir, waitUntil } from "@agentvine/testkit";
 import { Redis } from "ioredis";
+import { tempDir } from "./temp-dir.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface TestRedis {
   url: string;
