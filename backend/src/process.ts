@@ -70,7 +70,7 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     onConnectionError: (error) => logger.warn({ err: error }, "a database connection broke"),
   });
   lifecycle.add("database connections", () => database.close());
-  const notifications = openNotifications({ url: databaseUrl, logger });
+  const notifications = openNotifications({ database, logger });
   lifecycle.add("notifications", () => notifications.close());
   const app = await buildApp({ config, logger, clock: systemClock, database, notifications });
   lifecycle.add("background work", () => app.background.stop());

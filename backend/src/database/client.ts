@@ -1,5 +1,6 @@
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { collectWakes, connectOutlet, type Wake } from "./commit-wakes.ts";
 import * as schema from "./schema/index.ts";
 
 export type Db = NodePgDatabase<typeof schema>;
@@ -20,8 +21,12 @@ export interface Database {
   url: string;
   db: Db;
   pool: pg.Pool;
+  /** Calls `handler` with what committed changes tell others; returns how to stop. It must not throw. */
+  onWakes(handler: WakeHandler): () => void;
   close(): Promise<void>;
 }
+
+type WakeHandler = (wakes: readonly Wake[]) => void;
 
 /** Opens a pool. Connects when first used. */
 export function openDatabase({
@@ -49,10 +54,22 @@ export function openDatabase({
   // Without both handlers a connection that PostgreSQL closes would end the process.
   pool.on("error", report);
   pool.on("connect", (client) => client.on("error", report));
+  const handlers = new Set<WakeHandler>();
+  const wake: WakeHandler = (wakes) => {
+    for (const handler of handlers) handler(wakes);
+  };
+  const db = withSafeTransactions(drizzle(pool, { schema }), pool, wake);
+  connectOutlet(db, wake);
   return {
     url,
-    db: withSafeTransactions(drizzle(pool, { schema }), pool),
+    db,
     pool,
+    onWakes: (handler) => {
+      handlers.add(handler);
+      return () => {
+        handlers.delete(handler);
+      };
+    },
     close: () => {
       isClosing = true;
       return pool.end();
@@ -63,16 +80,23 @@ export function openDatabase({
 /**
  * Drizzle takes a connection for a transaction and, when its `begin` fails, never gives it back: each restart of PostgreSQL
  * would cost a few places of the pool for good. Here it is given back whatever happens; the pool drops a broken one.
+ * What the transaction tells others is told once it has committed.
  */
-function withSafeTransactions(db: Db, pool: pg.Pool): Db {
+function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
   // Kept per connection, as binding the schema anew costs more than most transactions.
   const bound = new WeakMap<pg.PoolClient, Db>();
   db.transaction = async (work, config) => {
     const client = await pool.connect();
+    let wakes: readonly Wake[] = [];
     try {
       const own = bound.get(client) ?? drizzle(client, { schema });
       bound.set(client, own);
-      return await own.transaction(work, config);
+      const result = await own.transaction((tx) => {
+        wakes = collectWakes(tx);
+        return work(tx);
+      }, config);
+      if (wakes.length > 0) wake(wakes);
+      return result;
     } finally {
       client.release();
     }

@@ -71,7 +71,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     ...options.config,
   };
   const database = openDatabase({ url: testDatabase.url, connectionsMax: config.databaseConnections });
-  const notifications = openNotifications({ url: testDatabase.url, logger });
+  const notifications = openNotifications({ database, logger });
   const app = await buildApp({ config, logger, clock, database, notifications });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);

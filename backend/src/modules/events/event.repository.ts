@@ -1,7 +1,7 @@
 import type { Event } from "@agentvine/contracts";
 import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import { notify } from "../../database/notifications.ts";
+import { notify } from "../../database/commit-wakes.ts";
 import { events } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
 import { type EventFilter, type NewEvent, positionedChannel, recordedChannel } from "./event.ts";
@@ -15,11 +15,16 @@ export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
 const rowOf = (event: NewEvent): NewEvent =>
   event.data === undefined ? event : { ...event, data: storableJson(event.data) };
 
+/** Tells the sequencer of this process that there are events without a position; one of them is enough to give it. */
+export function noteRecorded(source: Db | Tx): void {
+  notify(source, recordedChannel, { isForAll: false });
+}
+
 /** Writes several events at once, in their order. */
 export async function recordEvents(tx: Tx, list: readonly NewEvent[]): Promise<void> {
   if (list.length > 0) {
     await tx.insert(events).values(list.map(rowOf));
-    await notify(tx, recordedChannel);
+    noteRecorded(tx);
   }
 }
 
@@ -79,7 +84,7 @@ export async function assignPositions(db: Db): Promise<{ assigned: number; isInc
       from ready where events.id = ready.id`);
     const assigned = updated.rowCount ?? 0;
     if (assigned > 0) {
-      await notify(tx, positionedChannel);
+      notify(tx, positionedChannel);
     }
     const [rest] = await tx.select({ id: events.id }).from(events).where(isNull(events.position)).limit(1);
     return { assigned, isIncomplete: rest !== undefined };

@@ -21,7 +21,7 @@ export interface EventFilter {
   executionId?: string | undefined;
 }
 
-/** Channel on which writers say that there are events without a position. */
+/** Channel on which writers tell the sequencer of their process that there are events without a position. */
 export const recordedChannel = "agentvine_events_recorded";
 /** Channel on which the sequencer says that there are new positions. */
 export const positionedChannel = "agentvine_events_positioned";

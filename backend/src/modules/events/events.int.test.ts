@@ -6,6 +6,7 @@ import { waitUntil } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Tx } from "../../database/client.ts";
+import { notify } from "../../database/commit-wakes.ts";
 import { buildTestApp, type TestApp } from "../../testing/build-test-app.ts";
 import { assignPositions } from "./event.repository.ts";
 import { recordEvent } from "./index.ts";
@@ -235,7 +236,7 @@ describe("the stream", () => {
     // The stream's next look finds the events table unreadable, as during a restart.
     await app.database.pool.query("alter table events rename to events_away");
     try {
-      await app.database.pool.query("select pg_notify('agentvine_events_positioned', '')");
+      notify(app.database.db, "agentvine_events_positioned");
       await closed;
     } finally {
       await app.database.pool.query("alter table events_away rename to events");

@@ -1,5 +1,5 @@
-export { recordEvent, recordEvents } from "./event.repository.ts";
+export { noteRecorded, recordEvent, recordEvents } from "./event.repository.ts";
 export { registerEventRoutes } from "./event.routes.ts";
 export { createEventService, type EventService } from "./event.service.ts";
-export { type NewEvent, recordedChannel } from "./event.ts";
+export type { NewEvent } from "./event.ts";
 export { startEventSequencer } from "./event-sequencer.service.ts";

@@ -122,7 +122,7 @@ export async function endLease(
     )
     .returning();
   if (row?.status === "pending" && after.status === "pending" && after.delayMs <= 0) {
-    await announceWork(tx, [row.workType]);
+    announceWork(tx, [row.workType]);
   }
   return row;
 }

@@ -2,6 +2,7 @@ import type { Claim } from "@agentvine/contracts";
 import { createLogger, newId } from "@agentvine/kit";
 import { FaultProxy, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../database/client.ts";
 import { openNotifications } from "../../database/notifications.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 import { claimSql } from "./claim.repository.ts";
@@ -275,7 +276,7 @@ describe("with a long queue", () => {
     const worker = await work.registerWorker({ slots: 5, capabilities: { taskTypes: ["bugfix"] } });
     const plan = await work.sql<{ "QUERY PLAN": string }>(`explain ${claimSql}`, [
       ...[worker.id, worker.instanceId, newId(), ["bugfix"], 60_000, newId(), newId()],
-      ...[Array.from({ length: 4 }, () => newId()), "channel"],
+      Array.from({ length: 4 }, () => newId()),
     ]);
     const lines = plan.map((row) => row["QUERY PLAN"]);
     expect(lines.filter((line) => line.includes("work_orders_claim_idx")).length).toBeGreaterThanOrEqual(3);
@@ -321,9 +322,10 @@ describe("a waiting claim", () => {
   });
 
   it("is answered by work that another backend took in", async () => {
-    const notifications = openNotifications({ url: work.app.databaseUrl, logger });
+    const database = openDatabase({ url: work.app.databaseUrl });
+    const notifications = openNotifications({ database, logger });
     const other = createClaimService({
-      database: work.app.database,
+      database,
       notifications,
       logger,
       leaseMs: 60_000,
@@ -345,6 +347,7 @@ describe("a waiting claim", () => {
     } finally {
       other.stop();
       await notifications.close();
+      await database.close();
     }
   });
 

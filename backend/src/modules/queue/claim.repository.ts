@@ -1,7 +1,7 @@
 import type { ClaimRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { Database } from "../../database/client.ts";
-import { recordedChannel } from "../events/index.ts";
+import { noteRecorded } from "../events/index.ts";
 
 /** A lease, new or held already under the same key. */
 export interface Lease {
@@ -127,13 +127,13 @@ with recursive needed(work_type) as (
   select ($8::uuid[])[happened.n], happened.type, e.task_id, e.work_order_id, e.id, $1, e.attempt, e.correlation_id, happened.data
   from happened, execution e
 )
-select lease.id as order_id, execution.id as execution_id, ${leftMs("lease")} as lease_ms, pg_notify($9, '')::text as told
+select lease.id as order_id, execution.id as execution_id, ${leftMs("lease")} as lease_ms
 from lease, execution
 union all
-select held.id, e.id, ${leftMs("held")}, null
+select held.id, e.id, ${leftMs("held")}
 from held join executions e on e.task_id = held.task_id and e.attempt = held.attempt
 union all
-select null, null, null, null from pick where not exists (select from locked)`;
+select null, null, null from pick where not exists (select from locked)`;
 
 /**
  * Leases the best order for the worker, or returns the lease it holds under the key. Undefined when there is none for it, or when
@@ -141,7 +141,7 @@ select null, null, null, null from pick where not exists (select from locked)`;
  * @throws a unique violation of `work_orders_claim_key_key` when the same key claims at the same time: ask again
  */
 export async function claimOrder(
-  pool: Database["pool"],
+  { db, pool }: Pick<Database, "db" | "pool">,
   input: ClaimInput,
 ): Promise<Lease | "busy" | undefined> {
   const { request, claimKey, leaseMs } = input;
@@ -157,15 +157,17 @@ export async function claimOrder(
       newId(),
       newId(),
       [newId(), newId(), newId(), newId()],
-      recordedChannel,
     ],
   });
   const [row] = rows;
-  return row === undefined
-    ? undefined
-    : row.order_id === null
-      ? "busy"
-      : { orderId: row.order_id, executionId: row.execution_id, leaseMs: row.lease_ms };
+  if (row === undefined) {
+    return undefined;
+  }
+  if (row.order_id === null) {
+    return "busy";
+  }
+  noteRecorded(db);
+  return { orderId: row.order_id, executionId: row.execution_id, leaseMs: row.lease_ms };
 }
 
 /** Unique index that lets one of several parallel claims under one key win. */

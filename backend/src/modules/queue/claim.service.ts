@@ -62,7 +62,7 @@ export function createClaimService(deps: ClaimServiceDeps) {
     const request = { request: input.body, claimKey, leaseMs: deps.leaseMs };
     for (let tries = 1; tries <= triesMax; tries += 1) {
       // The same key claimed at the same moment and won: its lease is there now.
-      const leased = await claimOrder(pool, request).catch((error: unknown) => {
+      const leased = await claimOrder(deps.database, request).catch((error: unknown) => {
         if (isUniqueViolation(error, claimKeyIndex)) {
           return "busy" as const;
         }

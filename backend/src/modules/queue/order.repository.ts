@@ -48,7 +48,7 @@ export async function insertOrders(tx: Tx, orders: readonly NewOrder[]): Promise
   }
   const rows = await tx.insert(workOrders).values(orders.map(orderValues)).returning();
   const isDelayed = new Set(orders.filter((order) => order.delaySeconds).map((order) => order.task.id));
-  await announceWork(
+  announceWork(
     tx,
     rows.filter((row) => !isDelayed.has(row.taskId)).map((row) => row.workType),
   );
@@ -111,7 +111,7 @@ export async function moveOrder(
     .where(and(eq(workOrders.id, orderId), eq(workOrders.status, from)))
     .returning();
   if (row?.status === "pending") {
-    await announceWork(tx, [row.workType]);
+    announceWork(tx, [row.workType]);
   }
   return row;
 }
@@ -147,7 +147,7 @@ export async function requeueOrder(
     .where(and(eq(workOrders.id, order.id), eq(workOrders.status, "failed")))
     .returning();
   if (row !== undefined) {
-    await announceWork(tx, [row.workType]);
+    announceWork(tx, [row.workType]);
   }
   return row;
 }

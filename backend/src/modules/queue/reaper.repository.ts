@@ -72,7 +72,7 @@ export async function reapLeases(tx: Tx, lostLeasesMax: number): Promise<Swept[]
     from due where o.id = due.id and o.status = 'claimed' and o.lease_expires_at < now()
     returning o.id, due.worker_id, due.worker_instance_id`);
   const swept = await readSwept(tx, rows);
-  await announceWork(
+  announceWork(
     tx,
     swept.filter(({ order }) => order.status === "pending").map(({ order }) => order.workType),
   );

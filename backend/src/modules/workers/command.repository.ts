@@ -1,7 +1,7 @@
 import type { WorkerCommand } from "@agentvine/contracts";
 import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import { notify } from "../../database/notifications.ts";
+import { notify } from "../../database/commit-wakes.ts";
 import { workerCommands } from "../../database/schema/index.ts";
 
 /** Channel on which backends tell each other that a worker has a new command; the payload is the worker's id. */
@@ -24,7 +24,7 @@ export interface NewCommand {
 export async function insertCommand(tx: Tx, command: NewCommand): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${command.workerId}, 7))`);
   await tx.insert(workerCommands).values(command);
-  await notify(tx, workerCommandChannel, command.workerId);
+  notify(tx, workerCommandChannel, { payload: command.workerId });
 }
 
 /** Commands for this process after the position that it has not carried out yet, at most 100. */
