@@ -3,6 +3,7 @@ export { createDatabase, ensureTemplate, type TestDatabase, testCluster } from "
 export { FaultProxy, type ProxiedRequest, type ProxyMode, type RequestMatcher } from "./fault-proxy.ts";
 export { commitFiles, createRepository, type FixtureRepository, git } from "./git-fixtures.ts";
 export { listProcessesWithEnv, processIsAlive } from "./processes.ts";
+export { type PropertyRuns, propertyRuns, propertyTimeoutMs } from "./property-runs.ts";
 export { seededRandom } from "./random.ts";
 export { findRedisServer, startRedis, type TestRedis } from "./redis-server.ts";
 export { type TempDir, tempDir, useTempDir } from "./temp-dir.ts";
