@@ -1,16 +1,9 @@
-import {
-  type Claim,
-  nextStatus,
-  type TaskEvent,
-  type TaskStatus,
-  taskMachine,
-  type WorkOrderEvent,
-  type WorkOrderStatus,
-  workOrderMachine,
-} from "@agentvine/contracts";
+import type { Claim, TaskStatus, WorkOrderStatus } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
+import { propertyRuns, propertyTimeoutMs } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type HistoryRow, replayHistory } from "../../testing/history-replay.ts";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
 import { createReaperService } from "./reaper.service.ts";
 import { defaultRetryPolicy } from "./retry-policy.ts";
@@ -119,68 +112,13 @@ async function checkpointOf(claim: Claim): Promise<string> {
   return id;
 }
 
-const taskEventOf: Record<string, TaskEvent | undefined> = {
-  "task.claimed": "claim",
-  "task.waiting": "wait",
-  "task.requeued": "requeue",
-  "task.submitted": "submit",
-  "task.completed": "complete",
-  "task.rejected": "reject",
-  "task.failed": "fail",
-  "task.cancelled": "cancel",
-};
-const orderEventOf: Record<string, WorkOrderEvent | undefined> = {
-  "work_order.claimed": "claim",
-  "work_order.completed": "complete",
-  "work_order.failed": "fail",
-  "work_order.cancelled": "cancel",
-  "work_order.expired": "expire",
-  "work_order.retried": "retry",
-  "work_order.released": "release",
-  "work_order.parked": "park",
-  "work_order.resumed": "resume",
-  "work_order.requeued": "requeue",
-};
-
-interface Happened {
-  type: string;
-  work_order_id: string | null;
-  attempt: number | null;
-  data: { status?: string };
-}
-
-/** Replays the history against the tables of the contracts: every step must be one they allow. */
-function replay(history: Happened[]): { task: TaskStatus; orders: Map<string, WorkOrderStatus> } {
-  let task: TaskStatus = "pending";
-  const orders = new Map<string, WorkOrderStatus>();
-  for (const { type, work_order_id: orderId, data } of history) {
-    const taskEvent: TaskEvent | undefined =
-      type === "task.queued" ? (task === "failed" ? "retry" : "enqueue") : taskEventOf[type];
-    if (taskEvent !== undefined) {
-      const to: TaskStatus | undefined = nextStatus(taskMachine, task, taskEvent);
-      expect(to, `${type} of a ${task} task`).toBeDefined();
-      task = to ?? task;
-    }
-    if (orderId === null) continue;
-    if (type === "work_order.enqueued") orders.set(orderId, "pending");
-    const from = orders.get(orderId) ?? "pending";
-    const orderEvent =
-      type === "work_order.lease_lost" ? (data.status === "failed" ? "bury" : "lose") : orderEventOf[type];
-    if (orderEvent !== undefined) {
-      const to = nextStatus(workOrderMachine, from, orderEvent);
-      expect(to, `${type} of a ${from} order`).toBeDefined();
-      orders.set(orderId, to ?? from);
-    }
-  }
-  return { task, orders };
-}
-
 async function checkInvariants({ taskId, worker }: World): Promise<void> {
-  const history = await work.sql<Happened>(
-    "select type, work_order_id, attempt, data from events where task_id = $1 order by xid, id",
+  const history = await work.sql<HistoryRow>(
+    "select type, work_order_id, data from events where task_id = $1 order by xid, id",
     [taskId],
   );
-  const replayed = replay(history);
+  const replayed = replayHistory(history);
+  expect(replayed.illegal).toEqual([]);
   const [task] = await work.sql<{ status: TaskStatus; attempt: number }>(
     "select status, attempt from tasks where id = $1",
     [taskId],
@@ -217,35 +155,39 @@ async function checkInvariants({ taskId, worker }: World): Promise<void> {
 }
 
 describe("whatever happens in whatever order", () => {
-  it("tasks and orders move only as their tables allow, and every attempt is fenced", async () => {
-    const step = fc.record({
-      action: fc.constantFrom(...actions),
-      pick: fc.nat(3),
-      // A second thing at the same moment, now and then.
-      beside: fc.option(fc.constantFrom(...actions), { freq: 3 }),
-    });
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 4, maxLength: 16 }),
-        fc.constantFrom("autonomous", "supervised"),
-        async (steps, permissionLevel) => {
-          const worker = await work.registerWorker({ slots: 3 });
-          const task = await work.createTask({ permissionLevel });
-          const world: World = { taskId: task.id, worker, claims: [] };
-          try {
-            for (const { action, pick, beside } of steps) {
-              await Promise.all([
-                act(world, action, pick),
-                ...(beside === null ? [] : [act(world, beside, pick + 1)]),
-              ]);
+  it(
+    "tasks and orders move only as their tables allow, and every attempt is fenced",
+    async () => {
+      const step = fc.record({
+        action: fc.constantFrom(...actions),
+        pick: fc.nat(3),
+        // A second thing at the same moment, now and then.
+        beside: fc.option(fc.constantFrom(...actions), { freq: 3 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { minLength: 4, maxLength: 16 }),
+          fc.constantFrom("autonomous", "supervised"),
+          async (steps, permissionLevel) => {
+            const worker = await work.registerWorker({ slots: 3 });
+            const task = await work.createTask({ permissionLevel });
+            const world: World = { taskId: task.id, worker, claims: [] };
+            try {
+              for (const { action, pick, beside } of steps) {
+                await Promise.all([
+                  act(world, action, pick),
+                  ...(beside === null ? [] : [act(world, beside, pick + 1)]),
+                ]);
+              }
+              await checkInvariants(world);
+            } finally {
+              await work.sql("delete from tasks");
             }
-            await checkInvariants(world);
-          } finally {
-            await work.sql("delete from tasks");
-          }
-        },
-      ),
-      { numRuns: 20, endOnFailure: true },
-    );
-  }, 120_000);
+          },
+        ),
+        propertyRuns(20, { isSlow: true }),
+      );
+    },
+    propertyTimeoutMs(120_000),
+  );
 });
