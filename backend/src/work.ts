@@ -104,8 +104,8 @@ export function wireWork(deps: WorkDeps): Work {
 
   const sweeps = startSweeps({
     sweeps: [
-      { name: "lost leases", run: reaper.reapLeases },
-      { name: "expired orders", run: reaper.expireOrders },
+      { name: "lost leases", run: reaper.reapLeases, batchMax: reaper.batchMax },
+      { name: "expired orders", run: reaper.expireOrders, batchMax: reaper.batchMax },
       { name: "vanished workers", run: workers.sweepVanished },
     ],
     intervalMs: sweepIntervalMs(leaseMs),

@@ -18,7 +18,8 @@ interface SweptIds extends Record<string, unknown> {
   worker_instance_id: string | null;
 }
 
-const batchMax = 100;
+/** What one sweep takes at most: its transaction holds the locks of so many tasks and orders, and others wait for them. */
+export const sweepBatchMax = 100;
 
 async function readSwept(tx: Tx, ids: SweptIds[]): Promise<Swept[]> {
   if (ids.length === 0) {
@@ -58,7 +59,7 @@ export async function reapLeases(tx: Tx, lostLeasesMax: number): Promise<Swept[]
     with due as (
       select o.id, o.worker_id, o.worker_instance_id from work_orders o join tasks t on t.id = o.task_id
       where o.status = 'claimed' and o.lease_expires_at < now()
-      order by o.lease_expires_at limit ${batchMax}
+      order by o.lease_expires_at limit ${sweepBatchMax}
       for no key update of o, t skip locked)
     update work_orders o set
       status = case when o.lost_leases + 1 >= ${lostLeasesMax} then 'failed' else 'pending' end,
@@ -85,7 +86,7 @@ export async function expireOrders(tx: Tx): Promise<Swept[]> {
     with due as (
       select o.id from work_orders o join tasks t on t.id = o.task_id
       where o.status in ('pending', 'parked') and o.expires_at <= now()
-      order by o.expires_at limit ${batchMax}
+      order by o.expires_at limit ${sweepBatchMax}
       for no key update of o, t skip locked)
     update work_orders o set status = 'expired', completed_at = now(), error_message = 'expired'
     from due where o.id = due.id and o.status in ('pending', 'parked') and o.expires_at <= now()

@@ -4,7 +4,7 @@ import { moveTask } from "../tasks/index.ts";
 import { endAssignment, endExecution } from "./attempt.repository.ts";
 import { failPublish, requeueTask } from "./failure.service.ts";
 import { resultOfLoss } from "./outcome.ts";
-import { expireOrders, reapLeases, type Swept } from "./reaper.repository.ts";
+import { expireOrders, reapLeases, type Swept, sweepBatchMax } from "./reaper.repository.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { recordOrderEvent, releaseSlot, tellDependents } from "./settle.repository.ts";
 
@@ -52,7 +52,10 @@ async function settleExpiry(tx: Tx, { order, task }: Swept): Promise<void> {
 /** Takes back what nobody holds any more. Several backends may sweep at once: each leaves alone what another has locked. */
 export function createReaperService({ db, retry }: { db: Db; retry: RetryPolicy }) {
   return {
-    /** Leases that ran out. Returns how many. */
+    /** What one call takes back at most; one that took so many may have left some. */
+    batchMax: sweepBatchMax,
+
+    /** Leases that ran out, the oldest first. Returns how many. */
     reapLeases: async (): Promise<number> => {
       return await inTransaction(db, async (tx) => {
         const lost = await reapLeases(tx, retry.lostLeasesMax);
