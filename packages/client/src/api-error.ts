@@ -54,19 +54,27 @@ const codeOfStatus = (status: number): ErrorCode => {
   return status >= 500 ? "internal.unexpected" : "request.invalid";
 };
 
-/** Milliseconds of a Retry-After header (seconds or a date), or undefined. */
-export const parseRetryAfterMs = (header: string | null, nowMs: number = Date.now()): number | undefined => {
+/** Nobody waits longer than a day for a server, whatever it asks. */
+const retryAfterMsMax = 86_400_000;
+
+/**
+ * Milliseconds of a Retry-After header (seconds or a date), at most a day, or undefined.
+ * @param date the response's Date header: a date is a moment on the server's clock, and ours may be an hour off.
+ */
+export const parseRetryAfterMs = (header: string | null, date: string | null = null): number | undefined => {
   if (header === null || header.trim() === "") return undefined;
+  const bounded = (ms: number): number => Math.min(retryAfterMsMax, Math.max(0, ms));
   const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  if (!Number.isNaN(seconds)) return bounded(seconds * 1000);
   const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
+  const nowMs = date === null ? Number.NaN : Date.parse(date);
+  return Number.isNaN(atMs) ? undefined : bounded(atMs - (Number.isNaN(nowMs) ? Date.now() : nowMs));
 };
 
 /** Rebuilds the error of a response; a body that is not ours (a proxy's page) still gives a code by its status. */
 export const errorOfResponse = async (response: Response): Promise<ApiError> => {
   const text = await response.text().catch(() => "");
-  const retryAfterMs = parseRetryAfterMs(response.headers.get("retry-after"));
+  const retryAfterMs = parseRetryAfterMs(response.headers.get("retry-after"), response.headers.get("date"));
   const parsed = errorResponseSchema.safeParse(parseJson(text));
   const shared = {
     status: response.status,

@@ -210,9 +210,23 @@ describe("parseRetryAfterMs", () => {
     [null, undefined],
     ["", undefined],
     ["1.5", 1_500],
+    ["0", 0],
+    ["-5", 0],
+    ["1e99", 86_400_000],
+    ["Infinity", 86_400_000],
     ["Thu, 01 Jan 1970 00:00:10 GMT", 9_000],
+    ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
+    ["Fri, 01 Jan 2060 00:00:00 GMT", 86_400_000],
     ["soon", undefined],
-  ])("reads %j as %j", (header, expected) => {
-    expect(parseRetryAfterMs(header, 1_000)).toBe(expected);
+  ])("reads %j as %j, by the server's clock and never more than a day", (header, expected) => {
+    expect(parseRetryAfterMs(header, "Thu, 01 Jan 1970 00:00:01 GMT")).toBe(expected);
+  });
+
+  it("goes by our own clock when the server does not tell its", () => {
+    const inAMinute = new Date(Date.now() + 60_000).toUTCString();
+    for (const date of [null, "some day"]) {
+      expect(parseRetryAfterMs(inAMinute, date)).toBeGreaterThan(50_000);
+      expect(parseRetryAfterMs(inAMinute, date)).toBeLessThanOrEqual(60_000);
+    }
   });
 });

@@ -20,6 +20,21 @@ describe("sleep", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
+  it("does not mistake a time that no timer can hold for none at all", async () => {
+    const controller = new AbortController();
+    let isOver = false;
+    const waiting = sleep(2 ** 40, controller.signal).then(
+      () => {
+        isOver = true;
+      },
+      () => undefined,
+    );
+    await sleep(20);
+    expect(isOver).toBe(false);
+    controller.abort();
+    await waiting;
+  });
+
   it("rejects with the reason when the signal is aborted before or while waiting", async () => {
     const reason = new Error("stop");
     await expect(sleep(60_000, AbortSignal.abort(reason))).rejects.toBe(reason);

@@ -15,8 +15,11 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** A timer can't be set further ahead; asked for more it would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
 /**
- * Waits `ms` milliseconds.
+ * Waits `ms` milliseconds, at most 24 days.
  * @throws the signal's reason as soon as the signal is aborted.
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -29,10 +32,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      },
+      Math.min(ms, timerMsMax),
+    );
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }

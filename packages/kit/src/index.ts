@@ -7,6 +7,6 @@ export { Lifecycle } from "./lifecycle.ts";
 export { loadConfig } from "./load-config.ts";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.ts";
 export { type ResolveHomeOptions, resolveHome } from "./resolve-home.ts";
-export { type BackoffOptions, backoffDelayMs, type RetryOptions, retry } from "./retry.ts";
+export { type BackoffOptions, backoffDelayMs, type RetryOptions, retry, retryDelayMs } from "./retry.ts";
 export { onShutdownSignals, type ShutdownOptions } from "./shutdown-signals.ts";
 export { onSupervisorGone } from "./supervised.ts";

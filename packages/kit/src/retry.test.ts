@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Clock } from "./clock.ts";
-import { backoffDelayMs, type RetryOptions, retry } from "./retry.ts";
+import { backoffDelayMs, type RetryOptions, retry, retryDelayMs } from "./retry.ts";
 
 describe("backoffDelayMs", () => {
   it("doubles the ceiling with every attempt up to the maximum", () => {
@@ -20,6 +20,20 @@ describe("backoffDelayMs", () => {
   });
 });
 
+describe("retryDelayMs", () => {
+  const delay = (attempt: number, retryAfterMs: number | undefined, random: number) =>
+    retryDelayMs(attempt, retryAfterMs, { baseMs: 100, maxMs: 10_000, random: () => random });
+
+  it("is never shorter than the other side asked, and spreads those who were told the same over as long again", () => {
+    expect([delay(1, 5_000, 0), delay(1, 5_000, 0.5), delay(1, 5_000, 1)]).toEqual([5_000, 7_500, 10_000]);
+    expect([delay(1, 60_000, 0), delay(1, 60_000, 1)]).toEqual([60_000, 70_000]);
+  });
+
+  it("is a plain backoff when nothing was asked", () => {
+    expect([delay(1, undefined, 1), delay(3, 0, 1)]).toEqual([100, 400]);
+  });
+});
+
 function harness(over: Partial<RetryOptions> = {}) {
   let timeMs = 0;
   const delays: number[] = [];
@@ -29,6 +43,7 @@ function harness(over: Partial<RetryOptions> = {}) {
     maxMs: 10_000,
     isRetryable: () => true,
     clock,
+    random: () => 0,
     sleep: async (ms) => {
       delays.push(ms);
       timeMs += ms;

@@ -21,6 +21,21 @@ export function backoffDelayMs(
   return Math.round(random() * ceilingMs);
 }
 
+/**
+ * Milliseconds to wait after the given failed attempt when the other side may have asked for patience (a Retry-After): never less than
+ * that, and spread over as long again, because everybody who failed together was told the same.
+ * @param retryAfterMs 0 or undefined when nothing was asked.
+ */
+export function retryDelayMs(
+  attempt: number,
+  retryAfterMs: number | undefined,
+  { baseMs, maxMs, ...random }: BackoffOptions,
+): number {
+  const askedMs = retryAfterMs ?? 0;
+  const spreadMs = Math.min(maxMs, askedMs);
+  return askedMs + backoffDelayMs(attempt, { baseMs: Math.max(baseMs, spreadMs), maxMs, ...random });
+}
+
 export interface RetryOptions {
   /** How often `fn` is called at most; without it only `elapsedMsMax`, `isRetryable` and `signal` end the retries. */
   attemptsMax?: number;
@@ -32,6 +47,8 @@ export interface RetryOptions {
   /** What the other side asked us to wait at least (a Retry-After header, for example). */
   retryAfterMs?: (error: unknown) => number | undefined;
   signal?: AbortSignal;
+  /** A number in [0, 1); replaced in tests. */
+  random?: () => number;
   clock?: Clock;
   sleep?: typeof realSleep;
   onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
@@ -71,6 +88,6 @@ function nextDelayMs(
   if (attempt >= attemptsMax || !options.isRetryable(error)) {
     return undefined;
   }
-  const delayMs = Math.max(backoffDelayMs(attempt, options), options.retryAfterMs?.(error) ?? 0);
+  const delayMs = retryDelayMs(attempt, options.retryAfterMs?.(error), options);
   return elapsedMs + delayMs > elapsedMsMax ? undefined : delayMs;
 }

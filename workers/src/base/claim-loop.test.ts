@@ -72,7 +72,8 @@ const aLoop = (
 describe("runClaimLoop", () => {
   it("fills its slots, one order per poll, each with its own key, and asks no more when they are full", async () => {
     const loop = aLoop([aClaim(), "none", aClaim()]);
-    await waitUntil(() => loop.seen.claims.length === 2);
+    await loop.clock.advance(1_000);
+    expect(loop.seen.claims).toHaveLength(2);
     await settle();
     expect(loop.polls.map(({ body }) => body.slots)).toEqual([2, 1, 1]);
     expect(new Set(loop.polls.map(({ key }) => key)).size).toBe(3);
@@ -116,13 +117,24 @@ describe("runClaimLoop", () => {
     await loop.end();
   });
 
-  it("waits as long as the backend asks for", async () => {
+  it("waits as long as the backend asks for, and a random while more, because others were asked as well", async () => {
     const loop = aLoop([apiError("request.rate_limited", { retryAfterMs: 9_000 }), "hang", "none"]);
-    await loop.clock.advance(8_999);
+    await loop.clock.advance(13_499);
     expect(loop.polls).toHaveLength(1);
     await loop.clock.advance(1);
     expect(loop.polls).toHaveLength(2);
     await loop.end();
+  });
+
+  it("does not storm a backend that sends it home at once, and asks at once after a poll that was waited with", async () => {
+    const hasty = aLoop(Array.from({ length: 1_000 }, () => "none" as const));
+    await hasty.clock.advance(60_000);
+    expect(hasty.polls.length).toBeLessThan(20);
+    await hasty.end();
+    const patient = aLoop(["none", "none", "none"], { replyMs: 25_000 });
+    await patient.clock.advance(75_000);
+    expect(patient.clock.delaysMs).toEqual([25_000, 25_000, 25_000, 25_000]);
+    await patient.end();
   });
 
   it.each([

@@ -6,6 +6,7 @@ import {
   coerceError,
   type Logger,
   newId,
+  retryDelayMs,
   type sleep,
 } from "@agentvine/kit";
 import { faultOf, retryAfterMsOf } from "./api-fault.ts";
@@ -38,6 +39,8 @@ export interface ClaimLoopOptions {
 }
 
 const backoff = { baseMs: 500, maxMs: 15_000 };
+/** A poll that comes back empty sooner than this was not waited with: the next one must not follow at once. */
+const emptyMsMin = 1_000;
 const faultCheckMs = 5_000;
 const lastAskMs = 2_000;
 
@@ -47,13 +50,18 @@ const lastAskMs = 2_000;
  */
 export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<void> => {
   try {
+    let hasties = 0;
     while (!signal.aborted) {
       await options.slots.whenFree(signal);
       await waitUntilSound(options, signal);
       const answer = await poll(options, signal);
       if (answer === "stop") return;
       const { claim, sentAtMs } = answer;
-      if (claim === undefined) continue;
+      if (claim === undefined) {
+        hasties = await restAfterEmpty(options, sentAtMs, hasties, signal);
+        continue;
+      }
+      hasties = 0;
       if (signal.aborted) {
         await options.onUnwantedClaim(claim);
         return;
@@ -64,6 +72,23 @@ export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSigna
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+};
+
+const backoffOf = ({ random }: ClaimLoopOptions) => ({
+  ...backoff,
+  ...(random === undefined ? {} : { random }),
+});
+
+/** After an empty poll. Returns how many in a row came back at once. */
+const restAfterEmpty = async (
+  options: ClaimLoopOptions,
+  sentAtMs: number,
+  hasties: number,
+  signal: AbortSignal,
+): Promise<number> => {
+  if (options.clock.monotonicMs() - sentAtMs >= emptyMsMin) return 0;
+  await options.sleep(backoffDelayMs(hasties + 1, backoffOf(options)), signal);
+  return hasties + 1;
 };
 
 const waitUntilSound = async (options: ClaimLoopOptions, signal: AbortSignal): Promise<void> => {
@@ -113,8 +138,7 @@ const reactTo = async (
     return undefined;
   }
   if (fault === "unknown_worker") await options.onUnknownWorker(signal);
-  const random = options.random === undefined ? {} : { random: options.random };
-  const delayMs = Math.max(backoffDelayMs(attempt, { ...backoff, ...random }), retryAfterMsOf(error) ?? 0);
+  const delayMs = retryDelayMs(attempt, retryAfterMsOf(error), backoffOf(options));
   options.logger.warn({ err: coerceError(error), attempt, delayMs }, "claiming failed, trying again");
   return delayMs;
 };

@@ -136,12 +136,32 @@ describe("runHeartbeatLoop", () => {
     await loop.end();
   });
 
-  it("waits when it is told to, but never longer than an interval", async () => {
-    const loop = aLoop([apiError("request.rate_limited", { retryAfterMs: 600_000 })]);
-    await loop.clock.advance(15_000 + 15_000 + 2_000);
-    expect(loop.beats).toHaveLength(2);
-    await loop.end();
-  });
+  it.each([0, 0.5, 1])(
+    "waits when it is told to and a while more, others being told as well (random %d)",
+    async (random) => {
+      const limited = apiError("request.rate_limited", { retryAfterMs: 4_000 });
+      const loop = aLoop([limited], random);
+      await loop.clock.advance(60_000);
+      const [first, second] = loop.beats;
+      const waitedMs = (second?.atMs ?? 0) - (first?.atMs ?? 0);
+      expect(waitedMs).toBe(5_000 + random * 4_000);
+      await loop.end();
+    },
+  );
+
+  it.each([0, 0.5, 1])(
+    "asks at least three times before a lease of four intervals is over, however long it is told to wait (random %d)",
+    async (random) => {
+      const limited = Array.from({ length: 50 }, () =>
+        apiError("request.rate_limited", { retryAfterMs: 600_000 }),
+      );
+      const loop = aLoop(limited, random);
+      await loop.clock.advance(55_000);
+      expect(loop.beats.length).toBeGreaterThanOrEqual(3);
+      expect(loop.beats.length).toBeLessThanOrEqual(5);
+      await loop.end();
+    },
+  );
 
   it("stops for good when the key is refused or the name taken over", async () => {
     for (const code of ["auth.invalid", "worker.superseded"] as const) {
@@ -180,6 +200,7 @@ describe("runCommandLoop", () => {
             );
           },
         },
+        clock,
         workerId: () => "worker",
         instanceId: "instance",
         inbox: new CommandInbox(({ position }) => handled.push(position)),
@@ -195,6 +216,35 @@ describe("runCommandLoop", () => {
     await clock.advance(500);
     expect(asked).toEqual([0, 1, 1, 4]);
     expect(handled).toEqual([1, 4]);
+    stop.abort(new Error("stop"));
+    await done;
+  });
+
+  it("does not storm a backend that sends it home at once", async () => {
+    const clock = new FakeClock();
+    const stop = new AbortController();
+    let polls = 0;
+    const done = runCommandLoop(
+      {
+        api: {
+          commands: async () => {
+            polls += 1;
+            return [];
+          },
+        },
+        workerId: () => "worker",
+        instanceId: "instance",
+        inbox: new CommandInbox(() => undefined),
+        waitSeconds: 25,
+        logger: silentLogger,
+        clock,
+        sleep: clock.sleep,
+        random: () => 0.5,
+      },
+      stop.signal,
+    );
+    await clock.advance(60_000);
+    expect(polls).toBeLessThan(20);
     stop.abort(new Error("stop"));
     await done;
   });

@@ -1,10 +1,10 @@
 import type { HeldOrder, WorkerMetrics } from "@agentvine/contracts";
 import {
   type AppError,
-  backoffDelayMs,
   type Clock,
   coerceError,
   type Logger,
+  retryDelayMs,
   type sleep,
 } from "@agentvine/kit";
 import { faultOf, retryAfterMsOf } from "./api-fault.ts";
@@ -47,17 +47,20 @@ const answerMsMax = 10_000;
 export const runHeartbeatLoop = async (options: HeartbeatLoopOptions, signal: AbortSignal): Promise<void> => {
   const random = options.random ?? Math.random;
   let heartbeatMs = options.heartbeatMs;
+  let delayMs = intervalMsOf(heartbeatMs, random);
   let failures = 0;
   try {
     while (!signal.aborted) {
-      await options.sleep(delayMsOf(heartbeatMs, failures, random), signal);
+      await options.sleep(delayMs, signal);
       try {
         heartbeatMs = await beat(options, heartbeatMs, signal);
         failures = 0;
+        delayMs = intervalMsOf(heartbeatMs, random);
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
         if ((await reactTo(options, error, failures, signal)) === "stop") return;
+        delayMs = retryMsOf(heartbeatMs, failures, retryAfterMsOf(error), random);
       }
     }
   } catch (error) {
@@ -65,14 +68,24 @@ export const runHeartbeatLoop = async (options: HeartbeatLoopOptions, signal: Ab
   }
 };
 
-/** Evenly spread around the interval; after a failure sooner, for leases run out meanwhile, and spread as well. */
-const delayMsOf = (heartbeatMs: number, failures: number, random: () => number): number =>
-  failures === 0
-    ? Math.round(heartbeatMs * (1 - jitter + 2 * jitter * random()))
-    : Math.min(
-        heartbeatMs,
-        heartbeatMs / 15 + backoffDelayMs(failures, { baseMs: heartbeatMs / 15, maxMs: heartbeatMs, random }),
-      );
+/** Evenly spread around the interval. */
+const intervalMsOf = (heartbeatMs: number, random: () => number): number =>
+  Math.round(heartbeatMs * (1 - jitter + 2 * jitter * random()));
+
+/**
+ * After a failure sooner, for leases run out meanwhile, and spread as well. The lease matters more than politeness: nobody who asks for
+ * patience makes a worker wait longer than an interval, so that a lease of four of them is asked for several times before it is over.
+ */
+const retryMsOf = (
+  heartbeatMs: number,
+  failures: number,
+  retryAfterMs: number | undefined,
+  random: () => number,
+): number => {
+  const baseMs = heartbeatMs / 15;
+  const wishedMs = baseMs + retryDelayMs(failures, retryAfterMs, { baseMs, maxMs: heartbeatMs, random });
+  return Math.min(wishedMs, Math.round(heartbeatMs * (1 - jitter * random())));
+};
 
 /** Sends one heartbeat and returns the interval the backend wishes. */
 const beat = async (
@@ -118,8 +131,5 @@ const reactTo = async (
   }
   options.logger.warn({ err: coerceError(error), failures }, "heartbeat failed, trying again");
   if (fault === "unknown_worker") await options.onUnknownWorker(signal);
-  const retryAfterMs = retryAfterMsOf(error);
-  // The lease matters more than politeness: never wait longer than an interval for it.
-  if (retryAfterMs !== undefined) await options.sleep(Math.min(retryAfterMs, options.heartbeatMs), signal);
   return "go_on";
 };

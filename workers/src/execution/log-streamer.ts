@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { isApiError } from "@agentvine/client";
 import type { LogChunk, LogLevel, LogLine } from "@agentvine/contracts";
-import { backoffDelayMs, type Clock, coerceError, deferred, type Logger, type sleep } from "@agentvine/kit";
+import { type Clock, coerceError, deferred, type Logger, retryDelayMs, type sleep } from "@agentvine/kit";
 import { attemptFaultOf, retryAfterMsOf } from "../base/api-fault.ts";
 import { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
 import { LogSpool } from "./log-spool.ts";
@@ -256,7 +256,7 @@ export class LogStreamer {
   }
 
   async #pause(failures: number): Promise<void> {
-    const delayMs = Math.max(this.#retryAfterMs, backoffDelayMs(failures, backoff));
+    const delayMs = retryDelayMs(failures, this.#retryAfterMs, backoff);
     await this.#options.sleep(delayMs, this.#over.signal).catch(() => undefined);
   }
 }
