@@ -1,7 +1,7 @@
 // Who may import whom. One graph over every workspace; a captured group ($1) guards a module or driver from the day
 // its folder is created. scripts/boundary-canaries.ts proves that each rule still bites.
 const apps = "(backend|controller|workers|cli|frontend)";
-const testCode = "\\.test\\.ts$|/testing/|^e2e/|^packages/testkit/";
+const testCode = "\\.test\\.ts$|/testing/|^e2e/|^bench/|^packages/testkit/";
 const fromNpm = (...names) => `node_modules/(${names.join("|")})(/|$)`;
 const rule = (name, comment, from, to) => ({ name, severity: "error", comment, from, to });
 
@@ -27,7 +27,7 @@ const everywhere = [
   rule(
     "testkit-in-tests-only",
     "The testkit starts clusters and kills processes; only tests may hold it.",
-    { pathNot: `${testCode}|^scripts/|^bench/` },
+    { pathNot: `${testCode}|^scripts/` },
     { path: "^packages/testkit/" },
   ),
 ];

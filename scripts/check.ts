@@ -64,6 +64,7 @@ const steps: Step[] = [
       "cli",
       "packages",
       "e2e",
+      "bench",
       "scripts",
     ],
     remedy: "import through the allowed door; the rules are explained in .dependency-cruiser.cjs",
