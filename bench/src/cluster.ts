@@ -26,7 +26,11 @@ export async function startCluster(): Promise<Cluster> {
   const withServer = async (text: string): Promise<void> => {
     const client = new pg.Client(server.url);
     await client.connect();
-    await client.query(text).finally(() => client.end());
+    try {
+      await client.query(text);
+    } finally {
+      await client.end();
+    }
   };
   const urlOf = (name: string): string => {
     const url = new URL(server.url);
