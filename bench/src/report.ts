@@ -33,7 +33,7 @@ export const atMost = (name: string, value: number, most: number, unit: string):
 });
 
 /** What the figures were measured on. */
-export function describeMachine(): Record<string, string | number> {
+function describeMachine(): Record<string, string | number> {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),
