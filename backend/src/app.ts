@@ -1,13 +1,16 @@
 import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { Redis } from "ioredis";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { registerOpenApi } from "./http/openapi.ts";
-import { requirePermission } from "./http/route.ts";
+import { createSharedStore } from "./http/rate-counter.ts";
+import { createRateLimits } from "./http/rate-limits.ts";
+import { identify, requirePermission } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
 import { registerBoard } from "./jobs/board.routes.ts";
 import { createChores } from "./jobs/chores.ts";
@@ -32,7 +35,6 @@ import { createExecutionService, registerExecutionRoutes } from "./modules/execu
 import {
   createHealthService,
   type HealthService,
-  type HealthServiceOptions,
   type Probe,
   registerHealthRoutes,
 } from "./modules/health/index.ts";
@@ -42,6 +44,7 @@ import {
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
+import { connectRedis } from "./redis/redis-connection.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
 
@@ -79,11 +82,14 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
+  const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl, "limits");
+  if (redis !== undefined) background.add("Redis", () => redis.disconnect());
   const server = await createServer({
     logger,
     allowedHosts: config.allowedHosts,
     authenticate: auth.authenticate,
     idempotency,
+    rateLimits: createRateLimits(config.ratesPerSecond, redis && createSharedStore(redis, logger)),
   });
 
   const events = createEventService({ db, notifications });
@@ -99,7 +105,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     version,
     database: config.databaseUrl === undefined ? "embedded" : "external",
     backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
-    ...probesOfJobs(config, async () => await jobs?.ping()),
+    ...(config.runsChores ? { pingBackgroundQueue: async () => await jobs?.ping() } : {}),
+    ...(redis === undefined ? {} : { probes: { redis: probeOf(redis) } }),
   });
 
   const executions = createExecutionService({ db, clock });
@@ -121,7 +128,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerMetrics(server, () => stats.read(3_600));
   registerBoard(server, {
     queue: () => jobs?.queue(),
-    guard: async (request) => requirePermission(await auth.authenticate(request.headers), "system:admin"),
+    guard: async (request, reply) => {
+      await identify(server, request, reply);
+      requirePermission(request.actor, "system:admin");
+    },
   });
 
   registerOpenApi(server, version);
@@ -142,21 +152,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   return { server, local, auth, apiKeys, events, health, idempotency, repositories, work, background };
 }
 
-/** How health looks at the background queue. Nothing but the background queue uses Redis. */
-function probesOfJobs(
-  { runsChores, redisUrl }: BackendConfig,
-  ping: () => Promise<void>,
-): Pick<HealthServiceOptions, "pingBackgroundQueue" | "probes"> {
-  const redis: Probe = async () => {
-    if (!runsChores) return { status: "absent", detail: "not used: this backend does no chores" };
-    await ping();
+const probeOf =
+  (redis: Redis): Probe =>
+  async () => {
+    await redis.ping();
     return { status: "up", detail: "" };
   };
-  return {
-    ...(runsChores ? { pingBackgroundQueue: ping } : {}),
-    ...(redisUrl === undefined ? {} : { probes: { redis } }),
-  };
-}
 
 /** The address people reach the server by. @throws when it does not listen and none is configured */
 export function publicUrlOf(config: BackendConfig, server: FastifyInstance): string {

@@ -1,5 +1,6 @@
 import { loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
+import type { RatesPerSecond } from "./http/rate-limits.ts";
 
 const flagOf = (unset: "true" | "false") =>
   z
@@ -17,6 +18,9 @@ const wholeNumber = (min: number, max: number, unset: number) =>
     .max(max, `must be at most ${max}`)
     .default(unset);
 
+/** Requests of one caller per second, averaged over ten seconds; 0 for no limit. */
+const rate = (unset: number) => wholeNumber(0, 1_000_000, unset);
+
 const urlOf = (pattern: RegExp, example: string) =>
   z.string().regex(pattern, `must look like ${example}`).optional();
 
@@ -32,6 +36,11 @@ export const envSchema = z
     DATABASE_URL: urlOf(/^postgres(ql)?:\/\/\S+$/, "postgresql://user:password@host:5432/agentvine"),
     AGENTVINE_DATABASE_CONNECTIONS: wholeNumber(4, 500, 20),
     REDIS_URL: urlOf(/^rediss?:\/\/\S+$/, "redis://host:6379"),
+    AGENTVINE_RATE_READS_PER_SECOND: rate(200),
+    AGENTVINE_RATE_WRITES_PER_SECOND: rate(200),
+    AGENTVINE_RATE_WORKER_PER_SECOND: rate(100),
+    AGENTVINE_RATE_OPEN_PER_SECOND: rate(50),
+    AGENTVINE_RATE_REFUSED_PER_SECOND: rate(10),
     AGENTVINE_LEASE_SECONDS: wholeNumber(1, 3_600, 60),
     AGENTVINE_HEARTBEAT_SECONDS: wholeNumber(1, 600, 15),
     /** The longest first wait after a failure that may pass; each further one doubles. */
@@ -68,6 +77,7 @@ export interface BackendConfig {
   databaseUrl: string | undefined;
   databaseConnections: number;
   redisUrl: string | undefined;
+  ratesPerSecond: RatesPerSecond;
   leaseSeconds: number;
   heartbeatSeconds: number;
   retryBaseSeconds: number;
@@ -98,6 +108,13 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     databaseUrl: values.DATABASE_URL,
     databaseConnections: values.AGENTVINE_DATABASE_CONNECTIONS,
     redisUrl: values.REDIS_URL,
+    ratesPerSecond: {
+      reads: values.AGENTVINE_RATE_READS_PER_SECOND,
+      writes: values.AGENTVINE_RATE_WRITES_PER_SECOND,
+      worker: values.AGENTVINE_RATE_WORKER_PER_SECOND,
+      open: values.AGENTVINE_RATE_OPEN_PER_SECOND,
+      refused: values.AGENTVINE_RATE_REFUSED_PER_SECOND,
+    },
     leaseSeconds: values.AGENTVINE_LEASE_SECONDS,
     heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
     retryBaseSeconds: values.AGENTVINE_RETRY_BASE_SECONDS,

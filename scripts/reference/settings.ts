@@ -25,6 +25,9 @@ const shared = {
     "Stop when standard input ends; set by whoever starts the process with a pipe, so that it does not outlive its starter.",
 };
 
+const rateMeaning = (what: string): string =>
+  `${what} per second, averaged over ten seconds; what exceeds it is refused with 429. 0: no limit.`;
+
 const backendMeanings: Meanings<typeof backendSchema> = {
   ...shared,
   AGENTVINE_PORT: "Port to listen on; 0 takes a free one.",
@@ -36,6 +39,11 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
   AGENTVINE_DATABASE_CONNECTIONS: "Largest number of database connections.",
   REDIS_URL: "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL.",
+  AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),
+  AGENTVINE_RATE_WRITES_PER_SECOND: rateMeaning("Writes of one caller"),
+  AGENTVINE_RATE_WORKER_PER_SECOND: rateMeaning("Requests of one worker, or one attempt, to one route"),
+  AGENTVINE_RATE_OPEN_PER_SECOND: rateMeaning("Requests of one address to routes without a token"),
+  AGENTVINE_RATE_REFUSED_PER_SECOND: rateMeaning("Requests of one address with a missing or wrong token"),
   AGENTVINE_LEASE_SECONDS: "How long a work order stays with a worker that is not heard of.",
   AGENTVINE_HEARTBEAT_SECONDS: "How often workers report; at most half of the lease.",
   AGENTVINE_RETRY_BASE_SECONDS:

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Actor } from "../actor.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
+import type { RateLimits } from "./rate-limits.ts";
 
 /** Finds out who makes a request. @throws AppError `auth.required` or `auth.invalid` */
 export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Actor>;
@@ -9,6 +10,7 @@ export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Actor>;
 export interface HttpContext {
   authenticate: Authenticate;
   idempotency: IdempotencyStore;
+  rateLimits: RateLimits;
   /** Requests under way; aborted with `server.stopping` when the server stops. */
   openRequests: Set<AbortController>;
 }

@@ -6,11 +6,12 @@ import type {
   EndpointShape,
   Permission,
 } from "@agentvine/contracts";
-import { AppError } from "@agentvine/kit";
+import { AppError, isAppError } from "@agentvine/kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { z } from "zod";
 import type { Actor } from "../actor.ts";
 import "./http-context.ts";
+import { addressOf, callerOf, rateClassOf } from "./rate-limits.ts";
 import { limitBytes, registerRawBody } from "./raw-body.ts";
 import { describeIssues, summarizeIssues } from "./request-issues.ts";
 
@@ -57,9 +58,7 @@ export function route<const E extends EndpointShape>(
     method: endpoint.method,
     url: endpoint.path,
     ...(endpoint.bodyBytesMax === undefined ? {} : { bodyLimit: endpoint.bodyBytesMax }),
-    onRequest: async (request) => {
-      await authorize(app, endpoint.permission, request);
-    },
+    ...admit(app, endpoint),
     handler: async (request, reply) => {
       const input = readInput(endpoint, request, reply);
       return await withSignal(
@@ -80,18 +79,54 @@ export function route<const E extends EndpointShape>(
   });
 }
 
-async function authorize(
+/** Who may come in, and how often: looked at before the body is read, as far as it does not name the worker that is counted. */
+function admit(
   app: FastifyInstance,
-  permission: Permission,
-  request: FastifyRequest,
-): Promise<void> {
-  if (permission === "public") {
-    return;
+  endpoint: EndpointShape,
+): Pick<RouteOptions, "onRequest" | "preHandler"> {
+  const { rateLimits } = app.http;
+  const rateClass = rateClassOf(endpoint);
+  if (endpoint.permission === "public") {
+    return endpoint.isUnlimited === true
+      ? {}
+      : {
+          onRequest: async (request, reply) => {
+            await rateLimits.take(rateClass, addressOf(request), reply);
+          },
+        };
   }
-  const actor = await app.http.authenticate(request.headers);
-  requirePermission(actor, permission);
-  request.actor = actor;
-  request.log = request.log.child({ actor: `${actor.kind}:${actor.id}` });
+  const count = async (request: FastifyRequest, reply: FastifyReply) => {
+    await rateLimits.take(rateClass, callerOf(rateClass, request), reply);
+  };
+  const isNamedInBody = endpoint.permission === "worker:work" && !endpoint.path.includes("/:workerId");
+  return {
+    onRequest: async (request, reply) => {
+      await identify(app, request, reply);
+      if (!isNamedInBody) await count(request, reply);
+      requirePermission(request.actor, endpoint.permission);
+    },
+    ...(isNamedInBody ? { preHandler: count } : {}),
+  };
+}
+
+/**
+ * Finds out who asks. Whoever keeps coming without a valid token is told to wait; a valid one is let in from the same address.
+ * @throws AppError `auth.required`, `auth.invalid`, `request.rate_limited`
+ */
+export async function identify(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  try {
+    request.actor = await app.http.authenticate(request.headers);
+  } catch (error) {
+    if (isAppError(error) && error.kind === "unauthenticated") {
+      await app.http.rateLimits.take("refused", addressOf(request), reply);
+    }
+    throw error;
+  }
+  request.log = request.log.child({ actor: `${request.actor.kind}:${request.actor.id}` });
 }
 
 /** @throws AppError `auth.forbidden` when the actor may not do this. */

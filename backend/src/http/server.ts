@@ -37,7 +37,7 @@ const contentSecurityPolicy = {
 
 /** A Fastify server with everything that holds for all routes, and no route yet. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { logger, allowedHosts, authenticate, idempotency } = options;
+  const { logger, allowedHosts, authenticate, idempotency, rateLimits } = options;
   // Typed as the base logger, or every signature would name pino.
   const loggerInstance: FastifyBaseLogger = logger;
   const app: FastifyInstance = fastify({
@@ -65,7 +65,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
   });
   const openRequests = new Set<AbortController>();
-  app.decorate("http", { authenticate, idempotency, openRequests });
+  app.decorate("http", { authenticate, idempotency, rateLimits, openRequests });
   registerRequestContext(app);
   registerErrorHandler(app);
   registerHostGuard(app, allowedHosts);

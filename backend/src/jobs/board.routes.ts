@@ -18,7 +18,7 @@ const withoutForeignFont = (page: string): string =>
   page.replace(/<link[^>]*fonts\.googleapis\.com[^>]*>/g, "");
 
 /** Checks that whoever asks may administer the system. @throws AppError `auth.required`, `auth.forbidden` */
-export type AdminGuard = (request: FastifyRequest) => Promise<void>;
+export type AdminGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /**
  * Serves Bull Board at /admin/queues to administrators. It is built when first asked for: starting the server does not wait for it.

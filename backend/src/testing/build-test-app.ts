@@ -68,6 +68,8 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     ...readConfig({ AGENTVINE_HOME: home.path, DATABASE_URL: testDatabase.url, AGENTVINE_PORT: "0" }),
     // Tests of the chores switch them on.
     runsChores: false,
+    // A test may send as much as it likes; the tests of the limits switch them on.
+    ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 },
     ...options.config,
   };
   const database = openDatabase({ url: testDatabase.url, connectionsMax: config.databaseConnections });

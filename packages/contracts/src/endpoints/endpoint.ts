@@ -26,6 +26,8 @@ export interface EndpointShape {
   readonly isEmptyAllowed?: boolean;
   /** Content type of a response that is no JSON. */
   readonly responseType?: string;
+  /** Never refused for being asked too often: whoever watches the process asks it. */
+  readonly isUnlimited?: boolean;
   /** Takes an Idempotency-Key: a repeat gets the stored answer. */
   readonly isIdempotent?: boolean;
   /** Example values, checked against the schemas by a test and shown by the documentation. */

@@ -36,6 +36,7 @@ export const systemEndpoints = {
     summary: "The process answers",
     response: liveSchema,
     status: 200,
+    isUnlimited: true,
     example: systemExamples.live,
   }),
   ready: defineEndpoint({
@@ -46,6 +47,7 @@ export const systemEndpoints = {
     summary: "Database reachable and migrated; 503 otherwise",
     response: healthSchema,
     status: 200,
+    isUnlimited: true,
     example: systemExamples.ready,
   }),
   about: defineEndpoint({
