@@ -54,6 +54,8 @@ export interface AppDeps {
   clock: Clock;
   database: Database;
   notifications: Notifications;
+  /** Over how long rates are averaged; ten seconds unless told. */
+  rateWindowSeconds?: number;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -89,7 +91,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     allowedHosts: config.allowedHosts,
     authenticate: auth.authenticate,
     idempotency,
-    rateLimits: createRateLimits(config.ratesPerSecond, redis && createSharedStore(redis, logger)),
+    rateLimits: createRateLimits(
+      config.ratesPerSecond,
+      redis && createSharedStore(redis, logger),
+      deps.rateWindowSeconds,
+    ),
   });
 
   const events = createEventService({ db, notifications });

@@ -38,7 +38,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   DATABASE_URL:
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
   AGENTVINE_DATABASE_CONNECTIONS: "Largest number of database connections.",
-  REDIS_URL: "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL.",
+  REDIS_URL:
+    "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL, and backends that share it limit rates together.",
   AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),
   AGENTVINE_RATE_WRITES_PER_SECOND: rateMeaning("Writes of one caller"),
   AGENTVINE_RATE_WORKER_PER_SECOND: rateMeaning("Requests of one worker, or one attempt, to one route"),

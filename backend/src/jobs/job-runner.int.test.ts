@@ -28,7 +28,7 @@ interface Backend {
 let database: TestDatabase;
 let sql: pg.Client;
 let redis: TestRedis | undefined;
-const redisServer = findRedisServer();
+const redisServer = findRedisServer("chores on Redis");
 beforeAll(async () => {
   database = await createDatabase();
   sql = new pg.Client(database.url);

@@ -51,7 +51,7 @@ describe("a backend whose Redis is not there", () => {
   });
 });
 
-const redisServer = findRedisServer();
+const redisServer = findRedisServer("a backend whose Redis is flushed or crashes");
 describe.skipIf(redisServer === undefined)("a backend with Redis", () => {
   let redis: TestRedis;
   beforeAll(async () => {

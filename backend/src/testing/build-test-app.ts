@@ -45,6 +45,8 @@ export interface TestAppOptions {
   clock?: Clock;
   config?: Partial<BackendConfig>;
   logger?: Logger;
+  /** Over how long rates are averaged. */
+  rateWindowSeconds?: number;
   /** Called with the app before it listens, to register routes of a test. */
   prepare?: (app: App) => void;
 }
@@ -74,7 +76,10 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
   };
   const database = openDatabase({ url: testDatabase.url, connectionsMax: config.databaseConnections });
   const notifications = openNotifications({ database, logger });
-  const app = await buildApp({ config, logger, clock, database, notifications });
+  const app = await buildApp({
+    ...{ config, logger, clock, database, notifications },
+    ...(options.rateWindowSeconds === undefined ? {} : { rateWindowSeconds: options.rateWindowSeconds }),
+  });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);
   const url = publicUrlOf(config, app.server);

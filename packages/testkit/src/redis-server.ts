@@ -14,17 +14,23 @@ export interface TestRedis {
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
   start(): Promise<void>;
+  /** SIGSTOP: it takes connections and commands and answers none, until `resume`. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
-/** Where redis-server is; undefined, told loudly, when it is not installed. */
-export function findRedisServer(path = process.env.PATH ?? ""): string | undefined {
+/**
+ * Where redis-server is; undefined when it is not installed, and then it is told loudly what this file's tests do not show.
+ * @param guarantees what is not tested without it, in words
+ */
+export function findRedisServer(guarantees: string, path = process.env.PATH ?? ""): string | undefined {
   const found = path
     .split(delimiter)
     .map((directory) => join(directory, "redis-server"))
     .find((file) => existsSync(file));
   if (found === undefined) {
-    process.stderr.write("SKIPPED: redis-server is not installed\n");
+    process.stderr.write(`SKIPPED: redis-server is not installed, so this was not tested: ${guarantees}\n`);
   }
   return found;
 }
@@ -66,6 +72,8 @@ export async function startRedis(program: string): Promise<TestRedis> {
     client,
     kill,
     start,
+    pause: () => void child?.kill("SIGSTOP"),
+    resume: () => void child?.kill("SIGCONT"),
     async stop() {
       client.disconnect();
       await kill();

@@ -1,0 +1,217 @@
+import { Writable } from "node:stream";
+import type { ErrorResponse } from "@agentvine/contracts";
+import { createLogger, newId } from "@agentvine/kit";
+import { findRedisServer, startRedis, type TestRedis, waitUntil } from "@agentvine/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildTestApp, type TestApp, type TestResponse } from "../testing/build-test-app.ts";
+import { buildWorkFixture, type WorkFixture } from "../testing/work-fixture.ts";
+import type { RatesPerSecond } from "./rate-limits.ts";
+
+const off: RatesPerSecond = { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 };
+/** Rates are averages over ten seconds: one per second lets ten through at once. */
+const atOnce = 10;
+const tasksPath = "/api/v1/tasks";
+
+const codeOf = ({ body }: TestResponse) => (body as ErrorResponse).error.code;
+const times = <T>(count: number, call: () => Promise<T>) => Promise.all(Array.from({ length: count }, call));
+
+/** How many of so many requests were let in; the others must have been told to wait. */
+async function letIn(count: number, call: () => Promise<TestResponse>): Promise<number> {
+  const replies = await times(count, call);
+  const refused = replies.filter(({ status }) => status === 429);
+  expect(refused.map(codeOf)).toEqual(refused.map(() => "request.rate_limited"));
+  return count - refused.length;
+}
+
+const newKey = async (app: TestApp) => {
+  const { body } = await app.request<{ secret: string }>("POST", "/api/v1/api-keys", {
+    body: { name: "ci", permissions: ["tasks:read"] },
+  });
+  return body.secret;
+};
+
+describe("a caller who asks too often", () => {
+  let app: TestApp;
+  beforeEach(async () => {
+    app = await buildTestApp({ config: { ratesPerSecond: { ...off, reads: 1, open: 1, refused: 1 } } });
+  });
+  afterEach(() => app.close());
+  const read = (token: string | null = app.token, headers = {}) =>
+    app.request("GET", tasksPath, { token, headers });
+
+  it("is told where it stands, then 429 with how long to wait; others are served meanwhile", async () => {
+    const secret = await newKey(app);
+    const first = await read();
+    expect(Object.fromEntries(first.headers)).toMatchObject({
+      "ratelimit-limit": "10",
+      "ratelimit-remaining": "9",
+      "ratelimit-reset": "10",
+    });
+    expect(await letIn(atOnce + 5, () => read())).toBe(atOnce - 1);
+    const refused = await read();
+    expect([refused.status, codeOf(refused)]).toEqual([429, "request.rate_limited"]);
+    const seconds = Number(refused.headers.get("retry-after"));
+    expect(seconds).toBeGreaterThanOrEqual(1);
+    expect(seconds).toBeLessThanOrEqual(10);
+    expect(refused.headers.get("ratelimit-remaining")).toBe("0");
+    expect((refused.body as ErrorResponse).error.message).toContain("AGENTVINE_RATE_READS_PER_SECOND");
+    expect((await read(secret)).status).toBe(200);
+  });
+
+  it("may still do what is counted apart, or not at all", async () => {
+    await times(atOnce + 1, () => read());
+    expect((await read()).status).toBe(429);
+    expect((await app.request("POST", "/api/v1/local-links")).status).toBe(201);
+    expect(await letIn(50, () => app.request("GET", "/health/live", { token: null }))).toBe(50);
+    expect(await letIn(50, () => app.request("GET", "/health/ready", { token: null }))).toBe(50);
+  });
+
+  it("is known by its address where no token is needed", async () => {
+    expect(await letIn(atOnce + 5, () => app.request("GET", "/about", { token: null }))).toBe(atOnce);
+    expect((await app.request("GET", "/about")).status).toBe(429);
+  });
+
+  it("guessing tokens, is stopped; who has one is let in from the same address", async () => {
+    expect(await letIn(atOnce + 5, () => read("avl_guess"))).toBe(atOnce);
+    expect((await read(null)).status).toBe(429);
+    expect((await app.request("GET", "/admin/queues", { token: "avl_guess" })).status).toBe(429);
+    expect((await read()).status).toBe(200);
+  });
+
+  it("is let in again when its window has passed", async () => {
+    await using quick = await buildTestApp({
+      config: { ratesPerSecond: { ...off, reads: 3 } },
+      rateWindowSeconds: 1,
+    });
+    expect(await letIn(5, () => quick.request("GET", tasksPath))).toBe(3);
+    await waitUntil(async () => (await quick.request("GET", tasksPath)).status === 200);
+  });
+});
+
+it("nothing is limited where the rate is 0", async () => {
+  await using app = await buildTestApp();
+  const replies = await times(300, () => app.request("GET", tasksPath));
+  expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(replies[0]?.headers.has("ratelimit-limit")).toBe(false);
+});
+
+describe("the workers of a fleet that share one key", () => {
+  let work: WorkFixture;
+  beforeAll(async () => {
+    work = await buildWorkFixture({ ratesPerSecond: { ...off, worker: 1 } });
+  });
+  afterAll(() => work.close());
+
+  it("are counted each for itself, and per route: a claim loop gone mad takes nobody's turn, nor its own heartbeat's", async () => {
+    const [mad, good] = [await work.registerWorker(), await work.registerWorker()];
+    expect(await letIn(atOnce + 5, () => work.claim(mad))).toBe(atOnce);
+    expect((await work.claim(mad)).status).toBe(429);
+    expect((await work.claim(good)).status).toBe(204);
+    expect((await work.heartbeat(mad)).status).toBe(200);
+  });
+
+  it("an attempt that floods its log can still hand in its result", async () => {
+    const worker = await work.registerWorker();
+    await work.createTask();
+    const claim = await work.mustClaim(worker);
+    const sendLog = () =>
+      work.app.request("POST", `/api/v1/executions/${claim.executionId}/logs`, {
+        token: claim.attemptToken,
+        body: {},
+      });
+    expect(await letIn(atOnce + 5, sendLog)).toBe(atOnce);
+    expect((await work.complete(claim)).status).toBe(200);
+  });
+
+  it("a claim that names no worker is counted for the key", async () => {
+    const claim = (workerId: unknown) => () =>
+      work.app.request("POST", "/api/v1/queue/claim", {
+        token: work.app.workerKey,
+        headers: { "idempotency-key": newId() },
+        body: { workerId },
+      });
+    const calls = [undefined, 7, "x".repeat(50)].map(claim);
+    const replies = await Promise.all(calls.flatMap((call) => [...Array(atOnce)].map(() => call())));
+    expect(replies.filter(({ status }) => status === 429)).toHaveLength(2 * atOnce);
+  });
+});
+
+const redisServer = findRedisServer(
+  "rate limits over several backends, and what becomes of them without Redis",
+);
+describe.skipIf(redisServer === undefined)("several backends with one Redis", () => {
+  let redis: TestRedis;
+  const told: { level: number; msg: string }[] = [];
+  const apps: TestApp[] = [];
+  beforeAll(async () => {
+    redis = await startRedis(redisServer ?? "");
+  });
+  afterAll(() => redis.stop());
+  beforeEach(() => redis.client.flushall());
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    told.splice(0);
+  });
+
+  const redisHealth = async (app: TestApp) => {
+    const { body } = await app.request<{ components: { redis: { status: string } } }>("GET", "/health");
+    return body.components.redis.status;
+  };
+  async function startBackend(): Promise<TestApp> {
+    const stream = new Writable({
+      write: (line, _encoding, done) => {
+        told.push(JSON.parse(String(line)));
+        done();
+      },
+    });
+    const app = await buildTestApp({
+      logger: createLogger({ name: "test", level: "info", stream }),
+      config: { redisUrl: redis.url, ratesPerSecond: { ...off, refused: 1 } },
+    });
+    apps.push(app);
+    await waitUntil(async () => (await redisHealth(app)) === "up");
+    return app;
+  }
+  const guess = (app: TestApp) => () => app.request("GET", tasksPath, { token: "avl_guess" });
+  const tellings = (level: number) => told.filter((line) => line.level === level && /Redis/.test(line.msg));
+
+  it("count together", async () => {
+    const [a, b] = [await startBackend(), await startBackend()];
+    expect(await letIn(7, guess(a))).toBe(7);
+    expect(await letIn(7, guess(b))).toBe(3);
+    expect((await guess(a)()).status).toBe(429);
+  });
+
+  it("count each alone while Redis is gone, say so once, and together again when it is back", async () => {
+    const [a, b] = [await startBackend(), await startBackend()];
+    await letIn(7, guess(a));
+    await redis.kill();
+    expect(await letIn(atOnce + 5, guess(a))).toBe(atOnce);
+    expect(await letIn(atOnce + 5, guess(b))).toBe(atOnce);
+    expect((await a.request("GET", tasksPath)).status).toBe(200);
+    await waitUntil(() => tellings(40).length === 2);
+    await redis.start();
+    await waitUntil(async () => {
+      await Promise.all([guess(a)(), guess(b)()]);
+      return tellings(30).length === 2;
+    });
+    await redis.client.flushall();
+    expect((await letIn(7, guess(a))) + (await letIn(7, guess(b)))).toBe(atOnce);
+    expect(tellings(40)).toHaveLength(2);
+  });
+
+  it("answer at once while Redis hangs: one request waits for it, the others do not", async () => {
+    const app = await startBackend();
+    redis.pause();
+    try {
+      const startedMs = performance.now();
+      expect(await letIn(atOnce + 5, guess(app))).toBe(atOnce);
+      // One after the other: each waiting in vain would take 250 ms.
+      for (let i = 0; i < 30; i += 1) expect((await guess(app)()).status).toBe(429);
+      expect(performance.now() - startedMs).toBeLessThan(30 * 250);
+      expect(tellings(40)).toHaveLength(1);
+    } finally {
+      redis.resume();
+    }
+  });
+});
