@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 /** The longest that a request waits for Redis, in milliseconds. */
-export const answerMsMax = 250;
+const answerMsMax = 250;
 
 /**
  * A connection for what may fail but not wait: while Redis is away its commands are refused at once, and one without an answer within

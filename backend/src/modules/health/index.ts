@@ -1,3 +1,3 @@
 export { registerHealthRoutes } from "./health.routes.ts";
-export { createHealthService, type HealthService, type HealthServiceOptions } from "./health.service.ts";
+export { createHealthService, type HealthService } from "./health.service.ts";
 export type { Probe } from "./health.ts";
