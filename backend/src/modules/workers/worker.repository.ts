@@ -2,14 +2,14 @@ import type { WorkerRegister, WorkerStatus } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { and, asc, eq, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import { workerCapabilities, workers } from "../../database/schema/index.ts";
+import { workerCapabilities, workers, workOrders } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
 import { type CapabilityRow, capabilityRows, workerTypeOf } from "./worker.ts";
 import type { WorkerRow } from "./worker-row.repository.ts";
 
 /**
  * Makes the worker's row, or takes it over under its name. A new process starts with free slots: orders of the process
- * before it stay leased to that one until they end or expire.
+ * before it stay leased to that one until they end or expire. One that was here before still holds what it held.
  */
 export async function upsertWorker(
   tx: Tx,
@@ -31,27 +31,35 @@ export async function upsertWorker(
     apiKeyId,
     deregisteredAt: null,
   };
-  const isSameProcess = sql`${workers.instanceId} = excluded.instance_id`;
   const [row] = await tx
     .insert(workers)
     .values({ ...values, id: newId(), lastHeartbeatAt: sql`now()` })
     .onConflictDoUpdate({
       target: workers.name,
-      set: {
-        ...values,
-        activeCount: sql`case when ${isSameProcess} then ${workers.activeCount} else 0 end`,
-        status: sql`case when ${isSameProcess} and ${workers.activeCount} > 0 then 'busy' else 'idle' end`,
-        metrics: null,
-        lastHeartbeatAt: sql`now()`,
-        updatedAt: sql`now()`,
-      },
+      set: { ...values, metrics: null, lastHeartbeatAt: sql`now()`, updatedAt: sql`now()` },
     })
     .returning();
   if (row === undefined) {
     throw new Error("upsert returned no worker");
   }
   await replaceCapabilities(tx, row.id, capabilityRows(row.capabilities));
-  return row;
+  return await recountSlots(tx, row);
+}
+
+/** Sets the slots in use to what the process holds. A statement of its own, behind the row's lock: claims and results have it too. */
+async function recountSlots(tx: Tx, worker: WorkerRow): Promise<WorkerRow> {
+  const held = and(
+    eq(workOrders.status, "claimed"),
+    eq(workOrders.workerId, worker.id),
+    eq(workOrders.workerInstanceId, worker.instanceId),
+  );
+  const activeCount = await tx.$count(workOrders, held);
+  if (activeCount === worker.activeCount && activeCount === 0) {
+    return worker;
+  }
+  const status = activeCount > 0 ? ("busy" as const) : ("idle" as const);
+  await tx.update(workers).set({ activeCount, status }).where(eq(workers.id, worker.id));
+  return { ...worker, activeCount, status };
 }
 
 async function replaceCapabilities(tx: Tx, workerId: string, rows: CapabilityRow[]): Promise<void> {
@@ -132,21 +140,25 @@ export async function markVanished(tx: Tx, silentMs: number): Promise<WorkerRow[
 
 /**
  * Gives a slot back when the process that held it is still the worker's. Call it last in a transaction: workers are locked
- * after tasks and orders. Returns the status the worker changed to, if it did.
+ * after tasks and orders. Locks the row also when the process was replaced, so that one that comes back at this moment counts what
+ * it holds before or after, never in between. Returns the status the worker changed to, if it did.
  */
 export async function freeSlot(
   tx: Tx,
   workerId: string,
   instanceId: string,
 ): Promise<WorkerStatus | undefined> {
+  const isOurs = sql`${workers.instanceId} = ${instanceId}`;
   const [row] = await tx
     .update(workers)
     .set({
-      activeCount: sql`greatest(${workers.activeCount} - 1, 0)`,
-      status: sql`case when ${workers.status} = 'busy' and ${workers.activeCount} <= 1 then 'idle' else ${workers.status} end`,
+      activeCount: sql`case when ${isOurs} then greatest(${workers.activeCount} - 1, 0) else ${workers.activeCount} end`,
+      status: sql`case when ${isOurs} and ${workers.status} = 'busy' and ${workers.activeCount} <= 1 then 'idle' else ${workers.status} end`,
       updatedAt: sql`now()`,
     })
-    .where(and(eq(workers.id, workerId), eq(workers.instanceId, instanceId)))
-    .returning({ activeCount: workers.activeCount, status: workers.status });
-  return row?.activeCount === 0 && row.status === "idle" ? row.status : undefined;
+    .where(eq(workers.id, workerId))
+    .returning({ activeCount: workers.activeCount, status: workers.status, instanceId: workers.instanceId });
+  return row?.instanceId === instanceId && row.activeCount === 0 && row.status === "idle"
+    ? row.status
+    : undefined;
 }

@@ -75,6 +75,10 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
           workerId: worker.id,
           data: { name: worker.name, instanceId: worker.instanceId, version: worker.version },
         });
+        // Registering makes a worker idle; one that still holds work is not.
+        if (worker.status !== "idle") {
+          await recordStatusChange(tx, worker);
+        }
         return worker;
       });
       return { worker: toWorker(row), heartbeatMs, leaseMs };

@@ -7,7 +7,10 @@ export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 
 export type WorkerEvent = "take" | "rest" | "drain" | "fault" | "recover" | "vanish" | "register";
 
-/** vanish: three heartbeats were missed. register: the process (re)started. */
+/**
+ * vanish: three heartbeats were missed, or it was deregistered. register: the process (re)started. What recovers or registers with
+ * work in its hands is busy at once: `take` follows.
+ */
 export const workerMachine: StateMachine<WorkerStatus, WorkerEvent> = {
   name: "worker",
   initial: "idle",
@@ -17,7 +20,7 @@ export const workerMachine: StateMachine<WorkerStatus, WorkerEvent> = {
     take: [[["idle"], "busy"]],
     rest: [[["busy"], "idle"]],
     drain: [[["idle", "busy", "error"], "draining"]],
-    fault: [[["idle", "busy", "draining"], "error"]],
+    fault: [[["idle", "busy", "draining", "offline"], "error"]],
     recover: [[["error", "offline"], "idle"]],
     vanish: [[["idle", "busy", "draining", "error"], "offline"]],
     register: [[["idle", "busy", "draining", "offline", "error"], "idle"]],
