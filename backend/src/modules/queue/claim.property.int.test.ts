@@ -28,10 +28,14 @@ type Ability = Pick<WorkerCapabilities, "taskTypes" | "labels" | "agents">;
 const someOf = <T>(values: readonly T[], minLength = 0): fc.Arbitrary<T[]> =>
   fc.subarray([...values], { minLength });
 const agent = fc.oneof(
-  fc.constant({}),
-  fc.record({ driver: fc.constantFrom(...drivers) }),
-  fc.record({ model: fc.constantFrom(...models) }),
-  fc.record({ driver: fc.constantFrom(...drivers), model: fc.constantFrom(...models) }),
+  { weight: 4, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.record({ driver: fc.constantFrom(...drivers) }) },
+  { weight: 1, arbitrary: fc.record({ model: fc.constantFrom(...models) }) },
+  // The hard one: a worker may have the driver with one agent and the model with another.
+  {
+    weight: 3,
+    arbitrary: fc.record({ driver: fc.constantFrom(...drivers), model: fc.constantFrom(...models) }),
+  },
 );
 const need: fc.Arbitrary<Need> = fc.record({
   type: fc.constantFrom(...types),
@@ -39,7 +43,7 @@ const need: fc.Arbitrary<Need> = fc.record({
     { weight: 3, arbitrary: fc.constant<string[]>([]) },
     { weight: 1, arbitrary: someOf<string>(labels) },
   ),
-  agent: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: agent }),
+  agent,
 });
 const ability: fc.Arbitrary<Ability> = fc.record({
   taskTypes: someOf(types, 1),
@@ -50,7 +54,7 @@ const ability: fc.Arbitrary<Ability> = fc.record({
       model: fc.option(fc.constantFrom(...models)),
       isScripted: fc.constant(false),
     }),
-    { maxLength: 2 },
+    { maxLength: 3 },
   ),
 });
 
