@@ -1,45 +1,41 @@
+import { blotOut, createSecretFinder, cutBeside, mergeSpans, type Span } from "../redaction/secret-finder.ts";
+
 // Shorter secrets would blot out ordinary words.
 const secretLengthMin = 8;
-const blot = "[redacted]";
 
-/** Takes secrets out of everything that leaves a driver. */
+/** Takes secrets out of everything that leaves a driver, in whatever spelling they come along. */
 export interface SecretRedactor {
   text(text: string): string;
-  /** The same value with the secrets taken out of every string in it. The value must be JSON. */
+  /** The same value with the secrets taken out of every string in it, names of fields too. The value must be JSON. */
   value<T>(value: T): T;
   /** For text that comes in pieces: a secret is found across their borders too. */
   stream(): { push(piece: string): string; flush(): string };
 }
 
 export function createSecretRedactor(candidates: readonly (string | undefined)[]): SecretRedactor {
-  const secrets = candidates.filter(
-    (candidate): candidate is string => candidate !== undefined && candidate.length >= secretLengthMin,
-  );
-  const text = (input: string): string =>
-    secrets.reduce((result, secret) => result.replaceAll(secret, blot), input);
+  const known = createSecretFinder(candidates, secretLengthMin);
+  const spansOf = (text: string): Span[] => mergeSpans(known.find(text));
+  const text = (input: string): string => blotOut(input, spansOf(input));
 
   return {
     text,
-    value: <T>(value: T): T => {
-      if (secrets.length === 0) return value;
-      const json = JSON.stringify(value);
-      const clean = secrets.reduce(
-        (result, secret) => result.replaceAll(JSON.stringify(secret).slice(1, -1), blot),
-        json,
-      );
-      return clean === json ? value : (JSON.parse(clean) as T);
-    },
+    value: <T>(value: T): T => mapStrings(value, text) as T,
     stream: () => {
       let held = "";
       return {
         push: (piece) => {
-          const clean = text(held + piece);
-          const keep = Math.max(0, ...secrets.map((secret) => openingLength(clean, secret)));
-          held = keep === 0 ? "" : clean.slice(-keep);
-          return clean.slice(0, clean.length - keep);
+          held += piece;
+          const spans = spansOf(held);
+          const cut = cutBeside(known.openFrom(held), spans);
+          const plain = held.slice(0, cut);
+          held = held.slice(cut);
+          return blotOut(
+            plain,
+            spans.filter(({ to }) => to <= cut),
+          );
         },
         flush: () => {
-          const rest = held;
+          const rest = text(held);
           held = "";
           return rest;
         },
@@ -48,10 +44,18 @@ export function createSecretRedactor(candidates: readonly (string | undefined)[]
   };
 }
 
-/** How many characters at the end of `text` may be the beginning of the secret. */
-function openingLength(text: string, secret: string): number {
-  for (let length = Math.min(secret.length - 1, text.length); length > 0; length -= 1) {
-    if (text.endsWith(secret.slice(0, length))) return length;
+/** The JSON value with every string in it changed; the same value when none of them is. */
+function mapStrings(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === "string") return change(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => mapStrings(item, change));
+    return items.some((item, index) => item !== value[index]) ? items : value;
   }
-  return 0;
+  const before = Object.entries(value);
+  const after = before.map(([name, field]) => [change(name), mapStrings(field, change)] as const);
+  const isSame = after.every(
+    ([name, field], index) => name === before[index]?.[0] && field === before[index]?.[1],
+  );
+  return isSame ? value : Object.fromEntries(after);
 }

@@ -1,6 +1,16 @@
+import {
+  blotOut,
+  createSecretFinder,
+  cutBeside,
+  mergeSpans,
+  redactionMark,
+  type SecretFinder,
+  type Span,
+} from "../redaction/secret-finder.ts";
+
 /**
- * Takes secrets out of a stream of text, also where one is cut by the border of two chunks: known values (plain, base64, URL- and
- * JSON-encoded) and what looks like a key of a well-known kind. What may still become a secret is held back until more is known.
+ * Takes secrets out of a stream of text, also where one is cut by the border of two chunks: known values, in every usual spelling, and
+ * what looks like a key of a well-known kind. What may still become a secret is held back until more is known.
  */
 export interface Redactor {
   /** Adds text and returns what can be shown by now. */
@@ -9,11 +19,8 @@ export interface Redactor {
   end(): string;
 }
 
-export const redactionMark = "[redacted]";
-
 // Shorter values would blot out ordinary words.
 const secretCharsMin = 6;
-const encodedCharsMin = 8;
 /** Longer words are no keys; text without blanks must flow as well. */
 const wordCharsMax = 4_096;
 
@@ -40,14 +47,9 @@ const contextCharsMax = 200;
 /** A key block without an end is over after this. */
 const keyCharsMax = 32_768;
 
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** @param secrets values that must never be shown, e.g. the model's key and the attempt's token. */
 export const createRedactor = (secrets: readonly (string | undefined)[]): Redactor => {
-  const variants = variantsOf(secrets);
+  const known = createSecretFinder(secrets, secretCharsMin);
   let held = "";
   let context = "";
   /** Characters of a private key passed over so far; undefined outside of one. */
@@ -75,7 +77,7 @@ export const createRedactor = (secrets: readonly (string | undefined)[]): Redact
     const plain = held.slice(0, cut);
     held = held.slice(cut);
     context = (context + plain).slice(-contextCharsMax);
-    return blot(
+    return blotOut(
       plain,
       spans.filter((span) => span.to <= cut),
     );
@@ -86,7 +88,7 @@ export const createRedactor = (secrets: readonly (string | undefined)[]): Redact
     keyBegin.lastIndex = 0;
     const begin = keyBegin.exec(held);
     if (begin === null) return undefined;
-    const shown = show(begin.index, spansOf(context, held.slice(0, begin.index), variants));
+    const shown = show(begin.index, spansOf(context, held.slice(0, begin.index), known));
     held = held.slice(begin[0].length);
     context = "";
     keyChars = 0;
@@ -101,8 +103,8 @@ export const createRedactor = (secrets: readonly (string | undefined)[]): Redact
       shown += before;
     }
     if (keyChars !== undefined) return shown;
-    const spans = spansOf(context, held, variants);
-    return shown + show(isLast ? held.length : safeCut(held, spans, variants), spans);
+    const spans = spansOf(context, held, known);
+    return shown + show(isLast ? held.length : safeCut(held, spans, known), spans);
   };
 
   return {
@@ -127,28 +129,12 @@ export const redact = (text: string, secrets: readonly (string | undefined)[]): 
 };
 
 /** Up to where the text can't become part of a secret any more, whatever follows. */
-const safeCut = (text: string, spans: readonly Span[], variants: readonly string[]): number => {
-  let cut = Math.min(openWordStart(text), text.length - openingChars(text, variants));
+const safeCut = (text: string, spans: readonly Span[], known: SecretFinder): number => {
+  let cut = Math.min(openWordStart(text), known.openFrom(text));
   const mark = text.lastIndexOf("-----B", text.length);
   if (mark !== -1 && text.length - mark < keyMarkCharsMax) cut = Math.min(cut, mark);
   // A cut inside a found secret moves before it: it is shown as a whole, next time.
-  for (let moved = true; moved; ) {
-    const span = spans.find(({ from, to }) => from < cut && cut < to);
-    moved = span !== undefined;
-    if (span !== undefined) cut = span.from;
-  }
-  return cut;
-};
-
-/** How many characters at the end may be the beginning of a known secret. */
-const openingChars = (text: string, variants: readonly string[]): number => {
-  let longest = 0;
-  for (const variant of variants) {
-    for (let chars = Math.min(variant.length - 1, text.length); chars > longest; chars -= 1) {
-      if (text.endsWith(variant.slice(0, chars))) longest = chars;
-    }
-  }
-  return longest;
+  return cutBeside(cut, spans);
 };
 
 /** Start of the last word, which may still grow into a key; a word too long for one is let go. */
@@ -160,13 +146,8 @@ const openWordStart = (text: string): number => {
 };
 
 /** Where secrets stand in `text`, as seen behind `context`. */
-const spansOf = (context: string, text: string, variants: readonly string[]): Span[] => {
-  const spans: Span[] = [];
-  for (const variant of variants) {
-    for (let at = text.indexOf(variant); at !== -1; at = text.indexOf(variant, at + 1)) {
-      spans.push({ from: at, to: at + variant.length });
-    }
-  }
+const spansOf = (context: string, text: string, known: SecretFinder): Span[] => {
+  const spans = known.find(text);
   const seen = context + text;
   for (const pattern of patterns) {
     for (const match of seen.matchAll(pattern)) {
@@ -175,56 +156,5 @@ const spansOf = (context: string, text: string, variants: readonly string[]): Sp
       if (to > from) spans.push({ from, to });
     }
   }
-  return merged(spans);
+  return mergeSpans(spans);
 };
-
-const merged = (spans: Span[]): Span[] => {
-  const result: { from: number; to: number }[] = [];
-  for (const { from, to } of spans.sort((a, b) => a.from - b.from)) {
-    const last = result.at(-1);
-    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
-    else result.push({ from, to });
-  }
-  return result;
-};
-
-const blot = (text: string, spans: readonly Span[]): string => {
-  let shown = "";
-  let at = 0;
-  for (const { from, to } of spans) {
-    shown += text.slice(at, from) + redactionMark;
-    at = to;
-  }
-  return shown + text.slice(at);
-};
-
-/** The spellings a secret may come along in. A secret of several lines is also looked for line by line. */
-const variantsOf = (secrets: readonly (string | undefined)[]): string[] => {
-  const variants = new Set<string>();
-  for (const secret of secrets) {
-    if (secret === undefined) continue;
-    for (const part of [secret, ...(secret.includes("\n") ? secret.split("\n") : [])]) {
-      const value = part.trim();
-      if (value.length < secretCharsMin) continue;
-      variants.add(value);
-      variants.add(JSON.stringify(value).slice(1, -1));
-      const escaped = encodeURIComponent(value);
-      variants.add(escaped);
-      variants.add(escaped.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()));
-      variants.add(escaped.replaceAll("%20", "+"));
-      for (const encoded of base64Cores(value)) variants.add(encoded);
-    }
-  }
-  return [...variants].sort((a, b) => b.length - a.length);
-};
-
-/** What base64 of any text that holds the value must hold: one core for each of the three ways it may lie between the bytes. */
-const base64Cores = (value: string): string[] =>
-  [0, 1, 2].flatMap((offset) => {
-    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]);
-    const encoded = bytes.toString("base64").replace(/=+$/, "");
-    const start = Math.ceil((offset * 8) / 6);
-    const end = bytes.length % 3 === 0 ? encoded.length : encoded.length - 1;
-    const core = encoded.slice(start, end);
-    return core.length < encodedCharsMin ? [] : [core, core.replaceAll("+", "-").replaceAll("/", "_")];
-  });
