@@ -163,6 +163,8 @@ async function inLane(world: World, lane: number, kind: string, count: number): 
 async function run(world: World, { kind, lane, count }: { kind: string; lane: number; count: number }) {
   if (kind === "assign") {
     await assignPositions(database(1 + lane).db);
+  } else if (kind === "assign twice") {
+    await Promise.all([1, 2].map((index) => assignPositions(database(index).db)));
   } else if (kind === "read") {
     await world.readers[lane]?.read();
   } else {
