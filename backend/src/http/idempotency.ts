@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { AppError } from "@agentvine/kit";
+import { AppError, newId } from "@agentvine/kit";
 import { and, eq, lt, sql } from "drizzle-orm";
 import type { Db } from "../database/client.ts";
 import { idempotencyKeys } from "../database/schema/index.ts";
@@ -59,14 +59,14 @@ export function createIdempotencyStore(db: Db): IdempotencyStore {
   const heldUntil = sql`now() + make_interval(secs => ${heldSecondsMax})`;
 
   /** True when this request may work: the key is new, or its holder is dead. One of several parallel requests gets it. */
-  async function hold(request: IdempotentRequest, requestHash: string): Promise<boolean> {
-    const { actor, route, key, requestId } = request;
+  async function hold(request: IdempotentRequest, requestHash: string, holder: string): Promise<boolean> {
+    const { actor, route, key } = request;
     const inserted = await db
       .insert(idempotencyKeys)
-      .values({ actor, route, key, requestId, requestHash, status: "in_progress", heldUntil })
+      .values({ actor, route, key, requestId: holder, requestHash, status: "in_progress", heldUntil })
       .onConflictDoUpdate({
         target: [idempotencyKeys.actor, idempotencyKeys.route, idempotencyKeys.key],
-        set: { requestId, requestHash, heldUntil, createdAt: sql`now()` },
+        set: { requestId: holder, requestHash, heldUntil, createdAt: sql`now()` },
         setWhere: sql`${idempotencyKeys.status} = 'in_progress' and ${idempotencyKeys.heldUntil} < now()
           and ${idempotencyKeys.requestHash} = ${requestHash}`,
       })
@@ -94,10 +94,12 @@ export function createIdempotencyStore(db: Db): IdempotencyStore {
   return {
     async run(request, work) {
       const requestHash = hashOf(request.input);
-      if (!(await hold(request, requestHash))) {
+      // Clients choose the ids of their requests, and send a repeat under the same: alone it would not tell who holds the key.
+      const holder = `${request.requestId} ${newId()}`;
+      if (!(await hold(request, requestHash, holder))) {
         return await earlierAnswer(request, requestHash);
       }
-      const mine = and(rowOf(request), eq(idempotencyKeys.requestId, request.requestId));
+      const mine = and(rowOf(request), eq(idempotencyKeys.requestId, holder));
       try {
         const { status, response } = await work();
         await db

@@ -16,7 +16,7 @@ export const idempotencyKeys = pgTable(
     /** SHA-256 over path and body. */
     requestHash: text("request_hash").notNull(),
     status: text("status").$type<(typeof idempotencyStatuses)[number]>().notNull(),
-    /** The request that holds it while in progress. */
+    /** Who holds it while in progress: the id of the request, and one of our own. */
     requestId: text("request_id").notNull(),
     responseStatus: integer("response_status"),
     response: jsonb("response").$type<unknown>(),
