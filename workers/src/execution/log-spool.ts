@@ -33,19 +33,15 @@ export class LogSpool {
 
   /**
    * Appends a line with its line end. `isVital` lines may use the reserve.
-   * @returns false when it was dropped.
+   * @returns false when there is no room for it: tell with `drop` what that costs.
    */
   append(line: string, isVital: boolean): boolean {
     const bytes = Buffer.from(line, "utf8");
     const room = this.#bytesMax - this.#bytes - (isVital ? 0 : Math.min(reserveBytes, this.#bytesMax / 4));
-    if (this.#isBroken || bytes.length > room || !this.#write(bytes)) {
-      this.#droppedBytes += bytes.length;
-      return false;
-    }
-    return true;
+    return !this.#isBroken && bytes.length <= room && this.#write(bytes);
   }
 
-  /** Counts what was not even turned into lines. */
+  /** Counts output that was left out, in bytes as it came. */
   drop(bytes: number): void {
     this.#droppedBytes += bytes;
   }

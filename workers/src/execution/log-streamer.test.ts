@@ -195,11 +195,12 @@ describe("LogStreamer", () => {
 describe("LogSpool", () => {
   const dir = useTempDir();
 
-  it("drops and counts what the disk does not take", () => {
+  it("refuses what the disk does not take, and counts what is told to be missing", () => {
     const spool = new LogSpool(join(dir(), "spool"), 1_000);
     expect(spool.append("first\n", false)).toBe(true);
     spool.close();
     expect(spool.append("second\n", false)).toBe(false);
+    spool.drop(7);
     expect([spool.bytes, spool.droppedBytes]).toEqual([6, 7]);
   });
 

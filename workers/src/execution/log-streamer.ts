@@ -67,7 +67,7 @@ export class LogStreamer {
   /** Takes output as it comes: any bytes, lines cut anywhere. */
   write(source: LogSource, stream: LogStream, chunk: Uint8Array | string): void {
     if (this.#isCutTold && !isVital(source)) {
-      this.#spool.drop(chunk.length);
+      this.#spool.drop(typeof chunk === "string" ? Buffer.byteLength(chunk) : chunk.length);
       return;
     }
     const pipe = this.#pipeOf(source, stream);
@@ -163,7 +163,11 @@ export class LogStreamer {
       message: message.replaceAll("\u0000", "").replace(/\p{Surrogate}/gu, "\ufffd"),
       ...(metadata === undefined ? {} : { metadata }),
     };
-    if (this.#spool.append(`${JSON.stringify(line)}\n`, isVital(source)) || this.#isCutTold) return;
+    // Behind the mark nothing of the rest comes any more, also what would still fit.
+    const isOver = this.#isCutTold && !isVital(source);
+    if (!isOver && this.#spool.append(`${JSON.stringify(line)}\n`, isVital(source))) return;
+    this.#spool.drop(Buffer.byteLength(message) + 1);
+    if (this.#isCutTold) return;
     this.#isCutTold = true;
     const cut: LogLine = {
       at,
