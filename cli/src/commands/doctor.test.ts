@@ -107,6 +107,22 @@ describe("doctor", () => {
     expect(of("background queue")?.detail).toBe("Redis, by REDIS_URL");
   });
 
+  it("fails with the remedy where a worker would take no work for want of space", async () => {
+    const workerDir = join(tempDir(), "worker", "not", "made");
+    const worker = { ...path, AGENTVINE_WORKER_DATA_DIR: workerDir };
+    expect((await examine(worker)).of("worker's disk")?.detail).toContain(workerDir);
+    const { code, of } = await examine({ ...worker, AGENTVINE_WORKER_DISK_FREE_BYTES_MIN: "1e18" });
+    expect(code).toBe(1);
+    for (const subject of ["disk", "worker's disk"]) {
+      expect(of(subject)).toMatchObject({
+        status: "fail",
+        remedy: expect.stringContaining("free some space"),
+      });
+    }
+    const { of: withoutLimit } = await examine({ ...path, AGENTVINE_WORKER_DISK_FREE_BYTES_MIN: "0" });
+    expect(withoutLimit("disk")?.status).not.toBe("fail");
+  });
+
   it("draws a line and a remedy per finding for people", async () => {
     const { context } = await examine(path);
     const recorded = recordedOutput();

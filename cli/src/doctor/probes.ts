@@ -37,17 +37,27 @@ const home: Probe = async ({ home: path }) => {
   return finding("data directory", "ok", existsSync(path) ? path : `${path} (made at first start)`);
 };
 
-const disk: Probe = async ({ home: path }) => {
+const inGib = (bytes: number): string => `${Number((bytes / gib).toFixed(1))} GiB`;
+
+const roomAt = (subject: string, path: string, bytesMin: number): Finding => {
   const { bavail, bsize } = statfsSync(existingParent(path));
   const free = bavail * bsize;
-  const detail = `${(free / gib).toFixed(1)} GiB free`;
-  if (free < gib) return finding("disk", "fail", detail, "workers take no work below 1 GiB: free some space");
-  return finding(
-    "disk",
-    free < 5 * gib ? "warn" : "ok",
-    detail,
-    free < 5 * gib ? "clones and logs need room" : "",
-  );
+  const detail = `${(free / gib).toFixed(1)} GiB free in ${path}`;
+  if (free < bytesMin) {
+    const remedy = `workers take no work below ${inGib(bytesMin)} (AGENTVINE_WORKER_DISK_FREE_BYTES_MIN): free some space`;
+    return finding(subject, "fail", detail, remedy);
+  }
+  const isTight = free < 5 * gib;
+  return finding(subject, isTight ? "warn" : "ok", detail, isTight ? "clones and logs need room" : "");
+};
+
+/** Where everything lies, and where a worker of this machine works if that is elsewhere. */
+const disk: Probe = async ({ home: path, environment }) => {
+  const set = Number(environment.AGENTVINE_WORKER_DISK_FREE_BYTES_MIN || gib);
+  const bytesMin = Number.isFinite(set) ? set : gib;
+  const workerDir = environment.AGENTVINE_WORKER_DATA_DIR;
+  const own = roomAt("disk", path, bytesMin);
+  return workerDir ? [own, roomAt("worker's disk", workerDir, bytesMin)] : own;
 };
 
 const memory: Probe = async () => {

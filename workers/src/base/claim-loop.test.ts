@@ -22,6 +22,7 @@ const aLoop = (
     claims: [] as Claim[],
     leasesFromMs: [] as number[],
     unwanted: [] as Claim[],
+    reasons: [] as string[],
     fatal: [] as AppError[],
     registered: 0,
   };
@@ -48,8 +49,9 @@ const aLoop = (
         seen.leasesFromMs.push(leaseFromMs);
         slots.take();
       },
-      onUnwantedClaim: async (claim) => {
+      onUnwantedClaim: async (claim, reason) => {
         seen.unwanted.push(claim);
+        seen.reasons.push(reason);
       },
       onUnknownWorker: async () => {
         seen.registered += 1;
@@ -163,6 +165,19 @@ describe("runClaimLoop", () => {
     fault = null;
     await loop.clock.advance(5_000);
     expect(loop.seen.claims).toHaveLength(1);
+    await loop.end();
+  });
+
+  it("gives an order back at once that arrives when the disk has filled up meanwhile, with the reason", async () => {
+    const claims = [aClaim(), aClaim()];
+    const faults = [null, "disk full", "disk full", null, null];
+    const loop = aLoop([...claims], { slots: 1, fault: () => faults.shift() ?? null });
+    await settle();
+    expect(loop.seen.unwanted).toEqual([claims[0]]);
+    expect(loop.seen.reasons).toEqual(["disk full"]);
+    expect(loop.seen.claims).toEqual([]);
+    await loop.clock.advance(5_000);
+    expect(loop.seen.claims).toEqual([claims[1]]);
     await loop.end();
   });
 

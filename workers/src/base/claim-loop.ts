@@ -27,8 +27,8 @@ export interface ClaimLoopOptions {
    * @param leaseFromMs monotonic time before which the lease can't have begun: a reply may have been on its way for long.
    */
   readonly onClaim: (claim: Claim, leaseFromMs: number) => void;
-  /** Gives an order back that arrived when the worker was stopping already. */
-  readonly onUnwantedClaim: (claim: Claim) => Promise<void>;
+  /** Gives an order back that arrived when the worker was stopping, or could not work any more. Must not throw. */
+  readonly onUnwantedClaim: (claim: Claim, reason: string) => Promise<void>;
   /** The backend forgot this worker. Resolves when it is registered again. */
   readonly onUnknownWorker: (signal: AbortSignal) => Promise<void>;
   readonly onFatal: (error: AppError) => void;
@@ -43,6 +43,7 @@ const backoff = { baseMs: 500, maxMs: 15_000 };
 const emptyMsMin = 1_000;
 const faultCheckMs = 5_000;
 const lastAskMs = 2_000;
+const stoppingReason = "the worker was stopping when the order came";
 
 /**
  * Takes work while there are free slots, one order per poll. Every poll has an idempotency key, kept while it is retried: an order
@@ -63,8 +64,14 @@ export const runClaimLoop = async (options: ClaimLoopOptions, signal: AbortSigna
       }
       hasties = 0;
       if (signal.aborted) {
-        await options.onUnwantedClaim(claim);
+        await options.onUnwantedClaim(claim, stoppingReason);
         return;
+      }
+      // It waited for work for long: the disk may have filled up since it asked.
+      const fault = await options.readFault();
+      if (fault !== null) {
+        await options.onUnwantedClaim(claim, fault);
+        continue;
       }
       const { waitedMs } = claim;
       options.onClaim(claim, waitedMs === undefined ? options.clock.monotonicMs() : sentAtMs + waitedMs);
@@ -154,7 +161,7 @@ const returnUnseenClaim = async (
 ): Promise<void> => {
   try {
     const claim = await options.api.claim({ ...body, waitSeconds: 0 }, key, AbortSignal.timeout(lastAskMs));
-    if (claim !== undefined) await options.onUnwantedClaim(claim);
+    if (claim !== undefined) await options.onUnwantedClaim(claim, stoppingReason);
   } catch (error) {
     options.logger.debug({ err: coerceError(error) }, "could not ask for an order leased while stopping");
   }

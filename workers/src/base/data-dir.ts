@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, coerceError, isAppError } from "@agentvine/kit";
 import { withFileLock } from "../process/file-lock.ts";
+import { storageFault } from "../process/storage-fault.ts";
 
 /** What `worker status` and `worker stop` read. */
 export interface WorkerStatusFile {
@@ -54,7 +55,18 @@ export const withDataDir = async <T>(path: string, use: (dir: OwnedDataDir) => P
       }
     });
   } catch (error) {
-    if (isOurs || !isAppError(error, "repository.busy")) throw error;
+    if (isOurs) throw error;
+    const storage = storageFault(error);
+    if (storage !== null) {
+      throw new AppError(
+        storage.code,
+        `The worker can't write to ${path}: ${storage.message} Make room there.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (!isAppError(error, "repository.busy")) throw error;
     throw new AppError(
       "home.in_use",
       `Another worker uses ${path}. Stop it, or name another data directory.`,

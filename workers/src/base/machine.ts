@@ -4,7 +4,7 @@ import type { WorkerMetrics } from "@agentvine/contracts";
 import { coerceError } from "@agentvine/kit";
 
 /** Free bytes for us on the file system of a directory. */
-const diskFreeBytes = async (dir: string): Promise<number> => {
+export const diskFreeBytes = async (dir: string): Promise<number> => {
   const { bavail, bsize } = await statfs(dir);
   return bavail * bsize;
 };

@@ -45,6 +45,20 @@ export class ResultOutbox {
     this.#options = options;
   }
 
+  /** Keeps the result on disk if that takes it. On a full disk it is only in memory, and what can't be kept can still be sent. */
+  async keepIfPossible(entry: Omit<OutboxEntry, "keptAt">): Promise<OutboxEntry> {
+    try {
+      return await this.keep(entry);
+    } catch (error) {
+      const { workOrderId, attempt } = entry;
+      this.#options.logger.error(
+        { err: coerceError(error), workOrderId, attempt },
+        "the result could not be written to disk",
+      );
+      return { ...entry, keptAt: "" };
+    }
+  }
+
   /** Writes the result to disk; when it resolves, no crash can lose it. @throws when the disk takes no more. */
   async keep(entry: Omit<OutboxEntry, "keptAt">): Promise<OutboxEntry> {
     const { dir, clock } = this.#options;
@@ -55,6 +69,9 @@ export class ResultOutbox {
     try {
       await file.writeFile(JSON.stringify(kept));
       await file.sync();
+    } catch (error) {
+      await rm(`${path}.new`, { force: true });
+      throw error;
     } finally {
       await file.close();
     }
@@ -125,7 +142,7 @@ export class ResultOutbox {
     }
     if (fault === "rejected" && entry.result.kind !== "fail") {
       log.error({ err }, "the backend refuses the result as it is; the attempt is handed in as failed");
-      return await this.deliver(await this.keep(asFailure(entry, err)), signal);
+      return await this.deliver(await this.keepIfPossible(asFailure(entry, err)), signal);
     }
     log.warn({ err, fault }, "the attempt is over for the backend: its result is dropped");
     await this.#forget(entry);

@@ -3,14 +3,14 @@ import { type Clock, coerceError, type Logger, sleep as realSleep, type sleep } 
 import type { AttemptResult } from "../execution/executor-channel.ts";
 import type { ExecutorEnd, ExecutorHandle } from "./executor-handle.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import type { OutboxEntry, ResultOutbox } from "./result-outbox.ts";
+import type { ResultOutbox } from "./result-outbox.ts";
 
 export interface RunningExecutionOptions {
   readonly claim: Claim;
   /** Monotonic time at which the lease began, or earlier; now unless told. */
   readonly leaseFromMs?: number | undefined;
   readonly start: (claim: Claim) => ExecutorHandle;
-  readonly outbox: Pick<ResultOutbox, "keep" | "deliver">;
+  readonly outbox: Pick<ResultOutbox, "keepIfPossible" | "deliver">;
   /** Removes what the execution left on disk. */
   readonly cleanUp: (executionId: string) => Promise<void>;
   readonly logger: Logger;
@@ -112,7 +112,7 @@ export class RunningExecution {
   }
 
   async #settle(end: ExecutorEnd): Promise<void> {
-    const { claim, outbox, logger, signal } = this.#options;
+    const { claim, outbox, signal } = this.#options;
     const result = resultOf(end, claim);
     if (result === null) return;
     this.#state = "delivering";
@@ -122,11 +122,7 @@ export class RunningExecution {
       attemptToken: claim.attemptToken,
       result,
     };
-    const kept = await outbox.keep(entry).catch((error: unknown): OutboxEntry => {
-      // A full disk: what can't be kept can still be sent.
-      logger.error({ err: coerceError(error) }, "the result could not be written to disk");
-      return { ...entry, keptAt: "" };
-    });
+    const kept = await outbox.keepIfPossible(entry);
     if (end.kind === "result") this.#handle.confirmResult();
     await outbox.deliver(kept, signal);
   }

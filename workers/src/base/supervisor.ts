@@ -75,7 +75,12 @@ const runInDataDir = async (
     startedAt: new Date().toISOString(),
   };
   try {
-    await dir.writeStatus({ ...status, workerId: null, state: "starting" });
+    // For people only: a full disk must not keep the worker from saying so to the backend.
+    await dir
+      .writeStatus({ ...status, workerId: null, state: "starting" })
+      .catch((error: unknown) =>
+        logger.warn({ err: coerceError(error) }, "the status file can't be written"),
+      );
     worker = await prepareWorker(host, config, logger, starting.signal, (workerId) => {
       // The file first: whoever waited for the line may read it at once. A disk that does not take it is no reason to be silent.
       const announce = (): void => {

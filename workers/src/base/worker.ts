@@ -219,7 +219,7 @@ class WorkerProcess implements HeldExecutions {
         labels: [...this.#options.capabilities.labels],
       }),
       onClaim: (order: Claim, leaseFromMs: number) => this.#take(order, leaseFromMs),
-      onUnwantedClaim: (order: Claim) => this.#giveBack(order),
+      onUnwantedClaim: (order: Claim, reason: string) => this.#giveBack(order, reason),
     };
     this.#claimLoop = this.#guard(runClaimLoop(claim, this.#claiming.signal));
     await Promise.all([
@@ -279,13 +279,13 @@ class WorkerProcess implements HeldExecutions {
     });
   }
 
-  async #giveBack(claim: Claim): Promise<void> {
+  async #giveBack(claim: Claim, reason: string): Promise<void> {
     const { outbox } = this.#options;
-    const result = { kind: "release" as const, reason: "the worker was stopping when the order came" };
+    const result = { kind: "release" as const, reason };
     const { workOrder, attempt, executionId, attemptToken } = claim;
     const entry = { workOrderId: workOrder.id, attempt, executionId, attemptToken, result };
     using linked = linkSignals(this.#living.signal, AbortSignal.timeout(5_000));
-    await outbox.deliver(await outbox.keep(entry), linked.signal);
+    await outbox.deliver(await outbox.keepIfPossible(entry), linked.signal);
   }
 
   #carryOut({ type, workOrderId, attempt, reason }: WorkerCommand): void {

@@ -2,10 +2,44 @@ import { AppError } from "@agentvine/kit";
 import { describe, expect, it } from "vitest";
 import { apiError } from "../base/testing/fakes.ts";
 import { commitMessage } from "./commit-message.ts";
-import { ExecutionFault, failed, failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
+import {
+  blameFullDisk,
+  ExecutionFault,
+  type Fault,
+  failed,
+  failureOf,
+  faultOfError,
+  isLeaseLost,
+} from "./outcome.ts";
 import { StopRequest } from "./stop-request.ts";
 
 const systemError = (code: string): Error => Object.assign(new Error(`it said ${code}`), { code });
+
+describe("blameFullDisk", () => {
+  const gibibyte = 1_073_741_824;
+  const said: Fault = { outcome: "failed", failure: "agent", reason: "cp: No space left on device" };
+  const silent: Fault = { outcome: "failed", failure: "verification", reason: "1 test is red" };
+  const judge = (fault: Fault, freeBytes: number) =>
+    blameFullDisk(fault, { freeBytes, freeBytesMin: gibibyte });
+
+  it("makes a failure on a full disk the machine's, worth another try, and says so", () => {
+    for (const fault of [judge(said, 500_000_000), judge(said, 0), judge(silent, 0)]) {
+      expect(fault).toMatchObject({ outcome: "failed", failure: "infrastructure", isRetryable: true });
+      expect(fault.reason).toMatch(/^The worker's disk is full \(ENOSPC\): /);
+    }
+  });
+
+  it("takes nobody's word for it while there is room, and leaves alone what is no failure of the work", () => {
+    expect(judge(said, 2 * gibibyte)).toBe(said);
+    expect(judge(silent, 500_000_000)).toBe(silent);
+    const others: Fault[] = [
+      { outcome: "cancelled", failure: null, reason: "No space left on device" },
+      { outcome: "timed_out", failure: null, reason: "late" },
+      { outcome: "failed", failure: "infrastructure", reason: "the model is away" },
+    ];
+    for (const fault of others) expect(judge(fault, 0)).toBe(fault);
+  });
+});
 
 describe("faultOfError", () => {
   it.each([

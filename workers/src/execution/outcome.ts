@@ -2,6 +2,7 @@ import { isApiError } from "@agentvine/client";
 import type { Evidence, ExecutionMetrics, FailureKind, FailureResult } from "@agentvine/contracts";
 import { coerceError, isAppError } from "@agentvine/kit";
 import { attemptFaultOf } from "../base/api-fault.ts";
+import { storageFault } from "../process/storage-fault.ts";
 import type { AttemptResult } from "./executor-channel.ts";
 import type { StopRequest } from "./stop-request.ts";
 
@@ -81,7 +82,7 @@ const faultByCode = (error: unknown): Fault => {
     isRetryable,
   });
   if (code === "storage.full" || code === "ENOSPC" || code === "EDQUOT") {
-    return { ...failure("infrastructure", true), reason: `The worker's disk is full. ${message}` };
+    return { ...failure("infrastructure", true), reason: `The worker's disk is full (ENOSPC). ${message}` };
   }
   if (area === "repository" || code === "git.failed") {
     return failure("checkout", isAppError(error) && error.retryable);
@@ -90,6 +91,27 @@ const faultByCode = (error: unknown): Fault => {
   if (area === "workspace") return failure("agent");
   if (area === "publish" || area === "model" || area === "config") return failure("infrastructure");
   return failure("infrastructure", true);
+};
+
+/** With less than this nothing of any size can be written: whatever fails then fails because of it. */
+const exhaustedBytes = 1_048_576;
+
+/**
+ * A failure of the agent, of a gate or of a setup on a full disk is the machine's fault, and another worker may do better: if its words
+ * say so and there is too little space, or if there is none.
+ * @param disk what is free on the worker's disk at the end of the work, and what it should be; bytes.
+ */
+export const blameFullDisk = (
+  fault: Fault,
+  { freeBytes, freeBytesMin }: { readonly freeBytes: number; readonly freeBytesMin: number },
+): Fault => {
+  if (fault.outcome !== "failed" || fault.failure === "infrastructure") return fault;
+  const isNamed =
+    storageFault(`${fault.reason} ${JSON.stringify(fault.evidence ?? "")}`)?.code === "storage.full";
+  if (freeBytes >= exhaustedBytes && !(isNamed && freeBytes < freeBytesMin)) return fault;
+  const { evidence: _, ...rest } = fault;
+  const reason = `The worker's disk is full (ENOSPC): ${fault.reason}`;
+  return { ...rest, failure: "infrastructure", reason, isRetryable: true };
 };
 
 const systemCodeOf = (error: unknown): string =>

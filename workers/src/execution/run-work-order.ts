@@ -1,9 +1,10 @@
 import type { Evidence, ExecutionMetrics } from "@agentvine/contracts";
 import { coerceError, sleep } from "@agentvine/kit";
+import { diskFreeBytes } from "../base/machine.ts";
 import { type ExecutionContext, enterPhase } from "./execution-context.ts";
 import type { AttemptResult } from "./executor-channel.ts";
 import { evidenceUpload, logUpload, uploadForReading, uploadResult } from "./hand-in.ts";
-import { failed, failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
+import { blameFullDisk, type Fault, failed, failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
 import { publishOrder } from "./publish-order.ts";
 import { runOrder } from "./run-order.ts";
 
@@ -36,7 +37,10 @@ export const runWorkOrder = async (context: ExecutionContext): Promise<AttemptRe
     if (isLeaseLost(caught)) stop.request("lease_lost", coerceError(caught).message);
   }
   timer.abort();
-  const end = draft === undefined ? describe(error, context) : "succeeded";
+  // Before the cleanup makes room again.
+  const disk = await lookAtDisk(context);
+  const judged = () => blameFullDisk(faultOfError(error, stop, claim.workOrder.timeoutSeconds), disk);
+  const end = draft === undefined ? describe(context, judged) : "succeeded";
   context.log.say("worker", draft === undefined ? "error" : "info", end);
   const metrics = await cleanUp(context);
   if (stop.stop?.kind === "lease_lost") {
@@ -45,14 +49,20 @@ export const runWorkOrder = async (context: ExecutionContext): Promise<AttemptRe
   }
   if (draft !== undefined) return { kind: "complete", result: draft(metrics) };
   if (stop.stop?.kind === "drained") return { kind: "release", reason: stop.stop.reason.slice(0, 2_000) };
-  const fault = faultOfError(error, stop, claim.workOrder.timeoutSeconds);
+  const fault = judged();
   logger.info({ outcome: fault.outcome, failure: fault.failure, err: coerceError(error) }, "ended");
   return failureOf(fault, metrics);
 };
 
-const describe = (error: unknown, { stop, claim }: ExecutionContext): string => {
+const lookAtDisk = async ({ settings }: ExecutionContext) => ({
+  // What can't be told is no reason to blame the disk.
+  freeBytes: await diskFreeBytes(settings.dataDir).catch(() => Number.POSITIVE_INFINITY),
+  freeBytesMin: settings.limits.diskFreeBytesMin,
+});
+
+const describe = ({ stop }: ExecutionContext, judged: () => Fault): string => {
   if (stop.stop !== undefined) return `${stop.stop.kind.replace("_", " ")}: ${stop.stop.reason}`;
-  const fault = faultOfError(error, stop, claim.workOrder.timeoutSeconds);
+  const fault = judged();
   return `${fault.outcome}${fault.failure === null ? "" : ` (${fault.failure})`}: ${fault.reason}`;
 };
 

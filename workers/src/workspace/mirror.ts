@@ -7,6 +7,7 @@ import { AppError, isAppError, newId } from "@agentvine/kit";
 import { withFileLock } from "../process/file-lock.ts";
 import { withStorageFaults } from "../process/storage-fault.ts";
 import type { Git, GitCommand, GitOutput } from "./git.ts";
+import { removeHalfWritten } from "./half-written.ts";
 import type { Remote } from "./local-repository.ts";
 
 /** A repository as the backend knows it. */
@@ -65,6 +66,9 @@ export async function refreshMirror(git: Git, options: RefreshMirrorOptions): Pr
       try {
         await fetchAll(mirror, remote, options);
       } catch (error) {
+        if (isAppError(error, "storage.full")) {
+          await removeHalfWritten(mirror.path);
+        }
         if (!(await isBroken(mirror, error))) {
           throw error;
         }

@@ -4,6 +4,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { invalidWorkspace as invalid, readBundle } from "./bundle.ts";
 import { assertFileSizes } from "./file-size.ts";
 import { harmlessFlaws } from "./git.ts";
+import { removeHalfWritten } from "./half-written.ts";
 import { hasCommit, type Mirror } from "./mirror.ts";
 import { headCommit, sandboxGit } from "./sandbox-git.ts";
 
@@ -98,7 +99,11 @@ export async function importResult(mirror: Mirror, options: ImportOptions): Prom
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   if (taken.exitCode !== 0) {
-    throw storageFault(taken.errorText) ?? invalid(`The bundle was refused: ${taken.errorText}`);
+    const storage = storageFault(taken.errorText);
+    if (storage !== null) {
+      await removeHalfWritten(mirror.path);
+    }
+    throw storage ?? invalid(`The bundle was refused: ${taken.errorText}`);
   }
   const ancestry = await mirror.git(["merge-base", "--is-ancestor", base, commit], {
     okExitCodes: [0, 1, 128],
