@@ -73,6 +73,15 @@ export function findProcess(directory: string, what: string | RegExp): SeenProce
   );
 }
 
+/** A process that another one started, by what its command line holds. */
+export function childOf(parentPid: number, what: string): number | undefined {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = pids
+    .map((name) => readOf(Number(name)))
+    .find((seen) => seen?.parentPid === parentPid && seen.command.includes(what));
+  return found?.pid;
+}
+
 export const isRoot = process.getuid?.() === 0;
 
 /** True when this account may mount file systems. */

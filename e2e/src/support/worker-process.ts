@@ -21,7 +21,8 @@ export interface WorkerProcess {
   readonly dataDir: string;
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
-  readonly exited: Promise<void>;
+  /** Its exit code; null when a signal ended it. */
+  readonly exited: Promise<number | null>;
   stderr(): string;
   signal(signal: NodeJS.Signals): void;
   /** Drains it; killed when that takes too long. */
@@ -55,7 +56,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   child.stderr.on("data", (chunk) => {
     stderr = (stderr + String(chunk)).slice(-20_000);
   });
-  const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     const killer = setTimeout(() => child.kill("SIGKILL"), drainMsMax);

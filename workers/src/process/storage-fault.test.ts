@@ -15,6 +15,9 @@ const codeOf = async (error: unknown) => {
 describe("a storage fault", () => {
   it("is recognised in what a tool printed and in a system error", () => {
     expect(storageFault("cat: write error: No space left on device")?.code).toBe("storage.full");
+    expect(storageFault("fatal: sha1 file 'index.lock' write error. Out of diskspace")?.code).toBe(
+      "storage.full",
+    );
     expect(storageFault(systemError("EDQUOT"))?.code).toBe("storage.full");
     expect(storageFault("mkdir: Read-only file system")?.code).toBe("home.unusable");
     expect(storageFault("anything else")).toBeNull();

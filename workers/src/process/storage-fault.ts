@@ -7,7 +7,7 @@ import { AppError } from "@agentvine/kit";
 export function storageFault(problem: unknown): AppError | null {
   const text = problem instanceof Error ? `${codeOf(problem)} ${problem.message}` : String(problem);
   const cause = problem instanceof Error ? { cause: problem } : { detail: text.slice(-2_000) };
-  if (/ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/i.test(text)) {
+  if (/ENOSPC|EDQUOT|No space left on device|Out of diskspace|Disk quota exceeded/i.test(text)) {
     return new AppError("storage.full", "The disk is full.", cause);
   }
   if (/EROFS|Read-only file system/i.test(text)) {
