@@ -239,6 +239,18 @@ describe("startWorker", () => {
     expect(world.seen.held.at(-1)).toEqual([]);
   });
 
+  it("told to wait with every heartbeat for longer than its lease, asks on, fences its work in time and hands nothing in", async () => {
+    const world = aWorker({}, { claims: [aClaim({ leaseMs: 400 })], leaseMs: 400 });
+    const running = await executor(world);
+    const limited = apiError("request.rate_limited", { retryAfterMs: 600_000 });
+    world.faults.heartbeat.push(...Array.from({ length: 1_000 }, () => limited));
+    const beats = world.seen.held.length;
+    await waitUntil(() => running.told.includes("fence"));
+    await waitUntil(() => world.seen.cleaned.length === 1);
+    expect(world.seen.held.length - beats).toBeGreaterThanOrEqual(3);
+    expect(world.seen.handedIn).toEqual([]);
+  });
+
   it("stops an attempt the backend says is lost, and none of another number", async () => {
     const claim = aClaim();
     const world = aWorker({}, { claims: [claim] });
