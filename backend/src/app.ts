@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
+import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { registerOpenApi } from "./http/openapi.ts";
@@ -27,6 +28,8 @@ import {
 } from "./modules/auth/index.ts";
 import {
   createEventService,
+  type EventRoutesOptions,
+  type EventSequencer,
   type EventService,
   registerEventRoutes,
   startEventSequencer,
@@ -56,6 +59,17 @@ export interface AppDeps {
   notifications: Notifications;
   /** Over how long rates are averaged; ten seconds unless told. */
   rateWindowSeconds?: number;
+  limits?: AppLimits;
+}
+
+/** What tests make smaller, so that they need not wait. */
+export interface AppLimits {
+  watch?: Pick<DatabaseWatchOptions, "intervalMs" | "answerMsMax">;
+  eventStream?: EventRoutesOptions;
+  /** The server sheds load while its event loop is later than this. */
+  shedAboveLagMs?: number;
+  /** Events without a position for longer than this are told. */
+  eventsLateMs?: number;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -73,14 +87,24 @@ export interface App {
   background: Lifecycle;
 }
 
+/** A process whose event loop is later than this is worth a look. */
+const lagMsFine = 250;
+
 /** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { config, logger, clock, database, notifications } = deps;
-  const { db } = database;
+  const { config, logger, clock, database, notifications, limits = {} } = deps;
+  const { db, vital } = database;
   const background = new Lifecycle();
+  const watch = watchDatabase({
+    url: database.url,
+    pools: [database.pool, database.vitalPool],
+    logger,
+    ...limits.watch,
+  });
+  background.add("database watch", () => watch.stop());
   let jobs: JobRunner | undefined;
 
-  const apiKeys = createApiKeyService({ db, logger });
+  const apiKeys = createApiKeyService({ db: vital, logger });
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
@@ -96,23 +120,31 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       redis && createSharedStore(redis, logger),
       deps.rateWindowSeconds,
     ),
+    ...(limits.shedAboveLagMs === undefined ? {} : { shedAboveLagMs: limits.shedAboveLagMs }),
   });
 
   const events = createEventService({ db, notifications });
-  const sequencer = startEventSequencer({ db, notifications, logger });
+  const { eventsLateMs } = limits;
+  const sequencer = startEventSequencer({
+    ...{ db, notifications, logger },
+    ...(eventsLateMs === undefined ? {} : { lateMs: eventsLateMs }),
+  });
   background.add("event sequencer", () => sequencer.stop());
   const repositories = createRepositoryService({
     db,
     gate: { allowsPaths: true, allowsPrivateHosts: config.allowsPrivateHosts },
   });
   const health = createHealthService({
-    db,
-    clock,
+    ...{ db, vital, clock },
+    connections: () => ({ waiting: database.pool.waitingCount, max: config.databaseConnections }),
     version,
     database: config.databaseUrl === undefined ? "embedded" : "external",
     backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
     ...(config.runsChores ? { pingBackgroundQueue: async () => await jobs?.ping() } : {}),
-    ...(redis === undefined ? {} : { probes: { redis: probeOf(redis) } }),
+    probes: {
+      ...(redis === undefined ? {} : { redis: probeOf(redis) }),
+      ...probesOfProcess(server, sequencer),
+    },
   });
 
   const executions = createExecutionService({ db, clock });
@@ -121,7 +153,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerHealthRoutes(server, health);
   registerAuthRoutes(server, auth);
   registerApiKeyRoutes(server, apiKeys);
-  registerEventRoutes(server, events);
+  registerEventRoutes(server, events, limits.eventStream);
   registerRepositoryRoutes(server, repositories);
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
@@ -131,7 +163,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
   registerStatsRoutes(server, stats);
-  registerMetrics(server, () => stats.read(3_600));
+  registerMetrics(server, {
+    readStats: () => stats.read(3_600),
+    pools: { requests: database.pool, vital: database.vitalPool },
+    eventLagSeconds: sequencer.lagSeconds,
+  });
   registerBoard(server, {
     queue: () => jobs?.queue(),
     guard: async (request, reply) => {
@@ -164,6 +200,23 @@ const probeOf =
     await redis.ping();
     return { status: "up", detail: "" };
   };
+
+/** How health looks at what only this process knows. */
+function probesOfProcess(server: FastifyInstance, sequencer: EventSequencer): Record<string, Probe> {
+  return {
+    process: async () => {
+      const lagMs = Math.round(server.memoryUsage().eventLoopDelay);
+      return { status: lagMs > lagMsFine ? "degraded" : "up", detail: `event loop late by ${lagMs} ms` };
+    },
+    events: async () =>
+      sequencer.isLate()
+        ? {
+            status: "degraded",
+            detail: `not shown for ${Math.round(sequencer.lagSeconds())} s: a transaction is held open on the database server`,
+          }
+        : { status: "up", detail: "" },
+  };
+}
 
 /** The address people reach the server by. @throws when it does not listen and none is configured */
 export function publicUrlOf(config: BackendConfig, server: FastifyInstance): string {

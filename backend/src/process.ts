@@ -88,8 +88,9 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
 /** The address of a database that has all migrations. */
 async function startDatabase(config: BackendConfig, logger: Logger, lifecycle: Lifecycle): Promise<string> {
   const { migrateDatabase } = await import("./database/migrate.ts");
+  const onWait = (reason: string): void => logger.warn(reason);
   if (config.databaseUrl !== undefined) {
-    await migrateDatabase(config.databaseUrl);
+    await migrateDatabase(config.databaseUrl, { onWait });
     return config.databaseUrl;
   }
   const postgres = await startEmbeddedPostgres({
@@ -97,7 +98,7 @@ async function startDatabase(config: BackendConfig, logger: Logger, lifecycle: L
     log: (line) => logger.debug({ part: "postgres" }, line),
   });
   lifecycle.add("embedded PostgreSQL", () => postgres.stop());
-  await migrateDatabase(postgres.url);
+  await migrateDatabase(postgres.url, { onWait });
   return postgres.url;
 }
 

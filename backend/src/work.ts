@@ -100,7 +100,11 @@ export function wireWork(deps: WorkDeps): Work {
     attempts,
     orders: createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable }),
   });
-  registerWorkerRoutes(server, { workers, heartbeats: createHeartbeatService(workerDeps), commands });
+  registerWorkerRoutes(server, {
+    workers,
+    heartbeats: createHeartbeatService({ ...workerDeps, db: database.vital }),
+    commands,
+  });
 
   const sweeps = startSweeps({
     sweeps: [

@@ -1,6 +1,8 @@
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
-import pg from "pg";
+import type pg from "pg";
 import { collectWakes, connectOutlet, type Wake } from "./commit-wakes.ts";
+import { spoilsConnection } from "./database-error.ts";
+import { GuardedPool } from "./guarded-pool.ts";
 import * as schema from "./schema/index.ts";
 
 export type Db = NodePgDatabase<typeof schema>;
@@ -9,10 +11,14 @@ export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
 
 export interface DatabaseOptions {
   url: string;
-  /** Connections at most; 20 by default. */
+  /** Connections at most, besides the few that are kept for `vital`; 20 by default. */
   connectionsMax?: number;
-  /** How long a request waits for a connection before it is told that the database is unavailable. */
+  /** How long a request waits for a connection before it is told that the database is busy. */
   connectTimeoutMs?: number;
+  /** How long one statement may take. */
+  statementTimeoutMs?: number;
+  /** How long one statement may wait for a row or table that somebody else holds. */
+  lockTimeoutMs?: number;
   /** Told of connections that broke while idle: a restart of PostgreSQL is one line in the log, never a crash. */
   onConnectionError?: (error: Error) => void;
 }
@@ -20,7 +26,13 @@ export interface DatabaseOptions {
 export interface Database {
   url: string;
   db: Db;
-  pool: pg.Pool;
+  pool: GuardedPool;
+  /**
+   * The same database over connections of its own, for what must get through while all others are in use: who asks, heartbeats,
+   * readiness. Short statements only.
+   */
+  vital: Db;
+  vitalPool: GuardedPool;
   /** Calls `handler` with what committed changes tell others; returns how to stop. It must not throw. */
   onWakes(handler: WakeHandler): () => void;
   close(): Promise<void>;
@@ -28,58 +40,80 @@ export interface Database {
 
 type WakeHandler = (wakes: readonly Wake[]) => void;
 
-/** Opens a pool. Connects when first used. */
+/** Connections of `vital`. */
+const vitalConnections = 4;
+/** They hold each other up sooner than all others, so each waits less for a lock. */
+const vitalLockTimeoutMs = 3_000;
+/** What a statement's time-out may be late by before the connection itself counts as dead. */
+const answerSlackMs = 5_000;
+
+/** Opens the pools. Connects when first used. */
 export function openDatabase({
   url,
   connectionsMax = 20,
   connectTimeoutMs = 5_000,
+  statementTimeoutMs = 30_000,
+  lockTimeoutMs = 10_000,
   onConnectionError = () => {},
 }: DatabaseOptions): Database {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: connectionsMax,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: 30_000,
-    keepAlive: true,
-    application_name: "agentvine",
-    // Nothing we ask takes so long; a query that does, or a transaction whose holder hangs, must not hold up the others.
-    statement_timeout: 30_000,
-    idle_in_transaction_session_timeout: 60_000,
-  });
   let isClosing = false;
   const report = (error: Error): void => {
     // While we leave, the server may close a connection before we have.
     if (!isClosing) onConnectionError(error);
   };
-  // Without both handlers a connection that PostgreSQL closes would end the process.
-  pool.on("error", report);
-  pool.on("connect", (client) => client.on("error", report));
+  const openPool = (max: number, lockMsMax: number): GuardedPool => {
+    const pool = new GuardedPool({
+      connectionString: url,
+      max,
+      connectionTimeoutMillis: connectTimeoutMs,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      application_name: "agentvine",
+      // Nothing we ask takes so long; a query that does, one that waits for a lock, or a transaction whose holder hangs, must not hold
+      // up the others.
+      statement_timeout: statementTimeoutMs,
+      lock_timeout: lockMsMax,
+      idle_in_transaction_session_timeout: 2 * statementTimeoutMs,
+      query_timeout: statementTimeoutMs + answerSlackMs,
+    });
+    // Without both handlers a connection that PostgreSQL closes would end the process.
+    pool.on("error", report);
+    pool.on("connect", (client) => client.on("error", report));
+    return pool;
+  };
   const handlers = new Set<WakeHandler>();
   const wake: WakeHandler = (wakes) => {
     for (const handler of handlers) handler(wakes);
   };
-  const db = withSafeTransactions(drizzle(pool, { schema }), pool, wake);
-  connectOutlet(db, wake);
+  const handleOf = (pool: GuardedPool): Db => {
+    const db = withSafeTransactions(drizzle(pool, { schema }), pool, wake);
+    connectOutlet(db, wake);
+    return db;
+  };
+  const pool = openPool(connectionsMax, lockTimeoutMs);
+  const vitalPool = openPool(vitalConnections, Math.min(lockTimeoutMs, vitalLockTimeoutMs));
   return {
     url,
-    db,
+    db: handleOf(pool),
     pool,
+    vital: handleOf(vitalPool),
+    vitalPool,
     onWakes: (handler) => {
       handlers.add(handler);
       return () => {
         handlers.delete(handler);
       };
     },
-    close: () => {
+    close: async () => {
       isClosing = true;
-      return pool.end();
+      await Promise.all([pool.end(), vitalPool.end()]);
     },
   };
 }
 
 /**
  * Drizzle takes a connection for a transaction and, when its `begin` fails, never gives it back: each restart of PostgreSQL
- * would cost a few places of the pool for good. Here it is given back whatever happens; the pool drops a broken one.
+ * would cost a few places of the pool for good. Here it is given back whatever happens, and dropped when it is of no more use.
  * What the transaction tells others is told once it has committed.
  */
 function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
@@ -88,6 +122,7 @@ function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
   db.transaction = async (work, config) => {
     const client = await pool.connect();
     let wakes: readonly Wake[] = [];
+    let isSpoilt = false;
     try {
       const own = bound.get(client) ?? drizzle(client, { schema });
       bound.set(client, own);
@@ -97,8 +132,11 @@ function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
       }, config);
       if (wakes.length > 0) wake(wakes);
       return result;
+    } catch (error) {
+      isSpoilt = spoilsConnection(error);
+      throw error;
     } finally {
-      client.release();
+      client.release(isSpoilt);
     }
   };
   return db;

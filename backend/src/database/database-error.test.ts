@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { isDatabaseUnavailable, isDiskFull, isUniqueViolation, sqlStateOf } from "./database-error.ts";
+import {
+  databaseFaultOf,
+  isDatabaseUnavailable,
+  isUniqueViolation,
+  spoilsConnection,
+  sqlStateOf,
+} from "./database-error.ts";
 
 const pgError = (code: string, constraint?: string) => Object.assign(new Error("pg"), { code, constraint });
 const wrapped = (cause: unknown) => new Error("Failed query", { cause });
@@ -53,7 +59,30 @@ describe("unavailable", () => {
   });
 });
 
-test("a full disk is told apart", () => {
-  expect(isDiskFull(wrapped(pgError("53100")))).toBe(true);
-  expect(isDiskFull(pgError("53200"))).toBe(false);
+test.each([
+  ["53100", "storage.full"],
+  ["25006", "database.read_only"],
+  ["55P03", "database.busy"],
+  ["57014", "request.timeout"],
+  ["25P03", "database.unavailable"],
+  ["53200", "database.unavailable"],
+  ["23505", undefined],
+])("SQLSTATE %s means %s", (state, fault) => {
+  expect(databaseFaultOf(wrapped(pgError(state)))).toBe(fault);
+});
+
+test("a pool without a free connection is busy, one that got none is unavailable", () => {
+  expect(databaseFaultOf(new Error("timeout exceeded when trying to connect"))).toBe("database.busy");
+  expect(databaseFaultOf(new Error("Connection terminated due to connection timeout"))).toBe(
+    "database.unavailable",
+  );
+});
+
+test("a connection is given up when it broke, may still be waiting, or is read-only, and kept after an ordinary refusal", () => {
+  for (const error of [pgError("57P01"), pgError("25006"), new Error("Query read timeout")]) {
+    expect(spoilsConnection(error)).toBe(true);
+  }
+  for (const error of [pgError("23505"), pgError("55P03"), pgError("57014"), new Error("no")]) {
+    expect(spoilsConnection(error)).toBe(false);
+  }
 });

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createMigratedDatabase } from "../testing/build-test-app.ts";
 import { type Database, openDatabase } from "./client.ts";
 import { notify } from "./commit-wakes.ts";
-import { isMigrated, migrateDatabase } from "./migrate.ts";
+import { migrateDatabase, readSchemaState } from "./migrate.ts";
 import { type Notifications, openNotifications } from "./notifications.ts";
 import { dumpSchema } from "./schema-dump.ts";
 import { inTransaction } from "./transaction.ts";
@@ -40,11 +40,11 @@ describe("migrations", () => {
     const empty = await createDatabase();
     const { db, close } = openDatabase({ url: empty.url });
     try {
-      expect(await isMigrated(db)).toBe(false);
+      expect(await readSchemaState(db)).toBe("behind");
       await Promise.all([1, 2, 3].map(() => migrateDatabase(empty.url)));
-      expect(await isMigrated(db)).toBe(true);
+      expect(await readSchemaState(db)).toBe("current");
       await db.execute(sql`delete from drizzle.__drizzle_migrations`);
-      expect(await isMigrated(db)).toBe(false);
+      expect(await readSchemaState(db)).toBe("behind");
     } finally {
       await close();
       await empty.drop();

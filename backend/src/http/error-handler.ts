@@ -1,7 +1,7 @@
 import type { ErrorCode, ErrorResponse } from "@agentvine/contracts";
 import { AppError, coerceError } from "@agentvine/kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { isDatabaseUnavailable, isDiskFull, sqlStateOf } from "../database/database-error.ts";
+import { type DatabaseFault, databaseFaultOf, sqlStateOf } from "../database/database-error.ts";
 
 const codeOf = (error: Error): string =>
   "code" in error && typeof error.code === "string" ? error.code : "";
@@ -33,16 +33,23 @@ function toAppError(value: unknown): AppError {
   return databaseError(error) ?? unexpected(error);
 }
 
+const faultMessages: Record<DatabaseFault, string> = {
+  "database.unavailable": "The database can't be reached right now.",
+  "database.busy": "The database is too busy right now: no connection or row was free in time.",
+  "database.read_only": "The database takes no changes right now: it is read-only.",
+  "storage.full": "The disk of the database is full.",
+  "request.timeout": "The database took too long to answer.",
+};
+
 function databaseError(error: Error): AppError | undefined {
-  if (isDatabaseUnavailable(error)) {
-    return new AppError("database.unavailable", "The database can't be reached right now.", { cause: error });
+  const fault = databaseFaultOf(error);
+  if (fault !== undefined) {
+    return new AppError(fault, faultMessages[fault], { cause: error });
   }
-  if (isDiskFull(error) || codeOf(error) === "ENOSPC") {
+  if (codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT") {
     return new AppError("storage.full", "The disk is full.", { cause: error });
   }
   switch (sqlStateOf(error)) {
-    case "57014":
-      return new AppError("request.timeout", "The database took too long to answer.", { cause: error });
     case "22021":
     case "22P05":
       return new AppError("request.invalid", "A text holds a NUL character: leave it out.", { cause: error });

@@ -4,11 +4,20 @@ import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { route } from "../http/route.ts";
 
-/** Registers /metrics: requests by route, queue depth and age, workers, and the process itself. */
-export function registerMetrics(app: FastifyInstance, readStats: () => Promise<Stats>): void {
+export interface MetricsSources {
+  readStats: () => Promise<Stats>;
+  /** The database connections, by what they are for. */
+  pools: Record<string, { totalCount: number; idleCount: number; waitingCount: number }>;
+  /** Seconds for which the oldest event has waited for its position. */
+  eventLagSeconds: () => number;
+}
+
+/** Registers /metrics: requests by route, queue depth and age, workers, connections, and the process itself. */
+export function registerMetrics(app: FastifyInstance, { readStats, ...sources }: MetricsSources): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "agentvine_" });
   observeRequests(app, registry);
+  observeDatabase(registry, sources);
   const gauges: Gauges = {
     tasks: gauge(registry, "agentvine_tasks", "Tasks by status", "status"),
     pending: gauge(registry, "agentvine_queue_pending", "Claimable work orders by lane", "lane"),
@@ -36,6 +45,33 @@ export function registerMetrics(app: FastifyInstance, readStats: () => Promise<S
     if (stats !== undefined) fill(gauges, stats);
     void reply.type(registry.contentType);
     return await registry.metrics();
+  });
+}
+
+function observeDatabase(
+  registry: Registry,
+  { pools, eventLagSeconds }: Omit<MetricsSources, "readStats">,
+): void {
+  new Gauge({
+    name: "agentvine_database_connections",
+    help: "Connections to the database by pool and state; requests in state waiting have none",
+    labelNames: ["pool", "state"],
+    registers: [registry],
+    collect() {
+      for (const [pool, { totalCount, idleCount, waitingCount }] of Object.entries(pools)) {
+        this.set({ pool, state: "used" }, totalCount - idleCount);
+        this.set({ pool, state: "idle" }, idleCount);
+        this.set({ pool, state: "waiting" }, waitingCount);
+      }
+    },
+  });
+  new Gauge({
+    name: "agentvine_events_lag_seconds",
+    help: "How long the oldest event has waited for its position; it rises while a transaction is held open",
+    registers: [registry],
+    collect() {
+      this.set(eventLagSeconds());
+    },
   });
 }
 

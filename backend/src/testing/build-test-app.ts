@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { type Clock, createLogger, type Logger, systemClock } from "@agentvine/kit";
 import { createDatabase, ensureTemplate, type TestDatabase, tempDir } from "@agentvine/testkit";
-import { type App, buildApp, publicUrlOf } from "../app.ts";
+import { type App, type AppLimits, buildApp, publicUrlOf } from "../app.ts";
 import { type BackendConfig, readConfig } from "../config.ts";
-import { type Database, openDatabase } from "../database/client.ts";
+import { type Database, type DatabaseOptions, openDatabase } from "../database/client.ts";
 import { migrateDatabase } from "../database/migrate.ts";
 import { type Notifications, openNotifications } from "../database/notifications.ts";
 
@@ -47,6 +47,11 @@ export interface TestAppOptions {
   logger?: Logger;
   /** Over how long rates are averaged. */
   rateWindowSeconds?: number;
+  /** Leads the connections of the backend through something, a proxy say; gets the database's address and returns the one to use. */
+  through?: (url: string) => Promise<string>;
+  /** Limits and time-outs of the database connections. */
+  database?: Partial<DatabaseOptions>;
+  limits?: AppLimits;
   /** Called with the app before it listens, to register routes of a test. */
   prepare?: (app: App) => void;
 }
@@ -74,15 +79,21 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 },
     ...options.config,
   };
-  const database = openDatabase({ url: testDatabase.url, connectionsMax: config.databaseConnections });
+  const url = (await options.through?.(testDatabase.url)) ?? testDatabase.url;
+  const database = openDatabase({
+    url,
+    connectionsMax: config.databaseConnections,
+    ...options.database,
+  });
   const notifications = openNotifications({ database, logger });
   const app = await buildApp({
     ...{ config, logger, clock, database, notifications },
     ...(options.rateWindowSeconds === undefined ? {} : { rateWindowSeconds: options.rateWindowSeconds }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);
-  const url = publicUrlOf(config, app.server);
+  const serverUrl = publicUrlOf(config, app.server);
   const token = app.local.token;
 
   async function close(): Promise<void> {
@@ -94,7 +105,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
   }
   return {
     ...app,
-    url,
+    url: serverUrl,
     token,
     workerKey: (await readFile(app.local.workerKeyFile, "utf8")).trim(),
     config,
@@ -102,7 +113,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     databaseUrl: testDatabase.url,
     notifications,
     home: home.path,
-    request: (method, path, request) => sendRequest(url, token, method, path, request),
+    request: (method, path, request) => sendRequest(serverUrl, token, method, path, request),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -11,7 +11,7 @@ import type {
 import { createLogger, newId } from "@agentvine/kit";
 import { createRepository, tempDir } from "@agentvine/testkit";
 import type { BackendConfig } from "../config.ts";
-import { buildTestApp, type TestApp, type TestResponse } from "./build-test-app.ts";
+import { buildTestApp, type TestApp, type TestAppOptions, type TestResponse } from "./build-test-app.ts";
 
 /** A registered worker process as a test drives it. */
 export interface TestWorker {
@@ -89,11 +89,15 @@ export interface ClaimOptions {
   signal?: AbortSignal;
 }
 
-export async function buildWorkFixture(config: Partial<BackendConfig> = {}): Promise<WorkFixture> {
+export async function buildWorkFixture(
+  config: Partial<BackendConfig> = {},
+  options: Pick<TestAppOptions, "through" | "database" | "limits"> = {},
+): Promise<WorkFixture> {
   const dir = await tempDir("agentvine-work-");
   const { path: repositoryPath } = await createRepository(`${dir.path}/repository`, { "a.txt": "a\n" });
   const level = process.env.AGENTVINE_TEST_LOG_LEVEL ?? "silent";
   const app = await buildTestApp({
+    ...options,
     logger: createLogger({ name: "test", level, stream: process.stderr }),
     config: { allowsUnrunnable: true, retryBaseSeconds: 0, databaseConnections: 30, ...config },
   });

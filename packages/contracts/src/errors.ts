@@ -151,6 +151,11 @@ export const errorCatalog = {
     "Another process has registered under the worker's name.",
     "Stop this process, or give it a name of its own.",
   ),
+  "worker.protocol_unsupported": entry(
+    "conflict",
+    "Worker and backend are too far apart in their versions.",
+    "Install the same version for both; the message says which of them is too old.",
+  ),
   "worker.live": entry("conflict", "The worker still holds work.", "Drain it first."),
   "work_order.not_found": entry(
     "not_found",
@@ -193,6 +198,23 @@ export const errorCatalog = {
     "Wait; check `/health`.",
     true,
   ),
+  "database.busy": entry(
+    "unavailable",
+    "Every connection to the database, or a row that is needed, is taken for too long.",
+    "Wait for `Retry-After`; if it stays so, look for slow queries or raise AGENTVINE_DATABASE_CONNECTIONS.",
+    true,
+  ),
+  "database.read_only": entry(
+    "unavailable",
+    "The database takes no changes at the moment.",
+    "Point DATABASE_URL at the primary, or end its read-only mode.",
+    true,
+  ),
+  "database.migration_failed": entry(
+    "internal",
+    "The database could not be brought to the schema of this version; it is as it was before.",
+    "Read the reason and start again, or start the version that ran before.",
+  ),
   "queue.unavailable": entry(
     "unavailable",
     "The background queue can't be reached.",
@@ -205,6 +227,12 @@ export const errorCatalog = {
     "conflict",
     "The port is taken.",
     "Choose another with --port or AGENTVINE_PORT.",
+  ),
+  "server.overloaded": entry(
+    "unavailable",
+    "The server has more to do than it can answer in time.",
+    "Wait for `Retry-After`; run another backend if it stays so.",
+    true,
   ),
   "server.stopping": entry("unavailable", "The server is stopping.", "Try again in a moment.", true),
   "server.unreachable": entry(

@@ -6,5 +6,6 @@ export { listProcessesWithEnv, processIsAlive } from "./processes.ts";
 export { type PropertyRuns, propertyRuns, propertyTimeoutMs } from "./property-runs.ts";
 export { seededRandom } from "./random.ts";
 export { findRedisServer, startRedis, type TestRedis } from "./redis-server.ts";
+export { TcpProxy, type TcpProxyMode } from "./tcp-proxy.ts";
 export { type TempDir, tempDir, useTempDir } from "./temp-dir.ts";
 export { type WaitOptions, waitUntil } from "./wait-until.ts";

@@ -4,14 +4,25 @@ import { isDatabaseUnavailable } from "../../database/database-error.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { assignPositions } from "./event.repository.ts";
 import { recordedChannel } from "./event.ts";
+import { findOldestTransaction, readEventLag } from "./event-lag.repository.ts";
 
 /** How soon to look again while an older transaction still runs. */
 const incompleteDelayMs = 25;
 /** How soon to look again without being told: a notification may get lost with its connection. */
 const idleDelayMs = 2_000;
+/** Events that wait longer for their position are worth telling: some transaction is held open. */
+const lateMsDefault = 30_000;
+/** How often the lag is measured while events wait. */
+const lagCheckMs = 1_000;
+/** How often it is told while it lasts. */
+const tellAgainMs = 60_000;
 
 /** Gives events their positions, in the background, until stopped. Several backends may do so at once. */
 export interface EventSequencer {
+  /** Seconds for which the oldest event without a position has waited, when that was last worth a look; 0 while all is well. */
+  lagSeconds(): number;
+  /** True while events wait longer than they should: nobody sees them. */
+  isLate(): boolean;
   stop(): Promise<void>;
 }
 
@@ -19,7 +30,10 @@ export function startEventSequencer(deps: {
   db: Db;
   notifications: Notifications;
   logger: Logger;
+  /** Events that wait longer than this are told; 30 s unless given. */
+  lateMs?: number;
 }): EventSequencer {
+  const lag = createLagWatch(deps);
   const stopping = new AbortController();
   let wake = new AbortController();
   const stopListening = deps.notifications.on(recordedChannel, () => wake.abort());
@@ -27,6 +41,7 @@ export function startEventSequencer(deps: {
   async function pass(): Promise<number> {
     try {
       const { isIncomplete } = await assignPositions(deps.db);
+      await lag.look(isIncomplete);
       return isIncomplete ? incompleteDelayMs : idleDelayMs;
     } catch (error) {
       if (!isDatabaseUnavailable(error)) {
@@ -48,11 +63,46 @@ export function startEventSequencer(deps: {
 
   const running = loop();
   return {
+    lagSeconds: lag.seconds,
+    isLate: lag.isLate,
     async stop() {
       stopping.abort();
       wake.abort();
       stopListening();
       await running;
+    },
+  };
+}
+
+/** Measures how long events wait for their positions, and tells when a transaction that is held open keeps them from being seen. */
+function createLagWatch({ db, logger, lateMs = lateMsDefault }: { db: Db; logger: Logger; lateMs?: number }) {
+  let seconds = 0;
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  const isLate = (): boolean => seconds * 1_000 >= lateMs;
+
+  return {
+    seconds: () => seconds,
+    isLate,
+    async look(isIncomplete: boolean): Promise<void> {
+      const wasLate = isLate();
+      if (!isIncomplete) {
+        seconds = 0;
+        if (wasLate) logger.info("events have their positions again");
+        toldAtMs = Number.NEGATIVE_INFINITY;
+        return;
+      }
+      const nowMs = performance.now();
+      if (nowMs - lookedAtMs < Math.min(lagCheckMs, lateMs / 2)) return;
+      lookedAtMs = nowMs;
+      seconds = await readEventLag(db);
+      if (!isLate() || nowMs - toldAtMs < tellAgainMs) return;
+      toldAtMs = nowMs;
+      const holder = await findOldestTransaction(db);
+      logger.warn(
+        { seconds: Math.round(seconds), holder },
+        "events can't be shown: a transaction is held open on the database server",
+      );
     },
   };
 }

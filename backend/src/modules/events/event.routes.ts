@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import { endpoints } from "@agentvine/contracts";
+import { type Event, endpoints } from "@agentvine/contracts";
 import { coerceError } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import { route } from "../../http/route.ts";
@@ -13,7 +13,9 @@ export interface EventRoutesOptions {
   stalledMsMax?: number;
 }
 
-const pageSize = 500;
+const pageSize = 200;
+/** So much, and one event, is written before the reader must have taken it. */
+const bufferBytesMax = 64 * 1_024;
 
 export function registerEventRoutes(
   app: FastifyInstance,
@@ -75,11 +77,26 @@ export async function follow(
       await events.nextChange(seen, heartbeatMs - (performance.now() - wroteAtMs), signal);
       continue;
     }
-    if (!(await write(page.items.length === 0 ? heartbeat : page.items.map(formatEvent).join("")))) {
-      return false;
+    for (const text of page.items.length === 0 ? [heartbeat] : batches(page.items)) {
+      if (!(await write(text))) {
+        return false;
+      }
     }
     after = page.next;
     wroteAtMs = performance.now();
   }
   return true;
+}
+
+/** The events in pieces: what a slow reader has not taken yet is kept in memory, by us and for each reader. */
+function* batches(items: readonly Event[]): Generator<string> {
+  let text = "";
+  for (const item of items) {
+    text += formatEvent(item);
+    if (text.length >= bufferBytesMax) {
+      yield text;
+      text = "";
+    }
+  }
+  if (text !== "") yield text;
 }

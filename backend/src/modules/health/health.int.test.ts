@@ -72,8 +72,8 @@ test("live answers whatever the database does; about tells version and mode", as
 
 describe("when a part fails", () => {
   test("without the database it is down and says so within its time, with no inner detail", async () => {
-    const { db, close } = openDatabase({ url: "postgres://user:hunter2@127.0.0.1:1/x" });
-    const health = await createHealthService({ db, ...options }).health();
+    const { db, vital, close } = openDatabase({ url: "postgres://user:hunter2@127.0.0.1:1/x" });
+    const health = await createHealthService({ db, vital, ...options }).health();
     await close();
     expect(health.status).toBe("down");
     expect(health.components.database).toMatchObject({ status: "down", detail: "can't be reached" });
@@ -85,7 +85,7 @@ describe("when a part fails", () => {
       redis: () => new Promise<never>(() => {}),
       mail: async () => Promise.reject(new Error("x")),
     };
-    const health = await createHealthService({ db: app.database.db, ...options, probes }).health();
+    const health = await createHealthService({ ...app.database, ...options, probes }).health();
     expect(health.status).toBe("degraded");
     expect(health.components.redis).toMatchObject({ status: "down", detail: "no answer within 2000 ms" });
     expect(health.components.mail?.status).toBe("down");

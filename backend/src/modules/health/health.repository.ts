@@ -3,9 +3,12 @@ import { count, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
 import { workers } from "../../database/schema/index.ts";
 
-/** Asks the database anything. */
-export async function pingDatabase(db: Db): Promise<void> {
-  await db.execute(sql`select 1`);
+/** Asks whether the database takes changes: a standby, or one in read-only mode, does not. */
+export async function takesChanges(db: Db): Promise<boolean> {
+  const { rows } = await db.execute<{ readonly: string }>(
+    sql`select current_setting('transaction_read_only') as readonly`,
+  );
+  return rows[0]?.readonly === "off";
 }
 
 /** Version of the PostgreSQL server, such as `18.4`. */

@@ -1,8 +1,8 @@
 import type { About, ComponentHealth, Health } from "@agentvine/contracts";
 import { type Clock, sleep } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
-import { isMigrated } from "../../database/migrate.ts";
-import { countWorkers, pingDatabase, readBacklog, readServerVersion } from "./health.repository.ts";
+import { readSchemaState, type SchemaState } from "../../database/migrate.ts";
+import { countWorkers, readBacklog, readServerVersion, takesChanges } from "./health.repository.ts";
 import { overallHealth, type Probe, type ProbeResult } from "./health.ts";
 
 export interface HealthService {
@@ -15,6 +15,10 @@ export interface HealthService {
 
 export interface HealthServiceOptions {
   db: Db;
+  /** Connections that are free when all others are in use: what is vital must be known then, too. */
+  vital: Db;
+  /** Requests that wait for one of the other connections. */
+  connections?: () => { waiting: number; max: number };
   clock: Clock;
   version: string;
   database: "embedded" | "external";
@@ -42,18 +46,41 @@ async function run(probe: Probe, clock: Clock): Promise<ComponentHealth> {
   return { ...result, latencyMs: Math.round(clock.monotonicMs() - startedMs) };
 }
 
+/** A newer schema serves: versions only add to it while the one before may still run. */
+const schemaHealth: Record<SchemaState, ProbeResult> = {
+  current: { status: "up", detail: "" },
+  behind: { status: "down", detail: "the database lacks migrations of this version" },
+  ahead: {
+    status: "degraded",
+    detail: "a newer version has migrated the database: update this backend too",
+  },
+};
+
 export function createHealthService(options: HealthServiceOptions): HealthService {
-  const { db, clock } = options;
+  const { db, vital, clock } = options;
   const startedAt = clock.now().toISOString();
 
   const database: Probe = async () => {
-    await pingDatabase(db);
-    return { status: "up", detail: options.database };
+    if (!(await takesChanges(vital))) {
+      return { status: "degraded", detail: "read-only: nothing can be changed" };
+    }
+    const { waiting, max } = options.connections?.() ?? { waiting: 0, max: 0 };
+    return waiting === 0
+      ? { status: "up", detail: options.database }
+      : {
+          status: "degraded",
+          detail: `all ${max} connections are in use, ${waiting} request${waiting === 1 ? " waits" : "s wait"}`,
+        };
   };
-  const migrations: Probe = async () =>
-    (await isMigrated(db))
-      ? { status: "up", detail: "" }
-      : { status: "down", detail: "the database lacks migrations of this version" };
+  /** Without changes there is no dispatch: such a backend should get no requests while another could take them. */
+  const writableDatabase: Probe = async () => {
+    const found = await database();
+    return found.detail.startsWith("read-only") ? { ...found, status: "down" } : found;
+  };
+  const migrations: Probe = async () => {
+    const state = await readSchemaState(vital);
+    return schemaHealth[state];
+  };
   const queue: Probe = async () => {
     const { pending, oldestSeconds } = await readBacklog(db);
     const backlog = `${pending} pending, the oldest for ${oldestSeconds} s`;
@@ -84,7 +111,7 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
 
   return {
     health: () => look({ database, queue, workers, controllers, ...options.probes }, ["database"]),
-    ready: () => look({ database, migrations }, ["database", "migrations"]),
+    ready: () => look({ database: writableDatabase, migrations }, ["database", "migrations"]),
     async about() {
       return {
         name: "agentvine",

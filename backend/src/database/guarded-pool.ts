@@ -1,0 +1,44 @@
+import { AppError } from "@agentvine/kit";
+import pg from "pg";
+
+type Client = pg.PoolClient;
+type Connected = (
+  error: Error | undefined,
+  client: Client | undefined,
+  done: (release?: unknown) => void,
+) => void;
+
+/**
+ * A pool that can be told that its server has fallen silent. A server that refuses connections fails a request at once by itself; one
+ * that swallows packets lets each wait for its time-out, connection by connection, long after it is known that none will come.
+ */
+export class GuardedPool extends pg.Pool {
+  readonly #clients = new Set<Client>();
+  #isSilent = false;
+
+  constructor(config: pg.PoolConfig) {
+    super(config);
+    this.on("connect", (client) => this.#clients.add(client));
+    this.on("remove", (client) => this.#clients.delete(client));
+  }
+
+  /** While true, nobody gets a connection. Becoming true cuts all there are: whoever waits for an answer on one is told at once. */
+  set isSilent(isSilent: boolean) {
+    if (isSilent && !this.#isSilent) {
+      // Also those that lie idle: after the silence the server may know nothing of them.
+      for (const client of this.#clients) client.connection.stream.destroy();
+    }
+    this.#isSilent = isSilent;
+  }
+
+  override connect(): Promise<Client>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): unknown {
+    if (!this.#isSilent) {
+      return callback === undefined ? super.connect() : super.connect(callback);
+    }
+    const error = new AppError("database.unavailable", "The database gives no answer right now.");
+    if (callback === undefined) return Promise.reject(error);
+    callback(error, undefined, () => {});
+  }
+}
