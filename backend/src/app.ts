@@ -8,6 +8,7 @@ import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
+import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
 import { createSharedStore } from "./http/rate-counter.ts";
 import { createRateLimits } from "./http/rate-limits.ts";
@@ -66,8 +67,8 @@ export interface AppDeps {
 export interface AppLimits {
   watch?: Pick<DatabaseWatchOptions, "intervalMs" | "answerMsMax">;
   eventStream?: EventRoutesOptions;
-  /** The server sheds load while its event loop is later than this. */
-  shedAboveLagMs?: number;
+  /** How late the event loop is, and whether that is too late. */
+  lag?: LagMeter;
   /** Events without a position for longer than this are told. */
   eventsLateMs?: number;
 }
@@ -102,6 +103,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...limits.watch,
   });
   background.add("database watch", () => watch.stop());
+  const lag = limits.lag ?? startLagMeter();
+  background.add("lag meter", () => lag.stop());
   let jobs: JobRunner | undefined;
 
   const apiKeys = createApiKeyService({ db: vital, logger });
@@ -120,15 +123,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       redis && createSharedStore(redis, logger),
       deps.rateWindowSeconds,
     ),
-    ...(limits.shedAboveLagMs === undefined ? {} : { shedAboveLagMs: limits.shedAboveLagMs }),
+    lag,
   });
 
   const events = createEventService({ db, notifications });
-  const { eventsLateMs } = limits;
-  const sequencer = startEventSequencer({
-    ...{ db, notifications, logger },
-    ...(eventsLateMs === undefined ? {} : { lateMs: eventsLateMs }),
-  });
+  const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
   background.add("event sequencer", () => sequencer.stop());
   const repositories = createRepositoryService({
     db,
@@ -143,7 +142,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...(config.runsChores ? { pingBackgroundQueue: async () => await jobs?.ping() } : {}),
     probes: {
       ...(redis === undefined ? {} : { redis: probeOf(redis) }),
-      ...probesOfProcess(server, sequencer),
+      ...probesOfProcess(lag, sequencer),
     },
   });
 
@@ -202,10 +201,10 @@ const probeOf =
   };
 
 /** How health looks at what only this process knows. */
-function probesOfProcess(server: FastifyInstance, sequencer: EventSequencer): Record<string, Probe> {
+function probesOfProcess(lag: LagMeter, sequencer: EventSequencer): Record<string, Probe> {
   return {
     process: async () => {
-      const lagMs = Math.round(server.memoryUsage().eventLoopDelay);
+      const lagMs = lag.lagMs();
       return { status: lagMs > lagMsFine ? "degraded" : "up", detail: `event loop late by ${lagMs} ms` };
     },
     events: async () =>

@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import type { ErrorResponse, Health } from "@agentvine/contracts";
 import { createLogger, deferred } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
@@ -129,12 +130,16 @@ describe("a slow database", () => {
 
   test("a transaction that is held open keeps events back, and that is told by log, metrics and health", async () => {
     const lines: { msg: string; holder?: { application: string } }[] = [];
-    const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
-    const slow = await buildTestApp({
+    const stream = new Writable({
+      write(line, _encoding, done) {
+        lines.push(JSON.parse(String(line)));
+        done();
+      },
+    });
+    await using app = await buildTestApp({
       logger: createLogger({ name: "test", level: "warn", stream }),
       limits: { eventsLateMs: 300 },
     });
-    await using app = slow;
     const client = new pg.Client({ connectionString: app.databaseUrl, application_name: "somebody" });
     await client.connect();
     await client.query("begin; insert into settings (key, value) values ('held', '1')");

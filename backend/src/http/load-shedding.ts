@@ -1,9 +1,8 @@
 import { type EndpointShape, endpoints } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
-import underPressure from "@fastify/under-pressure";
 import type { FastifyInstance } from "fastify";
+import type { LagMeter } from "./lag-meter.ts";
 
-const lagMsMaxDefault = 1_000;
 const retryAfterSeconds = 5;
 
 /**
@@ -25,20 +24,14 @@ const exemptRoutes = new Set(exempt.map(({ method, path }) => `${method} ${path}
 
 /**
  * Refuses most requests while the event loop is late, before anything is done for them: answering a part in time is better than
- * answering everybody when nobody waits any more. The lag is the mean over a second, so that one long step alone refuses nobody.
+ * answering everybody when nobody waits any more.
  */
-export async function registerLoadShedding(
-  app: FastifyInstance,
-  lagMsMax: number = lagMsMaxDefault,
-): Promise<void> {
-  await app.register(underPressure, {
-    maxEventLoopDelay: lagMsMax,
-    sampleInterval: 1_000,
-    async pressureHandler(request) {
-      if (exemptRoutes.has(`${request.method} ${request.routeOptions.url}`)) return;
+export function registerLoadShedding(app: FastifyInstance, lag: Pick<LagMeter, "isOverloaded">): void {
+  app.addHook("onRequest", async ({ method, routeOptions }) => {
+    if (lag.isOverloaded() && !exemptRoutes.has(`${method} ${routeOptions.url}`)) {
       throw new AppError("server.overloaded", "The server can't keep up right now: try again in a moment.", {
         data: { retryAfterSeconds },
       });
-    },
+    }
   });
 }

@@ -5,6 +5,7 @@ import { errorBody, registerErrorHandler, sendError } from "./error-handler.ts";
 import { registerHostGuard } from "./host-guard.ts";
 import type { HttpContext } from "./http-context.ts";
 import { registerJsonBody } from "./json-body.ts";
+import type { LagMeter } from "./lag-meter.ts";
 import { registerLoadShedding } from "./load-shedding.ts";
 import { registerRequestContext, requestIdOf } from "./request-context.ts";
 
@@ -12,8 +13,8 @@ export interface ServerOptions extends Omit<HttpContext, "openRequests"> {
   logger: Logger;
   /** Names by which this server may be called, besides numbers and localhost. */
   allowedHosts: readonly string[];
-  /** While the event loop is later than this, most requests are refused. */
-  shedAboveLagMs?: number;
+  /** While it says so, most requests are refused. */
+  lag: Pick<LagMeter, "isOverloaded">;
 }
 
 const bodyBytesMax = 1_048_576;
@@ -71,7 +72,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.decorate("http", { authenticate, idempotency, rateLimits, openRequests });
   registerRequestContext(app);
   registerErrorHandler(app);
-  await registerLoadShedding(app, options.shedAboveLagMs);
+  registerLoadShedding(app, options.lag);
   registerHostGuard(app, allowedHosts);
   registerJsonBody(app);
   await app.register(helmet, {

@@ -31,7 +31,7 @@ export function startEventSequencer(deps: {
   notifications: Notifications;
   logger: Logger;
   /** Events that wait longer than this are told; 30 s unless given. */
-  lateMs?: number;
+  lateMs?: number | undefined;
 }): EventSequencer {
   const lag = createLagWatch(deps);
   const stopping = new AbortController();
@@ -75,7 +75,15 @@ export function startEventSequencer(deps: {
 }
 
 /** Measures how long events wait for their positions, and tells when a transaction that is held open keeps them from being seen. */
-function createLagWatch({ db, logger, lateMs = lateMsDefault }: { db: Db; logger: Logger; lateMs?: number }) {
+function createLagWatch({
+  db,
+  logger,
+  lateMs = lateMsDefault,
+}: {
+  db: Db;
+  logger: Logger;
+  lateMs?: number | undefined;
+}) {
   let seconds = 0;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let toldAtMs = Number.NEGATIVE_INFINITY;
