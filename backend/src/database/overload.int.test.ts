@@ -9,7 +9,7 @@ import { buildWorkFixture, type TestWorker, type WorkFixture } from "../testing/
 import type { Tx } from "./client.ts";
 
 const connectionsMax = 4;
-const connectTimeoutMs = 600;
+const connectTimeoutMs = 1_500;
 const statementTimeoutMs = 1_500;
 const lockTimeoutMs = 400;
 let work: WorkFixture;
@@ -69,7 +69,7 @@ describe("while all connections are in use", () => {
     const refused = Promise.all(
       Array.from({ length: 30 }, () => work.app.request<ErrorResponse>("GET", "/api/v1/tasks")),
     );
-    await waitUntil(() => work.app.database.pool.waitingCount >= 30);
+    await waitUntil(() => work.app.database.pool.waitingCount >= 10);
     expect((await health("/health/live")).status).toBe(200);
     const ready = await health("/health/ready");
     expect([ready.status, ready.body.status]).toEqual([200, "degraded"]);
