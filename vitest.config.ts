@@ -39,6 +39,7 @@ export default defineConfig({
       project("workers", "workers", sharedPostgres),
       project("cli", "cli", sharedPostgres),
       project("scripts", "scripts"),
+      project("e2e", "e2e"),
     ],
     coverage: {
       provider: "v8",
