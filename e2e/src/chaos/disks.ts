@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 const execFileAsync = promisify(execFile);
 
 /** Set in the process that has a mount namespace of its own: what it mounts is gone when it and its children have ended. */
-export const namespaceVariable = "AGENTVINE_CHAOS_NAMESPACE";
+const namespaceVariable = "AGENTVINE_CHAOS_NAMESPACE";
 
 /** True when this process may mount small disks without anybody else seeing them. */
 export const hasOwnMounts = (): boolean => process.env[namespaceVariable] === "1";

@@ -26,7 +26,7 @@ export interface PlanSize {
 
 type Draw = () => number;
 
-export const pick = <T>(random: Draw, items: readonly T[]): T => {
+const pick = <T>(random: Draw, items: readonly T[]): T => {
   const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new Error("nothing to pick from");
   return item;
