@@ -169,6 +169,7 @@ create table idempotency_keys (
   response jsonb,
   created_at timestamp with time zone not null default now(),
   held_until timestamp with time zone not null,
+  creation_id uuid not null default gen_random_uuid(),
   constraint idempotency_keys_status_check CHECK ((status = ANY (ARRAY['in_progress'::text, 'done'::text]))),
   constraint idempotency_keys_actor_route_key_pk PRIMARY KEY (actor, route, key)
 );

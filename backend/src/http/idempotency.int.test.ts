@@ -21,6 +21,7 @@ const create = defineEndpoint({
 
 let app: TestApp;
 let calls = 0;
+let creationIds: string[] = [];
 let gate = deferred<void>();
 let isGated = false;
 let failure: Error | undefined;
@@ -28,8 +29,9 @@ let failure: Error | undefined;
 beforeAll(async () => {
   app = await buildTestApp({
     prepare: ({ server }) =>
-      route(server, create, async ({ body }) => {
+      route(server, create, async ({ body, creationId }) => {
         calls += 1;
+        creationIds.push(creationId);
         const number = calls;
         if (isGated) {
           await gate.promise;
@@ -44,6 +46,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 beforeEach(() => {
   calls = 0;
+  creationIds = [];
   isGated = false;
   failure = undefined;
   gate = deferred();
@@ -105,6 +108,26 @@ test("a request that failed may be tried again with its key", async () => {
   expect((await post(key)).status).toBe(409);
   failure = undefined;
   expect((await post(key)).body).toEqual({ number: 2, name: "a" });
+});
+
+test("after a failure that may have come behind the commit, only the same request may follow, and creates under the same id", async () => {
+  const key = newKey();
+  failure = new Error("the connection was lost");
+  expect((await post(key)).status).toBe(500);
+  expect(codeOf((await post(key, { name: "b" })).body)).toBe("idempotency.conflict");
+  failure = undefined;
+  expect((await post(key)).body).toEqual({ number: 2, name: "a" });
+  expect(creationIds).toHaveLength(2);
+  expect(creationIds[1]).toBe(creationIds[0]);
+});
+
+test("after a refusal, another request may follow, and creates under another id", async () => {
+  const key = newKey();
+  failure = new AppError("task.conflict", "not now");
+  await post(key);
+  failure = undefined;
+  expect((await post(key, { name: "b" })).body).toEqual({ number: 2, name: "b" });
+  expect(new Set(creationIds).size).toBe(2);
 });
 
 test("keys of different actors never meet", async () => {

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, isAppError } from "@agentvine/kit";
+import { AppError, type Deferred, deferred, isAppError } from "@agentvine/kit";
 import { propertyRuns, propertyTimeoutMs, type TestDatabase } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,11 +25,16 @@ type Reply =
   | { kind: "repeat"; answer: number }
   | { kind: "refused"; code: string };
 
+/** How work ends: it is done, or refused with nothing changed, or it broke and nobody knows what was done. */
+const ends = ["done", "refused", "broke"] as const;
+type End = (typeof ends)[number];
+
 /** A request that does the work, which lasts until the test ends it. */
 interface Work {
   number: number;
   place: string;
-  end: Deferred<boolean>;
+  creationId: string;
+  end: Deferred<End>;
   settled: Promise<unknown>;
 }
 
@@ -56,16 +61,18 @@ let works = 0;
 /** Sends a request and waits until it works or is answered. */
 async function send(sent: Sent): Promise<Reply> {
   const started = deferred<Work>();
-  const end = deferred<boolean>();
+  const end = deferred<End>();
   const place = placeOf(sent);
   // The order of fields makes no difference.
   const input = sent.requestId.length % 2 ? { a: 1, name: sent.input } : { name: sent.input, a: 1 };
   const settled: Promise<Reply> = store
-    .run({ ...sent, input }, async () => {
+    .run({ ...sent, input }, async (creationId) => {
       works += 1;
       const number = works;
-      started.resolve({ number, place, end, settled });
-      if (!(await end.promise)) throw new Error("did not work");
+      started.resolve({ number, place, creationId, end, settled });
+      const how = await end.promise;
+      if (how === "refused") throw new AppError("task.conflict", "not now");
+      if (how === "broke") throw new Error("the connection was lost");
       return { status: 201, response: { number, place } };
     })
     .then(({ response, isRepeat, status }) => {
@@ -94,7 +101,10 @@ function judge(expected: Map<string, Expected>, sent: Sent, reply: Reply): void 
     expect(reply).toEqual({ kind: "refused", code: "idempotency.in_progress" });
   } else {
     expect(reply.kind).toBe("works");
-    if (reply.kind === "works") expected.set(place, { input: sent.input, holder: reply.work });
+    if (reply.kind !== "works") return;
+    // Whoever takes over from a dead holder creates under the same id.
+    if (before?.holder !== undefined) expect(reply.work.creationId).toBe(before.holder.creationId);
+    expected.set(place, { input: sent.input, holder: reply.work });
   }
 }
 
@@ -108,14 +118,15 @@ function judgeBurst(expected: Map<string, Expected>, sent: readonly Sent[], repl
   }
 }
 
-async function endWork(expected: Map<string, Expected>, work: Work, isDone: boolean): Promise<void> {
-  work.end.resolve(isDone);
+async function endWork(expected: Map<string, Expected>, work: Work, how: End): Promise<void> {
+  work.end.resolve(how);
   await work.settled;
   const now = expected.get(work.place);
   // One that was given up for dead and comes back late changes nothing, unless nobody has taken its place.
   if (now?.holder !== work) return;
-  if (isDone) expected.set(work.place, { input: now.input, answer: work.number });
-  else expected.delete(work.place);
+  if (how === "done") expected.set(work.place, { input: now.input, answer: work.number });
+  else if (how === "refused") expected.delete(work.place);
+  else now.isHolderDead = true;
 }
 
 const request: fc.Arbitrary<Sent> = fc.record({
@@ -139,14 +150,18 @@ const act = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("end" as const), which: fc.nat(9), isDone: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant("end" as const),
+      which: fc.nat(9),
+      how: fc.constantFrom(...ends),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("die" as const), which: fc.nat(9) }) },
 );
 
 describe("requests with idempotency keys, whoever sends them, however often and in whatever order", () => {
   it(
-    "do the work once for each key, repeat its answer and keep actors, routes and inputs apart",
+    "do the work once for each key, under one id however often it breaks, repeat its answer and keep actors, routes and inputs apart",
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(act, { minLength: 15, maxLength: 40 }), async (acts) => {
@@ -169,7 +184,7 @@ describe("requests with idempotency keys, whoever sends them, however often and 
                 judgeBurst(expected, sent, replies);
               } else if (running.length > 0 && one.kind === "end") {
                 const [work] = running.splice(one.which % running.length, 1);
-                if (work !== undefined) await endWork(expected, work, one.isDone);
+                if (work !== undefined) await endWork(expected, work, one.how);
               } else if (running.length > 0) {
                 const dying = running[one.which % running.length];
                 const now = dying && expected.get(dying.place);
@@ -184,7 +199,7 @@ describe("requests with idempotency keys, whoever sends them, however often and 
               }
             }
           } finally {
-            for (const { end } of running) end.resolve(true);
+            for (const { end } of running) end.resolve("done");
             await Promise.all(running.map(({ settled }) => settled));
           }
         }),

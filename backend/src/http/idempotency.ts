@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError, newId } from "@agentvine/kit";
-import { and, eq, lt, sql } from "drizzle-orm";
+import { and, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../database/client.ts";
 import { idempotencyKeys } from "../database/schema/index.ts";
 
@@ -25,14 +25,14 @@ export interface IdempotentAnswer {
 
 export interface IdempotencyStore {
   /**
-   * Calls `work` once per key and gives its answer to every repeat. A failed request is forgotten, so that it can be tried again.
-   * When the process dies after the work and before the answer is stored, a repeat does the work again once the holder counts as dead:
-   * work that must never be done twice needs a unique constraint of its own.
+   * Calls `work` once per key and gives its answer to every repeat. A refused request is forgotten, so that it can be tried again.
+   * When the process or the database dies after the work and before the answer is stored, a repeat calls `work` again, with the same
+   * `creationId`: work that creates something under this id finds what the first try made.
    * @throws AppError `idempotency.conflict` for another input, `idempotency.in_progress` while the first still runs
    */
   run(
     request: IdempotentRequest,
-    work: () => Promise<{ status: number; response: unknown }>,
+    work: (creationId: string) => Promise<{ status: number; response: unknown }>,
   ): Promise<IdempotentAnswer>;
   /** Forgets answers older than a day; returns how many. */
   deleteOld(): Promise<number>;
@@ -58,20 +58,45 @@ export function createIdempotencyStore(db: Db): IdempotencyStore {
     and(eq(idempotencyKeys.actor, actor), eq(idempotencyKeys.route, route), eq(idempotencyKeys.key, key));
   const heldUntil = sql`now() + make_interval(secs => ${heldSecondsMax})`;
 
-  /** True when this request may work: the key is new, or its holder is dead. One of several parallel requests gets it. */
-  async function hold(request: IdempotentRequest, requestHash: string, holder: string): Promise<boolean> {
+  /**
+   * The id for what the request creates when it may work: the key is new, or its holder is dead or gave it up. One of several parallel
+   * requests gets it.
+   */
+  async function hold(
+    request: IdempotentRequest,
+    requestHash: string,
+    holder: string,
+  ): Promise<string | undefined> {
     const { actor, route, key } = request;
     const inserted = await db
       .insert(idempotencyKeys)
-      .values({ actor, route, key, requestId: holder, requestHash, status: "in_progress", heldUntil })
+      .values({
+        ...{ actor, route, key, requestHash, heldUntil },
+        requestId: holder,
+        status: "in_progress",
+        creationId: newId(),
+      })
       .onConflictDoUpdate({
         target: [idempotencyKeys.actor, idempotencyKeys.route, idempotencyKeys.key],
         set: { requestId: holder, requestHash, heldUntil, createdAt: sql`now()` },
         setWhere: sql`${idempotencyKeys.status} = 'in_progress' and ${idempotencyKeys.heldUntil} < now()
           and ${idempotencyKeys.requestHash} = ${requestHash}`,
       })
-      .returning({ key: idempotencyKeys.key });
-    return inserted.length > 0;
+      .returning({ creationId: idempotencyKeys.creationId });
+    return inserted[0]?.creationId;
+  }
+
+  /**
+   * Frees the key after a failure. A refusal changed nothing, so it is forgotten. After anything else the work may have been done all
+   * the same (the connection broke behind the commit): the next try must be the same request, and creates under the same id. When even
+   * this fails the key is free as soon as the holder counts as dead.
+   */
+  async function letGo(mine: SQL | undefined, error: unknown): Promise<void> {
+    const isRefusal = error instanceof AppError && error.status < 500;
+    const freed = isRefusal
+      ? db.delete(idempotencyKeys).where(mine)
+      : db.update(idempotencyKeys).set({ heldUntil: sql`now() - interval '1 second'` }).where(mine);
+    await freed.catch(() => {});
   }
 
   async function earlierAnswer(request: IdempotentRequest, requestHash: string): Promise<IdempotentAnswer> {
@@ -96,23 +121,20 @@ export function createIdempotencyStore(db: Db): IdempotencyStore {
       const requestHash = hashOf(request.input);
       // Clients choose the ids of their requests, and send a repeat under the same: alone it would not tell who holds the key.
       const holder = `${request.requestId} ${newId()}`;
-      if (!(await hold(request, requestHash, holder))) {
+      const creationId = await hold(request, requestHash, holder);
+      if (creationId === undefined) {
         return await earlierAnswer(request, requestHash);
       }
       const mine = and(rowOf(request), eq(idempotencyKeys.requestId, holder));
       try {
-        const { status, response } = await work();
+        const { status, response } = await work(creationId);
         await db
           .update(idempotencyKeys)
           .set({ status: "done", responseStatus: status, response })
           .where(mine);
         return { status, response, isRepeat: false };
       } catch (error) {
-        // When even this fails the key is free again as soon as the holder counts as dead.
-        await db
-          .delete(idempotencyKeys)
-          .where(mine)
-          .catch(() => {});
+        await letGo(mine, error);
         throw error;
       }
     },

@@ -6,7 +6,7 @@ import type {
   EndpointShape,
   Permission,
 } from "@agentvine/contracts";
-import { AppError, isAppError } from "@agentvine/kit";
+import { AppError, isAppError, newId } from "@agentvine/kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { z } from "zod";
 import type { Actor } from "../actor.ts";
@@ -27,6 +27,8 @@ export interface RouteInput<E extends EndpointShape> {
   signal: AbortSignal;
   /** As the client sent it. Endpoints with `isIdempotent` need not look at it. */
   idempotencyKey: string | undefined;
+  /** Id for what the request creates: with `isIdempotent` the same for every try under its key, else a new one. */
+  creationId: string;
   requestId: string;
   correlationId: string;
   request: FastifyRequest;
@@ -166,6 +168,7 @@ function readInput<E extends EndpointShape>(
     body: parts[2].value as EndpointBody<E>,
     rawBody: rawBodyOf(endpoint, request) as RouteInput<E>["rawBody"],
     idempotencyKey: typeof key === "string" ? key : undefined,
+    creationId: newId(),
     requestId: request.id,
     correlationId: request.correlationId,
     request,
@@ -230,7 +233,10 @@ async function answer<E extends EndpointShape>(
       requestId: input.requestId,
       input: { params: input.params, query: input.query, body: input.body },
     },
-    async () => ({ status: endpoint.status, response: toWire(endpoint, await handler(input)) ?? null }),
+    async (creationId) => ({
+      status: endpoint.status,
+      response: toWire(endpoint, await handler({ ...input, creationId })) ?? null,
+    }),
   );
   if (isRepeat) {
     void reply.header("idempotency-replayed", "true");

@@ -1,5 +1,5 @@
 import type { StatsSample } from "@agentvine/contracts";
-import { index, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { createdAtColumn, isOneOf, momentColumn, updatedAtColumn } from "./columns.ts";
 
 export const idempotencyStatuses = ["in_progress", "done"] as const;
@@ -18,6 +18,8 @@ export const idempotencyKeys = pgTable(
     status: text("status").$type<(typeof idempotencyStatuses)[number]>().notNull(),
     /** Who holds it while in progress: the id of the request, and one of our own. */
     requestId: text("request_id").notNull(),
+    /** Id for what the request creates; every try that repeats it gets the same. */
+    creationId: uuid("creation_id").notNull().defaultRandom(),
     responseStatus: integer("response_status"),
     response: jsonb("response").$type<unknown>(),
     createdAt: createdAtColumn(),

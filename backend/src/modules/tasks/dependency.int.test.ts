@@ -178,9 +178,10 @@ describe("adding a dependency", () => {
 
 describe("enqueueing many", () => {
   it("queues a thousand in one go and says which it could not", async () => {
-    const made = await work.app.work.tasks.create(
-      { kind: "user", id: work.app.local.userId, userId: work.app.local.userId, permissions: [] },
-      {
+    const made = await work.app.work.tasks.create({
+      id: newId(),
+      actor: { kind: "user", id: work.app.local.userId, userId: work.app.local.userId, permissions: [] },
+      body: {
         title: "template",
         description: "",
         type: "docs",
@@ -196,8 +197,8 @@ describe("enqueueing many", () => {
         dependsOn: [],
         enqueue: false,
       },
-      "correlation",
-    );
+      correlationId: "correlation",
+    });
     await work.sql(
       `insert into tasks (id, title, task_type, permission_level, priority, status, repository_id, repository_url, timeout_seconds, created_by)
        select gen_random_uuid(), 'copy ' || n, task_type, permission_level, priority, status, repository_id, repository_url, 60, created_by

@@ -37,6 +37,27 @@ const inReview = async (change: Record<string, unknown> = {}) => {
 };
 
 describe("making a task", () => {
+  it("makes it once, though the backend or its database died behind the commit and the client asks again", async () => {
+    const key = `key-${newId()}`;
+    const ask = () =>
+      work.app.request<Task>("POST", "/api/v1/tasks", {
+        body: { title: "t", type: "docs", repositoryUrl: work.repositoryPath },
+        headers: { "idempotency-key": key },
+      });
+    const first = await ask();
+    // The task is there, but whoever made it could not store the answer any more.
+    await work.sql(
+      `update idempotency_keys set status = 'in_progress', response = null, response_status = null,
+         held_until = now() - interval '1 second' where key = $1`,
+      [key],
+    );
+    const again = await ask();
+    expect([again.status, again.body.id]).toEqual([201, first.body.id]);
+    const [counted] = await work.sql("select count(*)::int as tasks from tasks");
+    expect(counted).toEqual({ tasks: 1 });
+    expect((await work.history(first.body.id)).filter((type) => type === "task.created")).toHaveLength(1);
+  });
+
   it("queues it, or leaves it pending until it is enqueued", async () => {
     const queued = await create({
       description: "d",

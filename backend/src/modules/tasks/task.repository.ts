@@ -5,7 +5,6 @@ import {
   type TaskQuery,
   type TaskUpdate,
 } from "@agentvine/contracts";
-import { newId } from "@agentvine/kit";
 import { and, asc, desc, eq, ilike, inArray, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { tasks } from "../../database/schema/index.ts";
@@ -14,21 +13,22 @@ import { escapeLike } from "./task.ts";
 import { type TaskRow, type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
 
 export interface NewTask {
+  id: string;
   body: TaskCreate;
   repository: { id: string; url: string };
   createdBy: string;
   correlationId: string;
 }
 
-/** Writes a task that waits to be queued. */
+/** Writes a task that waits to be queued. Undefined when there is one with this id: an earlier try made it. */
 export async function insertTask(
   tx: Tx,
-  { body, repository, createdBy, correlationId }: NewTask,
-): Promise<TaskRow> {
+  { id, body, repository, createdBy, correlationId }: NewTask,
+): Promise<TaskRow | undefined> {
   const [row] = await tx
     .insert(tasks)
     .values({
-      id: newId(),
+      id,
       title: storableText(body.title),
       description: storableText(body.description),
       taskType: body.type,
@@ -49,10 +49,8 @@ export async function insertTask(
       parentTaskId: body.parentTaskId ?? null,
       correlationId,
     })
+    .onConflictDoNothing({ target: tasks.id })
     .returning();
-  if (row === undefined) {
-    throw new Error("insert returned no task");
-  }
   return row;
 }
 

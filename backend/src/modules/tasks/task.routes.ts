@@ -18,8 +18,8 @@ export function registerTaskRoutes(
   app: FastifyInstance,
   { tasks, reviews, dependencies, events }: TaskRouteServices,
 ): void {
-  route(app, endpoints.tasks.create, ({ actor, body, correlationId }) =>
-    tasks.create(actor, body, correlationId),
+  route(app, endpoints.tasks.create, ({ actor, body, correlationId, creationId }) =>
+    tasks.create({ id: creationId, actor, body, correlationId }),
   );
   route(app, endpoints.tasks.list, ({ query }) => tasks.list(query));
   route(app, endpoints.tasks.get, ({ params }) => tasks.get(params.taskId));

@@ -26,6 +26,14 @@ export interface TaskServiceDeps {
   allowsUnrunnable: boolean;
 }
 
+export interface CreateTask {
+  /** The same for every try of one request. */
+  id: string;
+  actor: Actor;
+  body: TaskCreate;
+  correlationId: string;
+}
+
 /** @throws AppError `task.not_found` */
 export async function mustFindTask(source: Db | Tx, taskId: string): Promise<Task> {
   const row = await findTask(source, taskId);
@@ -80,10 +88,11 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
 
   return {
     /**
-     * Makes a task and queues it, or blocks it while something it depends on is unfinished.
+     * Makes a task and queues it, or blocks it while something it depends on is unfinished. A task with this id is the work of an
+     * earlier try of the same request: it is returned as it is now.
      * @throws AppError `task.permission_level_unsupported`, `task.no_worker`, `repository.*`, `request.invalid`
      */
-    create: async (actor: Actor, body: TaskCreate, correlationId: string): Promise<Task> => {
+    create: async ({ id: taskId, actor, body, correlationId }: CreateTask): Promise<Task> => {
       assertSupported(body.permissionLevel);
       if (body.enqueue) {
         await assertRunnable(db, body);
@@ -96,7 +105,11 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
         await assertKnown(tx, "dependsOn", dependsOn);
         await assertKnown(tx, "parentTaskId", body.parentTaskId === undefined ? [] : [body.parentTaskId]);
         await shareDependencies(tx, [], dependsOn);
-        const task = await insertTask(tx, { body, repository, createdBy: actor.userId, correlationId });
+        const createdBy = actor.userId;
+        const task = await insertTask(tx, { id: taskId, body, repository, createdBy, correlationId });
+        if (task === undefined) {
+          return await mustFindTask(tx, taskId);
+        }
         await recordEvent(tx, {
           type: "task.created",
           taskId: task.id,
