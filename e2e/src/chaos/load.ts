@@ -30,7 +30,7 @@ export interface LoadCounts {
 /** After this a call that got no definite answer is given up: whether it was done is not known. */
 const knownMs = 6_000;
 /** Creations wait longer: whoever depends on them waits too, but nobody else. */
-const createdMs = 20_000;
+const createdMs = 30_000;
 
 /** What people do in a run: ask for tasks, cancel some, look at results, answer questions. */
 export class Load {
@@ -149,13 +149,24 @@ export class Load {
 
   /** Settles what waits for a person now. @param isClosing nothing is sent back any more, what can never start is cancelled */
   async tend(isClosing = false): Promise<void> {
-    for (const task of await this.#tasks("in_review")) await this.#review(task, isClosing);
-    await this.#resume();
-    for (const { id } of await this.#tasks("failed")) await this.#retry(id);
+    await Promise.all([
+      this.#each("in_review", (task) => this.#review(task, isClosing)),
+      this.#resume(),
+      this.#each("failed", ({ id }) => this.#retry(id)),
+    ]);
     if (!isClosing) return;
-    for (const task of await this.#tasks("blocked")) {
-      if (/failed|cancelled/.test(task.statusReason)) await this.#cancel(task.id);
-    }
+    await this.#each("blocked", async ({ id, statusReason }) => {
+      if (/failed|cancelled/.test(statusReason)) await this.#cancel(id);
+    });
+  }
+
+  /** Does it to the tasks that stand so now, several at a time. */
+  async #each(status: Task["status"], what: (task: Task) => Promise<void>): Promise<void> {
+    const tasks = await this.#tasks(status);
+    const hands = Array.from({ length: 4 }, async () => {
+      for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) await what(task);
+    });
+    await Promise.all(hands);
   }
 
   async #review({ id, statusReason }: Task, isClosing: boolean): Promise<void> {

@@ -26,7 +26,8 @@ export interface RunInput {
   readonly signal: AbortSignal;
 }
 
-const settleMsMax = 90_000;
+/** When nothing has moved for so long, nothing will. */
+const stillMsMax = 60_000;
 const isOver = (status: string): boolean => ["completed", "failed", "cancelled"].includes(status);
 
 interface Stage extends Targets {
@@ -130,17 +131,20 @@ async function statusCounts({ load }: Stage): Promise<Record<string, number>> {
 const openOf = (counts: Record<string, number>): number =>
   Object.entries(counts).reduce((sum, [status, count]) => sum + (isOver(status) ? 0 : count), 0);
 
-/** Waits until every task has ended; a person settles what waits for one. False when that takes too long. */
+/** Waits until every task has ended; a person settles what waits for one. False when nothing moves any more. */
 async function settle({ say, signal }: RunInput, stage: Stage): Promise<boolean> {
-  const untilMs = performance.now() + settleMsMax;
+  let movedMs = performance.now();
   let saidMs = 0;
-  while (performance.now() < untilMs && !signal.aborted) {
+  let before = "";
+  while (performance.now() - movedMs < stillMsMax && !signal.aborted) {
     await stage.load.tend(true);
     const counts = await statusCounts(stage).catch(() => undefined);
     if (counts !== undefined && openOf(counts) === 0) return true;
-    if (counts !== undefined && performance.now() - saidMs > 3_000) {
+    const now = JSON.stringify(counts);
+    if (counts !== undefined && now !== before) [before, movedMs] = [now, performance.now()];
+    if (performance.now() - saidMs > 3_000) {
       saidMs = performance.now();
-      say(`settling: ${JSON.stringify(counts)}`);
+      say(`settling: ${now ?? "the backend is down"}`);
     }
     await sleep(250);
   }
