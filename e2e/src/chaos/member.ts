@@ -28,7 +28,7 @@ export interface Member {
 
 interface Running {
   readonly pid: number;
-  readonly exited: Promise<void>;
+  readonly exited: Promise<unknown>;
   signal(signal: NodeJS.Signals): void;
 }
 

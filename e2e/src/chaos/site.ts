@@ -68,7 +68,7 @@ export async function startSite({ directory, isFenced, onStarted }: SiteOptions)
     settings: { ...unsafeFastSettings, max_connections: "60" },
   });
   onStarted(() => postgres.stop());
-  const program = findRedisServer();
+  const program = findRedisServer("a Redis that is flushed or stopped");
   const redis = program === undefined ? undefined : await startRedis(program);
   if (redis !== undefined) onStarted(() => redis.stop());
   const home = join(directory, "home");
