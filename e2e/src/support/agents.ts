@@ -8,7 +8,7 @@ const writeGuide = 'printf "# Guide\\n\\nCall sum; see the README.\\n" > GUIDE.m
 const behaviours = {
   good: writeGuide,
   nothing: "true",
-  flood: `head -c 1073741824 /dev/zero | tr '\\0' x; ${writeGuide}`,
+  flood: `head -c 67108864 /dev/zero | tr '\\0' x; ${writeGuide}`,
   lines: `yes '${"a line like any other, ".repeat(20)}' | head -c 33554432; ${writeGuide}`,
   binary: `head -c 3000000 /dev/urandom; ${writeGuide}`,
   vandal: "rm -rf -- ./* ./.[!.]*",
