@@ -6,6 +6,7 @@ import { endpoints, type Task, type TaskCreateInput, type Worker } from "@agentv
 import {
   type BackendProcess,
   createRepository,
+  FaultProxy,
   listProcessesWithEnv,
   processIsAlive,
   startBackend,
@@ -73,15 +74,16 @@ describe("bad days of a worker", () => {
     readonly agent: string;
     readonly label: string;
     readonly dataDir?: string;
+    readonly serverUrl?: string;
     readonly token?: string;
     readonly env?: Readonly<Record<string, string>>;
   }
   const aWorker = async (
     name: string,
-    { agent, label, dataDir, token, env }: Options,
+    { agent, label, dataDir, serverUrl, token, env }: Options,
   ): Promise<WorkerProcess> => {
     const worker = await startWorker({
-      serverUrl: backend.url,
+      serverUrl: serverUrl ?? backend.url,
       token: token ?? workerKey,
       name,
       dataDir: dataDir ?? join(temp(), name),
@@ -237,21 +239,37 @@ describe("bad days of a worker", () => {
     await Promise.all([oversleep("alone", false), oversleep("all", true)]);
   });
 
-  it("a wall clock that jumps an hour ahead and two back: the lease is kept and the work goes on", async () => {
+  it("a wall clock that jumps an hour ahead and two back moves no lease: kept while it is renewed, given up in time when not", async () => {
     const clock = await createWallClock(temp());
+    const proxy = await FaultProxy.start(backend.url);
+    onTestFinished(() => proxy.stop());
     const agent = heldAgent();
-    const worker = await aWorker("jumpy", { agent: agent.script, label: "clock", env: clock.env });
+    const worker = await aWorker("jumpy", {
+      agent: agent.script,
+      label: "clock",
+      serverUrl: proxy.url,
+      env: clock.env,
+    });
     const task = await queue("clock");
-    await agent.running(task);
+    const executionId = await agent.running(task);
     for (const hours of [1, -1]) {
       await clock.shift(hours);
       await untilHeard(worker, 3);
     }
-    await agent.open();
-    expect((await untilStatus(client, task, "completed")).runs).toBe(1);
     expect(await countOf(task, "work_order.lease_lost")).toBe(0);
-    const now = JSON.parse(worker.stderr().trim().split("\n").at(-1) ?? "{}").time;
-    expect(Date.now() - now, "its clock is an hour late").toBeGreaterThan(3_500_000);
+    expect(treeOf(executionId).length).toBeGreaterThanOrEqual(2);
+
+    proxy.mode = "blackhole";
+    await waitUntil(() => treeOf(executionId).length === 0, {
+      timeoutMs: 2 * leaseMs,
+      message: "it to stop its work, as nothing renews its lease",
+    });
+    proxy.mode = "drop"; // what was swallowed is asked again
+    proxy.mode = "pass";
+    await agent.open();
+    await expectSecondAttempt(task, worker);
+    const last = worker.stderr().trim().split("\n").at(-1) ?? "{}";
+    expect(Date.now() - JSON.parse(last).time, "its clock is an hour late").toBeGreaterThan(3_500_000);
   });
 
   it("a flood of output in one line: the log is capped and says so, memory and heartbeats stay as they are", async () => {
