@@ -82,14 +82,10 @@ create table events (
   constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text]))),
   constraint events_pkey PRIMARY KEY (id)
 );
-CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position");
-CREATE INDEX events_occurred_at_idx ON public.events USING btree (occurred_at);
-CREATE UNIQUE INDEX events_position_key ON public.events USING btree ("position");
-CREATE INDEX events_task_id_idx ON public.events USING btree (task_id, "position");
-CREATE INDEX events_type_idx ON public.events USING btree (type);
+CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
+CREATE UNIQUE INDEX events_position_key ON public.events USING btree ("position") WHERE ("position" IS NOT NULL);
+CREATE INDEX events_task_id_idx ON public.events USING btree (task_id, "position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_unpositioned_idx ON public.events USING btree (xid, id) WHERE ("position" IS NULL);
-CREATE INDEX events_work_order_id_idx ON public.events USING btree (work_order_id);
-CREATE INDEX events_worker_id_idx ON public.events USING btree (worker_id);
 
 create table execution_logs (
   id bigint not null generated always as identity,
@@ -249,6 +245,8 @@ create table tasks (
   updated_at timestamp with time zone not null default now(),
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
+  work_type text not null default ''::text,
+  has_dependencies boolean not null default false,
   constraint tasks_attempt_check CHECK ((attempt >= 0)),
   constraint tasks_permission_level_check CHECK ((permission_level = ANY (ARRAY['autonomous'::text, 'supervised'::text, 'human_required'::text]))),
   constraint tasks_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),

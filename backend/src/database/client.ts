@@ -3,6 +3,7 @@ import type pg from "pg";
 import { collectWakes, connectOutlet, type Wake } from "./commit-wakes.ts";
 import { spoilsConnection } from "./database-error.ts";
 import { GuardedPool } from "./guarded-pool.ts";
+import { connectRunner } from "./prepared.ts";
 import * as schema from "./schema/index.ts";
 
 export type Db = NodePgDatabase<typeof schema>;
@@ -88,6 +89,7 @@ export function openDatabase({
   const handleOf = (pool: GuardedPool): Db => {
     const db = withSafeTransactions(drizzle(pool, { schema }), pool, wake);
     connectOutlet(db, wake);
+    connectRunner(db, pool);
     return db;
   };
   const pool = openPool(connectionsMax, lockTimeoutMs);
@@ -128,6 +130,7 @@ function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
       bound.set(client, own);
       const result = await own.transaction((tx) => {
         wakes = collectWakes(tx);
+        connectRunner(tx, client);
         return work(tx);
       }, config);
       if (wakes.length > 0) wake(wakes);

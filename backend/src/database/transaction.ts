@@ -1,4 +1,5 @@
 import { sleep } from "@agentvine/kit";
+import { allowHooks, runHooks } from "./before-commit.ts";
 import type { Db, Tx } from "./client.ts";
 import { sqlStateOf } from "./database-error.ts";
 
@@ -7,12 +8,17 @@ const retryableStates = new Set(["40001", "40P01"]);
 
 /**
  * Runs `work` in a transaction. A serialization failure or a deadlock is tried again, three times at most; `work` may
- * therefore run more than once and must have no effect outside the transaction.
+ * therefore run more than once and must have no effect outside the transaction. What it puts off with `beforeCommit` is done last.
  */
 export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let retries = 0; ; retries += 1) {
     try {
-      return await db.transaction(work);
+      return await db.transaction(async (tx) => {
+        allowHooks(tx);
+        const result = await work(tx);
+        await runHooks(tx);
+        return result;
+      });
     } catch (error) {
       if (retries === retriesMax || !retryableStates.has(sqlStateOf(error) ?? "")) {
         throw error;

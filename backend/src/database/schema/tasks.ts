@@ -14,6 +14,7 @@ import {
 import { sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
+  boolean,
   check,
   index,
   integer,
@@ -69,6 +70,10 @@ export const tasks = pgTable(
     /** The worker that holds its work now. */
     assignedTo: uuid("assigned_to").references(() => workers.id, { onDelete: "set null" }),
     parentTaskId: uuid("parent_task_id").references((): AnyPgColumn => tasks.id, { onDelete: "set null" }),
+    /** What a worker must be able to do to run it, as its orders carry it; empty for tasks of the first version. */
+    workType: text("work_type").notNull().default(""),
+    /** True once it was given something to wait for, and from then on. False: there are no edges to look at. */
+    hasDependencies: boolean("has_dependencies").notNull().default(false),
     /** Number of the last claim: raised at each claim and only there, never reused. */
     attempt: integer("attempt").notNull().default(0),
     /** Executions that ran the agent. */

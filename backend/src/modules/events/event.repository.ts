@@ -1,30 +1,71 @@
 import type { Event } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
 import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
+import { beforeCommit } from "../../database/before-commit.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { events } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
 import { type EventFilter, type NewEvent, positionedChannel, recordedChannel } from "./event.ts";
 
-/** Writes an event within the transaction that makes it true. It gets its position after the commit. */
+/**
+ * Writes an event within the transaction that makes it true: the events of a transaction go out together, just before it commits.
+ * It gets its position after the commit.
+ */
 export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
   await recordEvents(tx, [event]);
 }
 
 /** Reasons and comments are whatever somebody sent: jsonb refuses halves of characters, and the change would fail with its event. */
-const rowOf = (event: NewEvent): NewEvent =>
-  event.data === undefined ? event : { ...event, data: storableJson(event.data) };
+const rowOf = (event: NewEvent) => ({
+  id: newId(),
+  type: event.type,
+  task_id: event.taskId,
+  work_order_id: event.workOrderId,
+  execution_id: event.executionId,
+  worker_id: event.workerId,
+  attempt: event.attempt,
+  correlation_id: event.correlationId,
+  data: event.data === undefined ? {} : storableJson(event.data),
+});
+
+const insertEvents: Statement = {
+  name: "insert-events",
+  text: `insert into events (id, type, task_id, work_order_id, execution_id, worker_id, attempt, correlation_id, data)
+    select id, type, task_id, work_order_id, execution_id, worker_id, attempt, correlation_id, data
+    from jsonb_to_recordset($1::jsonb) as e(id uuid, type text, task_id uuid, work_order_id uuid, execution_id uuid, worker_id uuid,
+      attempt integer, correlation_id text, data jsonb)`,
+};
+
+/** Events of open transactions that are not written yet. */
+const putOff = new WeakMap<Tx, ReturnType<typeof rowOf>[]>();
 
 /** Tells the sequencer of this process that there are events without a position; one of them is enough to give it. */
 export function noteRecorded(source: Db | Tx): void {
   notify(source, recordedChannel, { isForAll: false });
 }
 
-/** Writes several events at once, in their order. */
+/** Writes several events, in their order, as `recordEvent` does. */
 export async function recordEvents(tx: Tx, list: readonly NewEvent[]): Promise<void> {
-  if (list.length > 0) {
-    await tx.insert(events).values(list.map(rowOf));
+  if (list.length === 0) {
+    return;
+  }
+  const rows = list.map(rowOf);
+  const waiting = putOff.get(tx);
+  if (waiting !== undefined) {
+    waiting.push(...rows);
+    return;
+  }
+  const write = async (): Promise<void> => {
+    putOff.delete(tx);
+    await runPrepared(tx, insertEvents, [JSON.stringify(rows)]);
     noteRecorded(tx);
+  };
+  if (beforeCommit(tx, write)) {
+    putOff.set(tx, rows);
+  } else {
+    await write();
   }
 }
 

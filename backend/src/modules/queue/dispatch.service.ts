@@ -10,6 +10,7 @@ import type { DispatchPort, TaskRow } from "../tasks/index.ts";
 import { insertCommand } from "../workers/index.ts";
 import { endAssignment, endExecution, endLease, executionIdOf } from "./attempt.repository.ts";
 import { freshAfterAttemptField } from "./claim-reply.repository.ts";
+import { enqueueReady } from "./enqueue.repository.ts";
 import {
   insertOrders,
   lastOrder,
@@ -21,6 +22,7 @@ import {
 import type { OrderRow } from "./order-row.repository.ts";
 import { branchOf } from "./outcome.ts";
 import { holderOf, insertRun, recordOrderEvent, releaseSlot, startReady } from "./settle.repository.ts";
+import { runWork } from "./work-type.ts";
 
 async function cancelClaimed(tx: Tx, order: OrderRow, reason: string): Promise<void> {
   const ref = { workOrderId: order.id, attempt: order.attempt };
@@ -110,6 +112,8 @@ async function lastRunPayload(tx: Tx, taskId: string): Promise<RunPayload> {
 
 /** The queue as tasks see it. */
 export const dispatch: DispatchPort = {
+  workTypeOf: runWork,
+  enqueueReady: async (tx, taskId, options) => (await enqueueReady(tx, taskId, options)) !== undefined,
   enqueueRun: insertRun,
   enqueuePublish,
   requeueLast: async (tx, task) => {

@@ -1,7 +1,11 @@
 import type { WorkOrder } from "@agentvine/contracts";
-import type { workOrders } from "../../database/schema/index.ts";
+import { shapeOf } from "../../database/row-shape.ts";
+import { workOrders } from "../../database/schema/index.ts";
 
 export type OrderRow = typeof workOrders.$inferSelect;
+
+/** How prepared statements read orders. */
+export const orderShape = shapeOf(workOrders);
 
 const iso = (moment: Date | null): string | null => moment?.toISOString() ?? null;
 

@@ -16,6 +16,7 @@ import {
 } from "../tasks/index.ts";
 import { explainNoWorker, listAble } from "../workers/index.ts";
 import { requeueFailed } from "./dispatch.service.ts";
+import { enqueueReady } from "./enqueue.repository.ts";
 import { findOrder, insertOrders, listOrders, moveOrder, type NewOrder } from "./order.repository.ts";
 import { type OrderRow, toWorkOrder } from "./order-row.repository.ts";
 import { recordOrderEvent } from "./settle.repository.ts";
@@ -126,14 +127,20 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
 
   return {
     /** Queues a pending task. @throws AppError `task.not_found`, `task.illegal_transition`, `task.no_worker` */
-    enqueue: (item: Enqueue): Promise<WorkOrder> =>
-      inTransaction(db, async (tx) => {
+    enqueue: async ({ taskId, ...options }: Enqueue): Promise<WorkOrder> => {
+      const ready = await enqueueReady(db, taskId, { ...options, needsWorker: !allowsUnrunnable });
+      if (ready !== undefined) {
+        return toWorkOrder(ready);
+      }
+      const item = { taskId, ...options };
+      return await inTransaction(db, async (tx) => {
         const outcome = (await enqueueAll(tx, [item], allowsUnrunnable)).get(item);
         if (outcome === undefined || outcome instanceof AppError) {
           throw outcome ?? new AppError("task.conflict", "The task changed meanwhile.");
         }
         return toWorkOrder(outcome);
-      }),
+      });
+    },
 
     /** Queues many at once; each that can't be queued says why and keeps no other from it. */
     enqueueBatch: (items: readonly Enqueue[]): Promise<BatchReply> =>

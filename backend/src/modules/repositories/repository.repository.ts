@@ -1,6 +1,8 @@
 import type { RepositorySettings } from "@agentvine/contracts";
 import { asc, count, eq, ilike, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
+import { shapeOf } from "../../database/row-shape.ts";
 import { repositories, tasks } from "../../database/schema/index.ts";
 
 export type RepositoryRow = typeof repositories.$inferSelect;
@@ -41,9 +43,30 @@ export async function ensureRepositoryRow(
   throw new Error("the repository is deleted again and again");
 }
 
+/** How prepared statements read repositories. */
+export const repositoryShape = shapeOf(repositories);
+
+const byId: Statement = {
+  name: "find-repository",
+  text: `select ${repositoryShape.columns("r")} from repositories r where r.id = $1`,
+};
+
 export async function findRepository(db: Db | Tx, id: string): Promise<RepositoryRow | undefined> {
-  const [row] = await db.select().from(repositories).where(eq(repositories.id, id));
-  return row;
+  const [row] = await runPrepared(db, byId, [id]);
+  return row && repositoryShape.read(row);
+}
+
+const byKey: Statement = {
+  name: "find-repository-by-key",
+  text: `select ${repositoryShape.columns("r")} from repositories r where r.canonical_key = $1`,
+};
+
+export async function findRepositoryByKey(
+  db: Db | Tx,
+  canonicalKey: string,
+): Promise<RepositoryRow | undefined> {
+  const [row] = await runPrepared(db, byKey, [canonicalKey]);
+  return row && repositoryShape.read(row);
 }
 
 export async function listRepositories(

@@ -15,6 +15,7 @@ import {
   deleteRepositoryRow,
   ensureRepositoryRow,
   findRepository,
+  findRepositoryByKey,
   listRepositories,
   lockRepository,
   type RepositoryRow,
@@ -37,6 +38,8 @@ export interface RepositoryService {
   resolve(url: string): Promise<ResolvedRepository>;
   /** The repository of an address within a transaction; registered when it is new. @throws as `resolve` */
   ensure(tx: Tx, url: string): Promise<Repository>;
+  /** The registered repository of an address; undefined when it is new. @throws as `resolve` */
+  findByUrl(url: string): Promise<Repository | undefined>;
   create(input: RepositoryCreate, correlationId?: string): Promise<Repository>;
   list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<{
     items: Repository[];
@@ -124,6 +127,11 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
   return {
     resolve,
     ensure: async (tx, url) => await ensure(tx, await resolve(url)),
+    async findByUrl(url) {
+      const { canonicalKey } = await resolve(url);
+      const row = await findRepositoryByKey(db, canonicalKey);
+      return row && toResource(row);
+    },
     async create({ url, ...input }, correlationId) {
       const resolved = await resolve(url);
       return await inTransaction(db, (tx) => ensure(tx, resolved, input, correlationId));

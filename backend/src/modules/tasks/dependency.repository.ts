@@ -90,7 +90,7 @@ export async function waitsFor(tx: Tx, fromTaskId: string, taskId: string): Prom
   return found.rows.length > 0;
 }
 
-/** Adds edges; those that are there already stay. */
+/** Adds edges; those that are there already stay. The task must be locked, or made in this transaction. */
 export async function insertDependencies(
   tx: Tx,
   taskId: string,
@@ -101,6 +101,10 @@ export async function insertDependencies(
       .insert(taskDependencies)
       .values(dependsOn.map((dependsOnTaskId) => ({ taskId, dependsOnTaskId })))
       .onConflictDoNothing();
+    await tx
+      .update(tasks)
+      .set({ hasDependencies: true })
+      .where(and(eq(tasks.id, taskId), eq(tasks.hasDependencies, false)));
   }
 }
 

@@ -10,8 +10,15 @@ export interface RunResult {
   diffArtifactId: string;
 }
 
-/** What tasks need of the queue; the queue provides it. All of it expects the task to be locked. */
+/** What tasks need of the queue; the queue provides it. All of it expects the task to be locked, unless it says otherwise. */
 export interface DispatchPort {
+  /** What a worker must be able to do to run such a task: equal requirements have equal text. */
+  workTypeOf(need: Pick<TaskRow, "taskType" | "requiredLabels" | "agent">): string;
+  /**
+   * Queues a pending task that waits for nothing, in one statement; the task need not be locked. False when it is no such task, or
+   * (with `needsWorker`) no worker seems able to run it.
+   */
+  enqueueReady(tx: Tx, taskId: string, options: { needsWorker: boolean }): Promise<boolean>;
   /** Queues a run of the task. */
   enqueueRun(tx: Tx, task: TaskRow, payload: RunPayload): Promise<void>;
   /** Queues the push of the task's last successful run; takes a push that failed up again instead of making a second one. */

@@ -1,11 +1,12 @@
 import type { TaskEvent, TaskResult } from "@agentvine/contracts";
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { tasks } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { recordEvent } from "../events/index.ts";
 import { eventOfMove, moveOf } from "./task.ts";
-import type { TaskRow } from "./task-row.repository.ts";
+import { type TaskRow, taskShape } from "./task-row.repository.ts";
 
 export interface TaskMove {
   event: TaskEvent;
@@ -20,6 +21,17 @@ export interface TaskMove {
 
 const reasonCharsMax = 2_000;
 
+const moveTaskStatement: Statement = {
+  name: "move-task",
+  text: `
+    update tasks set status = $3::text, status_reason = $4, updated_at = now(),
+      completed_at = case when $3::text in ('completed', 'failed', 'cancelled') then now() end,
+      assigned_to = case when $3::text = 'in_progress' then assigned_to end,
+      result = coalesce($5::jsonb, result)
+    where id = $1 and status = any($2::text[])
+    returning ${taskShape.columns("tasks")}`,
+};
+
 /**
  * Moves the task along its state machine and notes it in the history. Compares the old status: undefined when it does not
  * allow the move, so that of two that race one loses. A task that leaves `in_progress` belongs to no worker any more.
@@ -27,19 +39,14 @@ const reasonCharsMax = 2_000;
 export async function moveTask(tx: Tx, taskId: string, move: TaskMove): Promise<TaskRow | undefined> {
   const { from, to } = moveOf(move.event);
   const statusReason = storableText(move.reason ?? "").slice(0, reasonCharsMax);
-  const isEnd = to === "completed" || to === "failed" || to === "cancelled";
-  const [row] = await tx
-    .update(tasks)
-    .set({
-      status: to,
-      statusReason,
-      updatedAt: sql`now()`,
-      completedAt: isEnd ? sql`now()` : null,
-      ...(to === "in_progress" ? {} : { assignedTo: null }),
-      ...(move.result === undefined ? {} : { result: storableJson(move.result) }),
-    })
-    .where(and(eq(tasks.id, taskId), inArray(tasks.status, from)))
-    .returning();
+  const [found] = await runPrepared(tx, moveTaskStatement, [
+    taskId,
+    from,
+    to,
+    statusReason,
+    move.result === undefined ? null : JSON.stringify(storableJson(move.result)),
+  ]);
+  const row = found && taskShape.read(found);
   if (row === undefined) {
     return undefined;
   }

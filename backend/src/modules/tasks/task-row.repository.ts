@@ -1,10 +1,14 @@
 import type { Task } from "@agentvine/contracts";
 import { eq, getTableColumns, inArray, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
+import { shapeOf } from "../../database/row-shape.ts";
 import { tasks } from "../../database/schema/index.ts";
 
 export type TaskRow = typeof tasks.$inferSelect;
 export type TaskRowWithDependencies = TaskRow & { dependsOn: string[] };
+
+/** How prepared statements read tasks. */
+export const taskShape = shapeOf(tasks);
 
 /** Every column, and the ids the task waits for. */
 export const taskColumns = {

@@ -1,58 +1,10 @@
-import {
-  liveTaskStatuses,
-  priorities,
-  type TaskCreate,
-  type TaskQuery,
-  type TaskUpdate,
-} from "@agentvine/contracts";
+import { liveTaskStatuses, priorities, type TaskQuery, type TaskUpdate } from "@agentvine/contracts";
 import { and, asc, desc, eq, ilike, inArray, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { tasks } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { escapeLike } from "./task.ts";
-import { type TaskRow, type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
-
-export interface NewTask {
-  id: string;
-  body: TaskCreate;
-  repository: { id: string; url: string };
-  createdBy: string;
-  correlationId: string;
-}
-
-/** Writes a task that waits to be queued. Undefined when there is one with this id: an earlier try made it. */
-export async function insertTask(
-  tx: Tx,
-  { id, body, repository, createdBy, correlationId }: NewTask,
-): Promise<TaskRow | undefined> {
-  const [row] = await tx
-    .insert(tasks)
-    .values({
-      id,
-      title: storableText(body.title),
-      description: storableText(body.description),
-      taskType: body.type,
-      permissionLevel: body.permissionLevel,
-      priority: body.priority,
-      status: "pending",
-      repositoryId: repository.id,
-      repositoryUrl: body.repositoryUrl ?? repository.url,
-      branchName: body.branchName ?? null,
-      issueNumber: body.issueNumber ?? null,
-      agent: storableJson(body.agent),
-      limits: body.limits,
-      requiredLabels: [...new Set(body.requiredLabels)],
-      timeoutSeconds: body.timeoutSeconds,
-      context: storableJson(body.context),
-      metadata: storableJson(body.metadata),
-      createdBy,
-      parentTaskId: body.parentTaskId ?? null,
-      correlationId,
-    })
-    .onConflictDoNothing({ target: tasks.id })
-    .returning();
-  return row;
-}
+import { type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
 
 /** Which of the ids are tasks. */
 export async function existingTasks(tx: Tx, ids: readonly string[]): Promise<Set<string>> {

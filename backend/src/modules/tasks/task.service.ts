@@ -5,34 +5,11 @@ import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordEvent } from "../events/index.ts";
-import { explainNoWorker, listAble, type Requirement } from "../workers/index.ts";
-import { hasDependents, insertDependencies, shareDependencies } from "./dependency.repository.ts";
-import type { DispatchPort } from "./dispatch.port.ts";
-import { deleteTask, existingTasks, insertTask, listTasks, updateTask } from "./task.repository.ts";
+import { hasDependents, shareDependencies } from "./dependency.repository.ts";
+import { deleteTask, listTasks, updateTask } from "./task.repository.ts";
 import { cancelTask, queueTask, retryTask } from "./task-actions.service.ts";
+import { assertRunnable, type CreateTask, createTaskCreator, type TaskCreatorDeps } from "./task-create.service.ts";
 import { findTask, lockTask, type TaskRow, toTask } from "./task-row.repository.ts";
-
-/** The part of the repositories that tasks need. */
-export interface TaskRepositories {
-  ensure(tx: Tx, url: string): Promise<{ id: string; url: string }>;
-  get(id: string, db?: Db | Tx): Promise<{ id: string; url: string }>;
-}
-
-export interface TaskServiceDeps {
-  db: Db;
-  dispatch: DispatchPort;
-  repositories: TaskRepositories;
-  /** True: tasks that no worker could run now are queued all the same. */
-  allowsUnrunnable: boolean;
-}
-
-export interface CreateTask {
-  /** The same for every try of one request. */
-  id: string;
-  actor: Actor;
-  body: TaskCreate;
-  correlationId: string;
-}
 
 /** @throws AppError `task.not_found` */
 export async function mustFindTask(source: Db | Tx, taskId: string): Promise<Task> {
@@ -64,27 +41,10 @@ function assertSupported(permissionLevel: TaskUpdate["permissionLevel"]): void {
   }
 }
 
-async function assertKnown(tx: Tx, path: string, ids: readonly string[]): Promise<void> {
-  const known = await existingTasks(tx, ids);
-  const missing = ids.find((id) => !known.has(id));
-  if (missing !== undefined) {
-    const message = `there is no task ${missing}`;
-    throw new AppError("request.invalid", `${path}: ${message}`, { issues: [{ path, message }] });
-  }
-}
-
 /** Tasks: making, reading, changing and deleting them. */
-export function createTaskService({ db, dispatch, repositories, allowsUnrunnable }: TaskServiceDeps) {
-  /** @throws AppError `task.no_worker` with the remedy */
-  const assertRunnable = async (source: Db | Tx, need: Requirement): Promise<void> => {
-    if (allowsUnrunnable) {
-      return;
-    }
-    const reason = explainNoWorker(need, await listAble(source));
-    if (reason !== undefined) {
-      throw new AppError("task.no_worker", reason);
-    }
-  };
+export function createTaskService(deps: TaskCreatorDeps) {
+  const { db, dispatch, allowsUnrunnable } = deps;
+  const createTask = createTaskCreator(deps);
 
   return {
     /**
@@ -94,34 +54,7 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
      */
     create: async ({ id: taskId, actor, body, correlationId }: CreateTask): Promise<Task> => {
       assertSupported(body.permissionLevel);
-      if (body.enqueue) {
-        await assertRunnable(db, body);
-      }
-      return await inTransaction(db, async (tx) => {
-        const { repositoryUrl: url, repositoryId: id } = body;
-        const repository =
-          url === undefined ? await repositories.get(id ?? "", tx) : await repositories.ensure(tx, url);
-        const dependsOn = [...new Set(body.dependsOn)];
-        await assertKnown(tx, "dependsOn", dependsOn);
-        await assertKnown(tx, "parentTaskId", body.parentTaskId === undefined ? [] : [body.parentTaskId]);
-        await shareDependencies(tx, [], dependsOn);
-        const createdBy = actor.userId;
-        const task = await insertTask(tx, { id: taskId, body, repository, createdBy, correlationId });
-        if (task === undefined) {
-          return await mustFindTask(tx, taskId);
-        }
-        await recordEvent(tx, {
-          type: "task.created",
-          taskId: task.id,
-          correlationId,
-          data: { status: task.status, title: task.title, type: task.taskType, priority: task.priority },
-        });
-        await insertDependencies(tx, task.id, dependsOn);
-        if (body.enqueue) {
-          await queueTask(tx, dispatch, task);
-        }
-        return await mustFindTask(tx, task.id);
-      });
+      return await createTask({ id: taskId, actor, body, correlationId });
     },
 
     list: async (query: TaskQuery) => {
@@ -192,7 +125,9 @@ export function createTaskService({ db, dispatch, repositories, allowsUnrunnable
     if (status === "cancelled") {
       await cancelTask(tx, dispatch, task, "");
     } else if (status === "queued" && task.status === "pending") {
-      await assertRunnable(tx, { ...task, type: task.taskType });
+      if (!allowsUnrunnable) {
+        await assertRunnable(tx, { ...task, type: task.taskType });
+      }
       await queueTask(tx, dispatch, task);
     } else if (status === "queued" && task.status === "failed") {
       await retryTask(tx, dispatch, task);

@@ -1,0 +1,76 @@
+import type { TaskCreate } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import type { Db, Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
+import { noteRecorded } from "../events/index.ts";
+import { type TaskRow, taskShape } from "./task-row.repository.ts";
+
+export interface NewTask {
+  id: string;
+  body: TaskCreate;
+  repository: { id: string; url: string };
+  /** What a worker must be able to do to run it. */
+  workType: string;
+  createdBy: string;
+  correlationId: string;
+}
+
+const insertTaskStatement: Statement = {
+  name: "insert-task",
+  text: `
+    with task as (
+      insert into tasks (id, title, description, task_type, permission_level, priority, status, repository_id, repository_url,
+        branch_name, issue_number, agent, limits, required_labels, timeout_seconds, context, metadata, created_by, parent_task_id,
+        correlation_id, work_type, has_dependencies)
+      values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13::text[], $14, $15::jsonb, $16::jsonb,
+        $17, $18, $19, $20, $21)
+      on conflict (id) do nothing
+      returning ${taskShape.columns("tasks")}
+    ), history as (
+      insert into events (id, type, task_id, correlation_id, data)
+      select $22::uuid, 'task.created', id, correlation_id,
+        jsonb_build_object('status', status, 'title', title, 'type', task_type, 'priority', priority)
+      from task
+    )
+    select ${taskShape.columns("task")} from task`,
+};
+
+/**
+ * Writes a task that waits to be queued, and that it was made: one statement, so it needs no transaction around it. Undefined when
+ * there is a task with this id: an earlier try made it.
+ */
+export async function insertTask(
+  source: Db | Tx,
+  { id, body, repository, workType, createdBy, correlationId }: NewTask,
+): Promise<TaskRow | undefined> {
+  const [row] = await runPrepared(source, insertTaskStatement, [
+    id,
+    storableText(body.title),
+    storableText(body.description),
+    body.type,
+    body.permissionLevel,
+    body.priority,
+    repository.id,
+    body.repositoryUrl ?? repository.url,
+    body.branchName ?? null,
+    body.issueNumber ?? null,
+    JSON.stringify(storableJson(body.agent)),
+    JSON.stringify(body.limits),
+    [...new Set(body.requiredLabels)],
+    body.timeoutSeconds,
+    JSON.stringify(storableJson(body.context)),
+    JSON.stringify(storableJson(body.metadata)),
+    createdBy,
+    body.parentTaskId ?? null,
+    correlationId,
+    workType,
+    body.dependsOn.length > 0,
+    newId(),
+  ]);
+  const task = row && taskShape.read(row);
+  if (task !== undefined) {
+    noteRecorded(source);
+  }
+  return task;
+}
