@@ -276,7 +276,7 @@ describe("with a long queue", () => {
     const worker = await work.registerWorker({ slots: 5, capabilities: { taskTypes: ["bugfix"] } });
     const plan = await work.sql<{ "QUERY PLAN": string }>(`explain ${claimSql}`, [
       ...[worker.id, worker.instanceId, newId(), ["bugfix"], 60_000, newId(), newId()],
-      Array.from({ length: 4 }, () => newId()),
+      ...[Array.from({ length: 4 }, () => newId()), null],
     ]);
     const lines = plan.map((row) => row["QUERY PLAN"]);
     expect(lines.filter((line) => line.includes("work_orders_claim_idx")).length).toBeGreaterThanOrEqual(3);

@@ -1,25 +1,55 @@
 import type { ClaimRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import type { Database } from "../../database/client.ts";
+import type { Database, Db } from "../../database/client.ts";
+import { runPrepared } from "../../database/prepared.ts";
+import { shapeOf } from "../../database/row-shape.ts";
+import { checkpoints, repositories } from "../../database/schema/index.ts";
 import { noteRecorded } from "../events/index.ts";
+import { type TaskRowWithDependencies, taskShape } from "../tasks/index.ts";
+import { type OrderRow, orderShape } from "./order-row.repository.ts";
 
-/** A lease, new or held already under the same key. */
+/** A lease, new or held already under the same key, with what the worker needs to know. */
 export interface Lease {
-  orderId: string;
   executionId: string;
   /** What is left of it, in milliseconds. */
   leaseMs: number;
+  order: OrderRow;
+  task: TaskRowWithDependencies;
+  repository: typeof repositories.$inferSelect;
+  /** Where the work may be taken up again. */
+  checkpoint: typeof checkpoints.$inferSelect | undefined;
 }
 
 export interface ClaimInput {
   request: Pick<ClaimRequest, "workerId" | "instanceId" | "taskTypes">;
+  /** The key that asks: the worker must have registered with it, unless null. */
+  apiKeyId: string | null;
   /** Idempotency key: a repeat finds the same lease. */
   claimKey: string;
   leaseMs: number;
 }
 
-const leftMs = (row: string): string =>
-  `(extract(epoch from ${row}.lease_expires_at - clock_timestamp()) * 1000)::int`;
+const leftMs = (expiresAt: string): string =>
+  `(extract(epoch from ${expiresAt} - clock_timestamp()) * 1000)::int`;
+
+const repositoryShape = shapeOf(repositories);
+const checkpointShape = shapeOf(checkpoints);
+
+const taskColumnsOf = (alias: string): string =>
+  `${taskShape.columns(alias, "t_")}, array(select d.depends_on_task_id::text from task_dependencies d
+    where d.task_id = ${alias}.id order by d.created_at, 1) as t_depends_on`;
+
+/** Payload field of a run order: checkpoints up to this attempt are not to be taken up again. */
+export const freshAfterAttemptField = "freshAfterAttempt";
+
+const latestCheckpoint = (kind: string, payload: string, taskId: string): string => `
+  select * from checkpoints where ${kind} = 'run' and task_id = ${taskId}
+    and attempt > coalesce((${payload}->>'${freshAfterAttemptField}')::int, 0)
+  order by attempt desc, step desc, id desc limit 1`;
+
+/** The worker registered with the key that asks, or without one. */
+const hasKey = (worker: string): string =>
+  `($9::uuid is null or ${worker}.api_key_id is null or ${worker}.api_key_id = $9)`;
 
 /**
  * The claim: one statement, and so one moment. It
@@ -31,7 +61,8 @@ const leftMs = (row: string): string =>
  *   statement changes nothing and gives a row without an order: ask again;
  * - takes a slot of the worker, if that process is still the worker and has one free (`slot`). The row's lock makes parallel
  *   claims of one worker count right;
- * - raises the task's attempt, the fencing token (`numbered`), and writes lease, assignment, execution and history.
+ * - raises the task's attempt, the fencing token (`numbered`), and writes lease, assignment, execution and history;
+ * - gives one row: whether the best order was locked by somebody, and the lease with everything the worker needs to know.
  * Everything hangs on the CTE before it: if one gives no row, nothing is changed. Only database time is used.
  */
 export const claimSql = `
@@ -49,8 +80,8 @@ with recursive needed(work_type) as (
     coalesce(array_agg(value) filter (where kind = 'agent_model'), '{}') as models
   from worker_capabilities where worker_id = $1::uuid
 ), held as materialized (
-  select id, task_id, attempt, lease_expires_at from work_orders
-  where worker_id = $1 and claim_key = $3 and status = 'claimed'
+  select o.id from work_orders o join workers w on w.id = o.worker_id
+  where o.worker_id = $1 and o.claim_key = $3 and o.status = 'claimed' and ${hasKey("w")}
 ), head as materialized (
   select needed.work_type, oldest.ranked_at
   from needed cross join can cross join lateral (select needed.work_type::jsonb as need) parsed
@@ -82,34 +113,34 @@ with recursive needed(work_type) as (
 ), slot as (
   update workers set active_count = active_count + 1, status = 'busy', updated_at = now()
   where id = $1 and instance_id = $2::uuid and deregistered_at is null and status in ('idle', 'busy')
-    and active_count < max_concurrent_tasks and exists (select from locked)
+    and active_count < max_concurrent_tasks and ${hasKey("workers")} and exists (select from locked)
   returning id, name, capabilities, active_count
 ), numbered as (
   update tasks t set attempt = t.attempt + 1, runs = t.runs + (pick.kind = 'run')::int, assigned_to = $1,
     status = case when t.status = 'queued' then 'in_progress' else t.status end, status_reason = '',
     started_at = coalesce(t.started_at, now()), updated_at = now()
   from pick, slot, locked where t.id = locked.id
-  returning t.id, t.attempt, t.agent, t.correlation_id, locked.status as task_status
+  returning locked.status as task_status, ${taskColumnsOf("t")}
 ), lease as (
-  update work_orders o set status = 'claimed', attempt = numbered.attempt, worker_id = $1, worker_instance_id = $2,
+  update work_orders o set status = 'claimed', attempt = numbered.t_attempt, worker_id = $1, worker_instance_id = $2,
     claim_key = $3, claimed_at = now(), lease_expires_at = now() + $5 * interval '1 millisecond',
     completed_at = null, error_message = null, dead_lettered_at = null
   from pick, numbered where o.id = pick.id
-  returning o.id, o.task_id, o.kind, o.attempt, o.lease_expires_at
+  returning ${orderShape.columns("o", "o_")}
 ), assignment as (
   insert into worker_assignments (id, worker_id, work_order_id, attempt, status)
-  select $6::uuid, $1, id, attempt, 'active' from lease
+  select $6::uuid, $1, o_id, o_attempt, 'active' from lease
 ), agent as (
   select a as value from slot, numbered, jsonb_array_elements(slot.capabilities->'agents') a
-  where (numbered.agent->>'driver' is null or a->>'driver' = numbered.agent->>'driver')
-    and (numbered.agent->>'model' is null or a->>'model' = numbered.agent->>'model')
+  where (numbered.t_agent->>'driver' is null or a->>'driver' = numbered.t_agent->>'driver')
+    and (numbered.t_agent->>'model' is null or a->>'model' = numbered.t_agent->>'model')
   limit 1
 ), execution as (
   insert into executions (id, task_id, work_order_id, worker_id, kind, attempt, status, sandbox, agent, is_scripted, correlation_id)
-  select $7::uuid, lease.task_id, lease.id, $1, lease.kind, lease.attempt, 'running', slot.capabilities->'sandbox'->>'driver',
-    case when lease.kind = 'publish' then ''
+  select $7::uuid, lease.o_task_id, lease.o_id, $1, lease.o_kind, lease.o_attempt, 'running', slot.capabilities->'sandbox'->>'driver',
+    case when lease.o_kind = 'publish' then ''
       else coalesce((select concat_ws(' ', value->>'driver', value->>'model') from agent), '') end,
-    lease.kind <> 'publish' and coalesce((select (value->>'isScripted')::boolean from agent), false), numbered.correlation_id
+    lease.o_kind <> 'publish' and coalesce((select (value->>'isScripted')::boolean from agent), false), numbered.t_correlation_id
   from lease, slot, numbered
   returning id, task_id, work_order_id, attempt, correlation_id
 ), happened as (
@@ -118,7 +149,7 @@ with recursive needed(work_type) as (
   select 2, 'task.claimed', jsonb_build_object('status', 'in_progress', 'worker', slot.name)
   from slot, numbered where numbered.task_status = 'queued'
   union all
-  select 3, 'execution.started', jsonb_build_object('status', 'running', 'kind', lease.kind) from lease
+  select 3, 'execution.started', jsonb_build_object('status', 'running', 'kind', lease.o_kind) from lease
   union all
   select 4, 'worker.status_changed', jsonb_build_object('name', slot.name, 'status', 'busy', 'reason', '')
   from slot where slot.active_count = 1
@@ -127,47 +158,66 @@ with recursive needed(work_type) as (
   select ($8::uuid[])[happened.n], happened.type, e.task_id, e.work_order_id, e.id, $1, e.attempt, e.correlation_id, happened.data
   from happened, execution e
 )
-select lease.id as order_id, execution.id as execution_id, ${leftMs("lease")} as lease_ms
-from lease, execution
-union all
-select held.id, e.id, ${leftMs("held")}
-from held join executions e on e.task_id = held.task_id and e.attempt = held.attempt
-union all
-select null, null, null from pick where not exists (select from locked)`;
+select exists (select from pick) and not exists (select from locked) as is_busy, leased.*
+from (select) one left join (
+  select execution.id as execution_id, ${leftMs("lease.o_lease_expires_at")} as lease_ms, lease.*, numbered.*,
+    ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
+  from lease, execution, numbered join repositories r on r.id = numbered.t_repository_id
+  left join lateral (${latestCheckpoint("lease.o_kind", "lease.o_payload", "lease.o_task_id")}) c on true
+  union all
+  select e.id, ${leftMs("o.lease_expires_at")}, ${orderShape.columns("o", "o_")}, null, ${taskColumnsOf("t")},
+    ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
+  from held join work_orders o on o.id = held.id join tasks t on t.id = o.task_id join repositories r on r.id = t.repository_id
+  join executions e on e.task_id = o.task_id and e.attempt = o.attempt
+  left join lateral (${latestCheckpoint("o.kind", "o.payload", "o.task_id")}) c on true
+) leased on true`;
+
+interface ClaimedRow {
+  is_busy: boolean;
+  execution_id: string | null;
+  lease_ms: number;
+  t_depends_on: string[];
+}
 
 /**
  * Leases the best order for the worker, or returns the lease it holds under the key. Undefined when there is none for it, or when
- * it may not claim (no free slot, draining, replaced); `busy` when somebody has the best order's task locked at this moment.
+ * it may not claim (unknown, no free slot, draining, replaced, of another key); `busy` when somebody has the best order's task
+ * locked at this moment.
  * @throws a unique violation of `work_orders_claim_key_key` when the same key claims at the same time: ask again
  */
 export async function claimOrder(
-  { db, pool }: Pick<Database, "db" | "pool">,
-  input: ClaimInput,
+  db: Db,
+  { request, apiKeyId, claimKey, leaseMs }: ClaimInput,
 ): Promise<Lease | "busy" | undefined> {
-  const { request, claimKey, leaseMs } = input;
-  const { rows } = await pool.query<{ order_id: string | null; execution_id: string; lease_ms: number }>({
-    name: "claim-order",
-    text: claimSql,
-    values: [
-      request.workerId,
-      request.instanceId,
-      claimKey,
-      request.taskTypes,
-      leaseMs,
-      newId(),
-      newId(),
-      [newId(), newId(), newId(), newId()],
-    ],
-  });
-  const [row] = rows;
-  if (row === undefined) {
+  const [row] = await runPrepared<ClaimedRow>(db, { name: "claim-order", text: claimSql }, [
+    request.workerId,
+    request.instanceId,
+    claimKey,
+    request.taskTypes,
+    leaseMs,
+    newId(),
+    newId(),
+    [newId(), newId(), newId(), newId()],
+    apiKeyId,
+  ]);
+  if (row === undefined || row.is_busy) {
+    return row && "busy";
+  }
+  const order = orderShape.read(row, "o_");
+  const task = taskShape.read(row, "t_");
+  const repository = repositoryShape.read(row, "r_");
+  if (row.execution_id === null || order === undefined || task === undefined || repository === undefined) {
     return undefined;
   }
-  if (row.order_id === null) {
-    return "busy";
-  }
   noteRecorded(db);
-  return { orderId: row.order_id, executionId: row.execution_id, leaseMs: row.lease_ms };
+  return {
+    executionId: row.execution_id,
+    leaseMs: row.lease_ms,
+    order,
+    task: { ...task, dependsOn: row.t_depends_on },
+    repository,
+    checkpoint: checkpointShape.read(row, "c_"),
+  };
 }
 
 /** Unique index that lets one of several parallel claims under one key win. */

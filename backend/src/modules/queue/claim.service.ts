@@ -10,10 +10,12 @@ import type { Actor } from "../../actor.ts";
 import type { Database } from "../../database/client.ts";
 import { isUniqueViolation } from "../../database/database-error.ts";
 import type { Notifications } from "../../database/notifications.ts";
+import { toTask } from "../tasks/index.ts";
 import { assertOwnKey, findWorker, unknownWorker } from "../workers/index.ts";
 import { claimKeyIndex, claimOrder, hasClaimableOrder, type Lease } from "./claim.repository.ts";
-import { readLeasedWork, recordResumption } from "./claim-reply.repository.ts";
+import { toWorkOrder } from "./order-row.repository.ts";
 import { createParkedClaims, type WakeHint } from "./parked-claims.ts";
+import { recordResumption } from "./resumption.repository.ts";
 import { workChannel } from "./work-channel.repository.ts";
 
 export interface ClaimServiceDeps {
@@ -52,6 +54,22 @@ function hintOf(payload: string): WakeHint {
   return known.length === types.length ? { taskTypes: known } : {};
 }
 
+/** The lease as the worker gets it. */
+const claimOf = ({ order, task, repository, checkpoint, ...lease }: Lease) => ({
+  ...lease,
+  workOrder: toWorkOrder(order),
+  attempt: order.attempt,
+  task: toTask(task),
+  repository: {
+    ...repository,
+    createdAt: repository.createdAt.toISOString(),
+    updatedAt: repository.updatedAt.toISOString(),
+  },
+  checkpoint:
+    checkpoint === undefined ? null : { ...checkpoint, createdAt: checkpoint.createdAt.toISOString() },
+  correlationId: task.correlationId ?? task.id,
+});
+
 /** Hands orders to workers: at once when there is one, else as soon as one comes within the time the worker waits. */
 export function createClaimService(deps: ClaimServiceDeps) {
   const { db, pool } = deps.database;
@@ -59,10 +77,12 @@ export function createClaimService(deps: ClaimServiceDeps) {
   const stopListening = deps.notifications.on(workChannel, (payload) => parked.wake(hintOf(payload)));
 
   const lease = async (input: ClaimInput, claimKey: string): Promise<Lease | undefined> => {
-    const request = { request: input.body, claimKey, leaseMs: deps.leaseMs };
+    const { actor, body } = input;
+    const apiKeyId = actor.kind === "worker_key" ? actor.id : null;
+    const request = { request: body, apiKeyId, claimKey, leaseMs: deps.leaseMs };
     for (let tries = 1; tries <= triesMax; tries += 1) {
       // The same key claimed at the same moment and won: its lease is there now.
-      const leased = await claimOrder(deps.database, request).catch((error: unknown) => {
+      const leased = await claimOrder(db, request).catch((error: unknown) => {
         if (isUniqueViolation(error, claimKeyIndex)) {
           return "busy" as const;
         }
@@ -87,23 +107,30 @@ export function createClaimService(deps: ClaimServiceDeps) {
     if (leased === undefined) {
       return undefined;
     }
-    const work = await readLeasedWork(db, leased.orderId);
-    if (work === undefined) {
-      return undefined;
+    if (leased.checkpoint !== undefined) {
+      await recordResumption(db, leased.executionId, leased.checkpoint.attempt);
     }
-    if (work.checkpoint !== null) {
-      await recordResumption(db, leased.executionId, work.checkpoint.attempt);
-    }
-    const { attempt } = work.workOrder;
     return {
-      ...work,
-      attempt,
-      executionId: leased.executionId,
-      leaseMs: leased.leaseMs,
+      ...claimOf(leased),
       waitedMs,
-      attemptToken: deps.issueAttemptToken(leased.orderId, attempt),
+      attemptToken: deps.issueAttemptToken(leased.order.id, leased.order.attempt),
       preAllowed,
     };
+  };
+
+  /** Why nothing came. @throws AppError `worker.not_found`, `worker.superseded`, `auth.forbidden` */
+  const assertMayClaim = async ({ actor, body }: ClaimInput): Promise<void> => {
+    const worker = await findWorker(db, body.workerId);
+    if (worker === undefined) {
+      throw unknownWorker(body.workerId);
+    }
+    assertOwnKey(actor, worker);
+    if (worker.instanceId !== body.instanceId) {
+      throw new AppError(
+        "worker.superseded",
+        `Another process has registered as ${worker.name}: this one must stop.`,
+      );
+    }
   };
 
   const sweep = async (): Promise<void> => {
@@ -126,31 +153,21 @@ export function createClaimService(deps: ClaimServiceDeps) {
      */
     claim: async (input: ClaimInput): Promise<Claim | undefined> => {
       const askedAtMs = performance.now();
-      const { actor, body, signal } = input;
-      const worker = await findWorker(db, body.workerId);
-      if (worker === undefined) {
-        throw unknownWorker(body.workerId);
-      }
-      assertOwnKey(actor, worker);
-      if (worker.instanceId !== body.instanceId) {
-        throw new AppError(
-          "worker.superseded",
-          `Another process has registered as ${worker.name}: this one must stop.`,
-        );
-      }
+      const { body, signal } = input;
       const claimKey = input.idempotencyKey ?? newId();
       const sinceGeneration = parked.generation();
       const claim = await attemptClaim(input, claimKey, askedAtMs);
-      return (
-        claim ??
-        (await parked.park({
-          taskTypes: body.taskTypes,
-          attempt: () => attemptClaim(input, claimKey, askedAtMs),
-          waitMs: body.waitSeconds * 1_000,
-          signal,
-          sinceGeneration,
-        }))
-      );
+      if (claim !== undefined) {
+        return claim;
+      }
+      await assertMayClaim(input);
+      return await parked.park({
+        taskTypes: body.taskTypes,
+        attempt: () => attemptClaim(input, claimKey, askedAtMs),
+        waitMs: body.waitSeconds * 1_000,
+        signal,
+        sinceGeneration,
+      });
     },
     /** How many claims wait. */
     waiting: (): number => parked.size,

@@ -9,7 +9,7 @@ import type { Tx } from "../../database/client.ts";
 import type { DispatchPort, TaskRow } from "../tasks/index.ts";
 import { insertCommand } from "../workers/index.ts";
 import { endAssignment, endExecution, endLease, executionIdOf } from "./attempt.repository.ts";
-import { freshAfterAttemptField } from "./claim-reply.repository.ts";
+import { freshAfterAttemptField } from "./claim.repository.ts";
 import { enqueueReady } from "./enqueue.repository.ts";
 import {
   insertOrders,

@@ -11,4 +11,11 @@ export { createReviewService, type ReadArtifactText } from "./review.service.ts"
 export { registerTaskRoutes } from "./task.routes.ts";
 export { createTaskService, type TaskService } from "./task.service.ts";
 export { annotateTask, moveTask, moveTasksToQueued } from "./task-move.repository.ts";
-export { lockTask, lockTasks, type TaskRow, taskColumns, taskShape, toTask } from "./task-row.repository.ts";
+export {
+  lockTask,
+  lockTasks,
+  type TaskRow,
+  type TaskRowWithDependencies,
+  taskShape,
+  toTask,
+} from "./task-row.repository.ts";
