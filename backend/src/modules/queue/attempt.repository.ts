@@ -6,37 +6,23 @@ import type {
   Finished,
   Verification,
 } from "@agentvine/contracts";
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { Tx } from "../../database/client.ts";
 import {
-  artifacts,
   checkpoints,
   executions,
-  tasks,
   type WorkerAssignmentStatus,
   workerAssignments,
   workOrders,
 } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { recordEvent } from "../events/index.ts";
-import type { TaskRow } from "../tasks/index.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { announceWork } from "./work-channel.repository.ts";
 
 export interface AttemptRef {
   workOrderId: string;
   attempt: number;
-}
-
-/** The task of an order, locked. Undefined when there is no such order. */
-export async function lockTaskOfOrder(tx: Tx, orderId: string): Promise<TaskRow | undefined> {
-  const [row] = await tx
-    .select({ task: tasks })
-    .from(workOrders)
-    .innerJoin(tasks, eq(tasks.id, workOrders.taskId))
-    .where(eq(workOrders.id, orderId))
-    .for("no key update", { of: tasks });
-  return row?.task;
 }
 
 /** The order, locked, when this attempt holds it now. Lock its task first. */
@@ -196,27 +182,6 @@ export async function endAssignment(
     .update(workerAssignments)
     .set({ ...end, completedAt: sql`now()` })
     .where(and(eq(workerAssignments.workOrderId, workOrderId), eq(workerAssignments.attempt, attempt)));
-}
-
-/** How many of the artifacts exist and belong to that attempt of the task. */
-export async function countOwnArtifacts(
-  tx: Tx,
-  taskId: string,
-  attempt: number,
-  artifactIds: readonly string[],
-): Promise<number> {
-  const rows = await tx
-    .select({ id: artifacts.id })
-    .from(artifacts)
-    .innerJoin(executions, eq(executions.id, artifacts.executionId))
-    .where(
-      and(
-        inArray(artifacts.id, [...artifactIds]),
-        eq(executions.taskId, taskId),
-        eq(executions.attempt, attempt),
-      ),
-    );
-  return rows.length;
 }
 
 /** True when the checkpoint exists and is one of the task's. */

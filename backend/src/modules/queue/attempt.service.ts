@@ -11,9 +11,10 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { annotateTask, moveTask } from "../tasks/index.ts";
-import { countOwnArtifacts, endExecution, isCheckpointOf } from "./attempt.repository.ts";
+import { isCheckpointOf } from "./attempt.repository.ts";
 import { failureEffect, requeueTask } from "./failure.service.ts";
-import { type Effect, type FinishInput, finishAttempt, type HeldWork } from "./finish.service.ts";
+import { type Effect, type FinishInput, finishAttempt } from "./finish.service.ts";
+import type { HeldWork } from "./held-attempt.repository.ts";
 import { insertOrders } from "./order.repository.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { branchOf, publishesItself, resultOfPublish, resultOfRun } from "./outcome.ts";
@@ -28,48 +29,72 @@ export interface AttemptServiceDeps {
 const misfit = (path: string, message: string): AppError =>
   new AppError("request.invalid", message, { issues: [{ path, message }] });
 
-async function completeRun(tx: Tx, { order, task }: HeldWork, result: RunSuccess): Promise<Effect> {
-  const artifactIds = [...new Set([result.bundleArtifactId, result.diffArtifactId])];
-  if ((await countOwnArtifacts(tx, task.id, order.attempt, artifactIds)) !== artifactIds.length) {
+const artifactsOf = (result: RunSuccess): string[] => [
+  ...new Set([result.bundleArtifactId, result.diffArtifactId]),
+];
+
+/** Queues the push of a result that nobody has to look at first. */
+async function enqueuePush(
+  tx: Tx,
+  { task, executionId }: HeldWork,
+  ended: OrderRow,
+  result: RunSuccess,
+): Promise<void> {
+  const branch = branchOf(task.id, ended.attempt);
+  await annotateTask(tx, task.id, { result: resultOfRun(result, executionId), isUnassigned: true });
+  const payload = {
+    executionId,
+    bundleArtifactId: result.bundleArtifactId,
+    baseCommit: result.baseCommit,
+    commit: result.commit,
+    branch,
+  };
+  const [publish] = await insertOrders(tx, [{ task, kind: "publish", payload }]);
+  if (publish !== undefined) {
+    await recordOrderEvent(tx, "work_order.enqueued", publish, { data: { branch } });
+  }
+}
+
+function completeRun(held: HeldWork, result: RunSuccess): Effect {
+  const { order, task, executionId } = held;
+  if (held.ownArtifacts !== artifactsOf(result).length) {
     throw misfit("result.bundleArtifactId", "bundle and diff must be uploaded by this attempt first");
   }
+  const isPublished = publishesItself(task.permissionLevel, result);
   return {
     after: { status: "completed", result },
     assignment: "completed",
-    apply: async (tx, ended) => {
-      const branch = branchOf(task.id, ended.attempt);
-      const executionId = await endExecution(tx, task.id, ended.attempt, {
-        ...result,
-        outcome: "succeeded",
-        reason: result.evidence.reason,
-        branch,
+    execution: {
+      ...result,
+      outcome: "succeeded",
+      reason: result.evidence.reason,
+      branch: branchOf(task.id, order.attempt),
+    },
+    told: { type: "work_order.completed" },
+    taskEvent: isPublished ? undefined : "submit",
+    settle: async (tx, ended) => {
+      if (isPublished) {
+        await enqueuePush(tx, held, ended, result);
+        return task.status;
+      }
+      const moved = await moveTask(tx, task.id, {
+        event: "submit",
+        result: resultOfRun(result, executionId),
+        ...refsOf(held),
       });
-      const told = { workerId: order.workerId, executionId: executionId ?? null };
-      await recordOrderEvent(tx, "work_order.completed", ended, told);
-      const taskResult = resultOfRun(result, executionId ?? "");
-      const refs = { workOrderId: ended.id, attempt: ended.attempt, ...(executionId && { executionId }) };
-      if (!publishesItself(task.permissionLevel, result)) {
-        const moved = await moveTask(tx, task.id, { event: "submit", result: taskResult, ...refs });
-        return moved?.status ?? task.status;
-      }
-      await annotateTask(tx, task.id, { result: taskResult, isUnassigned: true });
-      const payload = {
-        executionId,
-        bundleArtifactId: result.bundleArtifactId,
-        baseCommit: result.baseCommit,
-        commit: result.commit,
-        branch,
-      };
-      const [publish] = await insertOrders(tx, [{ task, kind: "publish", payload }]);
-      if (publish !== undefined) {
-        await recordOrderEvent(tx, "work_order.enqueued", publish, { data: { branch } });
-      }
-      return task.status;
+      return moved?.status ?? task.status;
     },
   };
 }
 
-function completePublish({ order, task }: HeldWork, result: PublishSuccess): Effect {
+const refsOf = ({ order, executionId }: HeldWork) => ({
+  workOrderId: order.id,
+  attempt: order.attempt,
+  executionId,
+});
+
+function completePublish(held: HeldWork, result: PublishSuccess): Effect {
+  const { order, task, now } = held;
   const { branch, commit } = order.payload;
   if (result.branch !== branch || result.commit !== commit) {
     throw misfit("result.branch", `commit ${commit} was to be pushed as ${branch}`);
@@ -77,25 +102,19 @@ function completePublish({ order, task }: HeldWork, result: PublishSuccess): Eff
   return {
     after: { status: "completed", result },
     assignment: "completed",
-    apply: async (tx, ended: OrderRow) => {
-      const executionId = await endExecution(tx, task.id, ended.attempt, {
-        outcome: "succeeded",
-        metrics: result.metrics,
-        branch: result.branch,
-        commit: result.commit,
-      });
-      await recordOrderEvent(tx, "work_order.completed", ended, {
-        workerId: order.workerId,
-        executionId: executionId ?? null,
-        data: { branch: result.branch, commit: result.commit },
-      });
-      const publishedAt = (ended.completedAt ?? new Date(0)).toISOString();
+    execution: {
+      outcome: "succeeded",
+      metrics: result.metrics,
+      branch: result.branch,
+      commit: result.commit,
+    },
+    told: { type: "work_order.completed", data: { branch: result.branch, commit: result.commit } },
+    taskEvent: "complete",
+    settle: async (tx) => {
       const moved = await moveTask(tx, task.id, {
         event: "complete",
-        result: resultOfPublish(task.result, result, publishedAt),
-        workOrderId: ended.id,
-        attempt: ended.attempt,
-        ...(executionId && { executionId }),
+        result: resultOfPublish(task.result, result, now.toISOString()),
+        ...refsOf(held),
       });
       await tellDependents(tx, task.id);
       return moved?.status ?? task.status;
@@ -107,15 +126,10 @@ function releaseEffect({ order, task }: HeldWork, reason: string): Effect {
   return {
     after: { status: "pending", delayMs: 0, errorMessage: null },
     assignment: "released",
-    apply: async (tx, ended) => {
-      const executionId = await endExecution(tx, task.id, order.attempt, { outcome: "released", reason });
-      await recordOrderEvent(tx, "work_order.released", ended, {
-        workerId: order.workerId,
-        executionId: executionId ?? null,
-        data: { reason },
-      });
-      return await requeueTask(tx, task, ended, reason);
-    },
+    execution: { outcome: "released", reason },
+    told: { type: "work_order.released", data: { reason } },
+    taskEvent: order.kind === "publish" ? undefined : "requeue",
+    settle: (tx, ended) => requeueTask(tx, task, ended, reason),
   };
 }
 
@@ -126,17 +140,14 @@ async function parkEffect(tx: Tx, { order, task }: HeldWork, body: Park): Promis
   if (!(await isCheckpointOf(tx, body.checkpointId, task.id))) {
     throw new AppError("checkpoint.not_found", `The task has no checkpoint ${body.checkpointId}.`);
   }
+  const { reason, checkpointId } = body;
   return {
     after: { status: "parked" },
     assignment: "parked",
-    apply: async (tx, ended) => {
-      const { reason } = body;
-      const executionId = await endExecution(tx, task.id, order.attempt, { outcome: "parked", reason });
-      await recordOrderEvent(tx, "work_order.parked", ended, {
-        workerId: order.workerId,
-        executionId: executionId ?? null,
-        data: { reason, checkpointId: body.checkpointId },
-      });
+    execution: { outcome: "parked", reason },
+    told: { type: "work_order.parked", data: { reason, checkpointId } },
+    taskEvent: "wait",
+    settle: async (tx, ended) => {
       const moved = await moveTask(tx, task.id, { event: "wait", reason, workOrderId: ended.id });
       return moved?.status ?? task.status;
     },
@@ -155,14 +166,13 @@ export function createAttemptService({ db, retry }: AttemptServiceDeps) {
         ref,
         route: "complete",
         input: result,
-        decide: (tx, held) => {
+        artifactIds: result.outcome === "succeeded" ? artifactsOf(result) : [],
+        decide: (_tx, held) => {
           const isPublish = held.order.kind === "publish";
           if (isPublish !== (result.outcome === "published")) {
             throw misfit("result.outcome", `a ${held.order.kind} order can't end as ${result.outcome}`);
           }
-          return result.outcome === "published"
-            ? completePublish(held, result)
-            : completeRun(tx, held, result);
+          return result.outcome === "published" ? completePublish(held, result) : completeRun(held, result);
         },
       }),
 

@@ -1,12 +1,12 @@
 import type { FailureResult, TaskStatus } from "@agentvine/contracts";
 import type { Tx } from "../../database/client.ts";
 import { annotateTask, moveTask, type TaskRow } from "../tasks/index.ts";
-import { endExecution } from "./attempt.repository.ts";
-import type { Effect, HeldWork } from "./finish.service.ts";
+import type { Effect } from "./finish.service.ts";
+import type { HeldWork } from "./held-attempt.repository.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { resultOfFailedPublish, resultOfFailure } from "./outcome.ts";
 import { judgeFailure, type RetryPolicy } from "./retry-policy.ts";
-import { recordOrderEvent, tellDependents } from "./settle.repository.ts";
+import { tellDependents } from "./settle.repository.ts";
 
 /** The task goes back into the queue with its order. One whose result is only being pushed stays where it is. */
 export async function requeueTask(
@@ -56,15 +56,15 @@ async function failRun(
   task: TaskRow,
   order: OrderRow,
   result: FailureResult,
-  executionId: string | undefined,
+  executionId: string,
 ): Promise<TaskStatus> {
   const moved = await moveTask(tx, task.id, {
     event: result.outcome === "cancelled" ? "cancel" : "fail",
     reason: result.reason,
-    result: resultOfFailure(result, executionId ?? null),
+    result: resultOfFailure(result, executionId),
     workOrderId: order.id,
     attempt: order.attempt,
-    ...(executionId && { executionId }),
+    executionId,
   });
   await tellDependents(tx, task.id);
   return moved?.status ?? task.status;
@@ -83,43 +83,54 @@ const endOf = (result: FailureResult) => ({
 });
 
 /** What a failed attempt does: back into the queue when trying again may help and tries are left, else the end. */
-export function failureEffect({ order, task }: HeldWork, result: FailureResult, policy: RetryPolicy): Effect {
+export function failureEffect(held: HeldWork, result: FailureResult, policy: RetryPolicy): Effect {
+  const { order, task, executionId } = held;
   const verdict = judgeFailure(result, order, policy);
-  const told = async (tx: Tx, ended: OrderRow, type: Parameters<typeof recordOrderEvent>[1]) => {
-    const executionId = await endExecution(tx, task.id, order.attempt, endOf(result));
-    await recordOrderEvent(tx, type, ended, {
-      workerId: order.workerId,
-      executionId: executionId ?? null,
-      data: { outcome: result.outcome, failure: result.failure, reason: result.reason.slice(0, 2_000) },
-    });
-    return executionId;
+  const isPublish = order.kind === "publish";
+  const execution = endOf(result);
+  const data = {
+    outcome: result.outcome,
+    failure: result.failure,
+    reason: result.reason.slice(0, 2_000),
   };
   if (verdict.kind === "retry") {
     return {
       after: { status: "pending", delayMs: verdict.delayMs, errorMessage: result.reason, isRetry: true },
       assignment: "failed",
-      apply: async (tx, ended) => {
-        await told(tx, ended, "work_order.retried");
-        return await requeueTask(tx, task, ended, `Tried again soon: ${result.reason}`);
-      },
+      execution,
+      told: { type: "work_order.retried", data },
+      taskEvent: isPublish ? undefined : "requeue",
+      settle: (tx, ended) => requeueTask(tx, task, ended, `Tried again soon: ${result.reason}`),
     };
   }
-  const isCancelled = verdict.kind === "cancelled" && order.kind === "run";
+  if (verdict.kind === "cancelled" && !isPublish) {
+    return {
+      after: { status: "cancelled", errorMessage: result.reason },
+      assignment: "cancelled",
+      execution,
+      told: { type: "work_order.cancelled", data },
+      taskEvent: "cancel",
+      settle: (tx, ended) => failRun(tx, task, ended, result, executionId),
+    };
+  }
   return {
-    after: isCancelled
-      ? { status: "cancelled", errorMessage: result.reason }
-      : {
-          status: "failed",
-          result,
-          errorMessage: result.reason,
-          isDeadLetter: verdict.kind === "given_up",
-        },
-    assignment: isCancelled ? "cancelled" : "failed",
-    apply: async (tx, ended) => {
-      const executionId = await told(tx, ended, isCancelled ? "work_order.cancelled" : "work_order.failed");
-      return order.kind === "publish"
-        ? await failPublish(tx, task, ended, result.reason)
-        : await failRun(tx, task, ended, result, executionId);
+    after: {
+      status: "failed",
+      result,
+      errorMessage: result.reason,
+      isDeadLetter: verdict.kind === "given_up",
     },
+    assignment: "failed",
+    execution,
+    told: { type: "work_order.failed", data },
+    taskEvent: isPublish
+      ? task.status === "in_review"
+        ? undefined
+        : "fail"
+      : result.outcome === "cancelled"
+        ? "cancel"
+        : "fail",
+    settle: (tx, ended) =>
+      isPublish ? failPublish(tx, task, ended, result.reason) : failRun(tx, task, ended, result, executionId),
   };
 }

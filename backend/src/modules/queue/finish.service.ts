@@ -1,37 +1,40 @@
-import type { Finished, TaskStatus } from "@agentvine/contracts";
+import {
+  type Finished,
+  nextStatus,
+  type TaskEvent,
+  type TaskStatus,
+  taskMachine,
+} from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import type { TaskRow } from "../tasks/index.ts";
+import { type NewEvent, recordEvent } from "../events/index.ts";
 import {
   type AttemptRef,
-  endAssignment,
-  endLease,
+  type ExecutionEnd,
   findStoredAnswer,
-  lockHeldOrder,
-  lockTaskOfOrder,
   type OrderAfter,
   type StoredAnswer,
 } from "./attempt.repository.ts";
+import { endAttempt, type HeldWork, lockAttempt } from "./held-attempt.repository.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { resultHash } from "./result-hash.ts";
-import { holderOf, releaseSlot } from "./settle.repository.ts";
+import { recordOrderEvent } from "./settle.repository.ts";
 
 export type FinishRoute = "complete" | "fail" | "release" | "park";
-
-/** An order that the attempt holds, locked, with its task. */
-export interface HeldWork {
-  order: OrderRow;
-  task: TaskRow;
-}
 
 /** What a result does to the order, its execution and its task. */
 export interface Effect {
   after: OrderAfter;
   assignment: "completed" | "failed" | "cancelled" | "released" | "parked";
-  /** Writes the rest: execution, task, history, orders that follow. Returns the task's status then. */
-  apply: (tx: Tx, order: OrderRow) => Promise<TaskStatus>;
+  execution: ExecutionEnd;
+  /** What the history tells of the order. */
+  told: { type: NewEvent["type"]; data?: Record<string, unknown> };
+  /** How the task moves; undefined when its status stays. */
+  taskEvent: TaskEvent | undefined;
+  /** Writes the rest, with the order ended: the task, those that wait for it, orders that follow. Returns the task's status then. */
+  settle: (tx: Tx, order: OrderRow) => Promise<TaskStatus>;
 }
 
 const leaseLost = ({ workOrderId, attempt }: AttemptRef): AppError =>
@@ -85,6 +88,8 @@ export interface FinishInput {
   input: unknown;
   /** The worker says that it stopped because it was told to cancel: no news, but no fault either. */
   reportsCancel?: boolean;
+  /** Artifacts that the input names; `decide` is told how many of them are the attempt's own. */
+  artifactIds?: readonly string[];
   /** Decides under the locks of task and order. Throws when the input does not fit the order. */
   decide: (tx: Tx, held: HeldWork) => Promise<Effect> | Effect;
 }
@@ -96,37 +101,87 @@ export interface FinishInput {
  */
 export function finishAttempt(
   db: Db,
-  { actor, ref, route, input, reportsCancel = false, decide }: FinishInput,
+  { actor, ref, route, input, reportsCancel = false, artifactIds = [], decide }: FinishInput,
 ): Promise<Finished> {
   assertOwnAttempt(actor, ref);
   const hash = resultHash(route, input);
   return inTransaction(db, async (tx) => {
-    const task = await lockTaskOfOrder(tx, ref.workOrderId);
-    if (task === undefined) {
+    const locked = await lockAttempt(tx, ref, artifactIds);
+    if (locked === undefined) {
       throw new AppError("work_order.not_found", `There is no work order ${ref.workOrderId}.`);
     }
-    const order = await lockHeldOrder(tx, ref);
-    if (order === undefined) {
+    const { task, held } = locked;
+    if (held === undefined) {
       return answerAgain(ref, await findStoredAnswer(tx, ref), {
         hash,
         reportsCancel,
         taskStatus: task.status,
       });
     }
-    const { after, assignment, apply } = await decide(tx, { order, task });
-    const ended = await endLease(tx, ref, after, hash);
-    if (ended === undefined) {
-      throw leaseLost(ref);
-    }
-    const taskStatus = await apply(tx, ended);
-    const answer: Finished = {
-      ...ref,
-      status: ended.status,
-      taskStatus,
-      availableInMs: after.status === "pending" ? Math.round(after.delayMs) : null,
-    };
-    await endAssignment(tx, ref, { status: assignment, resultHash: hash, answer });
-    await releaseSlot(tx, holderOf(order));
-    return answer;
+    return await applyEffect(tx, held, await decide(tx, held), hash);
   });
+}
+
+async function applyEffect(tx: Tx, held: HeldWork, effect: Effect, resultHash: string): Promise<Finished> {
+  const { order, task, now } = held;
+  const { after, taskEvent } = effect;
+  const ref = { workOrderId: order.id, attempt: order.attempt };
+  const answer: Finished = {
+    ...ref,
+    status: after.status,
+    taskStatus: (taskEvent && nextStatus(taskMachine, task.status, taskEvent)) ?? task.status,
+    availableInMs: after.status === "pending" ? Math.round(after.delayMs) : null,
+  };
+  const end = await endAttempt(tx, order, { ...effect, resultHash, answer });
+  if (end === undefined) {
+    throw leaseLost(ref);
+  }
+  await tellEnd(tx, held, effect);
+  const isOver = after.status !== "pending" && after.status !== "parked";
+  const taskStatus = await effect.settle(tx, {
+    ...order,
+    status: after.status,
+    completedAt: isOver ? now : null,
+  });
+  if (taskStatus !== answer.taskStatus) {
+    throw new Error(`the task of order ${order.id} became ${taskStatus}, not ${answer.taskStatus}`);
+  }
+  if (end.isWorkerIdle) {
+    await recordEvent(tx, {
+      type: "worker.status_changed",
+      workerId: order.workerId,
+      data: { status: "idle", reason: "" },
+    });
+  }
+  return answer;
+}
+
+/** Notes in the history how execution and order ended. */
+async function tellEnd(
+  tx: Tx,
+  { order, executionId }: HeldWork,
+  { after, execution, told }: Effect,
+): Promise<void> {
+  await recordEvent(tx, {
+    type: "execution.finished",
+    taskId: order.taskId,
+    workOrderId: order.id,
+    executionId,
+    workerId: order.workerId,
+    attempt: order.attempt,
+    correlationId: order.correlationId,
+    data: {
+      kind: order.kind,
+      status: execution.outcome,
+      failure: execution.failure ?? null,
+      verification: execution.verification ?? null,
+      reason: execution.reason ?? "",
+    },
+  });
+  await recordOrderEvent(
+    tx,
+    told.type,
+    { ...order, status: after.status },
+    { workerId: order.workerId, executionId, ...(told.data && { data: told.data }) },
+  );
 }
