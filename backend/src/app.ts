@@ -107,7 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   background.add("lag meter", () => lag.stop());
   let jobs: JobRunner | undefined;
 
-  const apiKeys = createApiKeyService({ db: vital, logger });
+  const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });

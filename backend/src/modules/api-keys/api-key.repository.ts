@@ -1,6 +1,9 @@
 import type { Permission } from "@agentvine/contracts";
 import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
+import { notify } from "../../database/commit-wakes.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
+import { shapeOf } from "../../database/row-shape.ts";
 import { apiKeys } from "../../database/schema/index.ts";
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
@@ -25,19 +28,26 @@ export async function insertApiKey(db: Db, key: NewApiKey): Promise<ApiKeyRow> {
 export const listApiKeys = (db: Db): Promise<ApiKeyRow[]> =>
   db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id)).limit(1_000);
 
+const keyShape = shapeOf(apiKeys);
+
+const findLive: Statement = {
+  name: "find-live-api-key",
+  text: `select ${keyShape.columns("k")} from api_keys k
+    where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())`,
+};
+
 /** The key with that hash while it may be used: neither revoked nor expired. */
 export async function findLiveApiKey(db: Db, keyHash: string): Promise<ApiKeyRow | undefined> {
-  const [row] = await db
-    .select()
-    .from(apiKeys)
-    .where(
-      and(
-        eq(apiKeys.keyHash, keyHash),
-        isNull(apiKeys.revokedAt),
-        or(isNull(apiKeys.expiresAt), sql`${apiKeys.expiresAt} > now()`),
-      ),
-    );
-  return row;
+  const [row] = await runPrepared(db, findLive, [keyHash]);
+  return row && keyShape.read(row);
+}
+
+/** Channel on which backends tell each other that a key was revoked. */
+export const apiKeyChannel = "agentvine_api_key";
+
+/** Lets every backend look keys up anew. */
+export function announceKeyChange(db: Db): void {
+  notify(db, apiKeyChannel);
 }
 
 /** Notes the use of a key, once a minute at most. */

@@ -1,9 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
 import type { ApiKey, Permission } from "@agentvine/contracts";
-import { AppError, coerceError, type Logger } from "@agentvine/kit";
+import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
+import type { Notifications } from "../../database/notifications.ts";
+import { createRecent } from "../../recent.ts";
 import {
   type ApiKeyRow,
+  announceKeyChange,
+  apiKeyChannel,
   findLiveApiKey,
   insertApiKey,
   listApiKeys,
@@ -38,8 +42,39 @@ const toResource = (row: ApiKeyRow): ApiKey => ({
   revokedAt: row.revokedAt?.toISOString() ?? null,
 });
 
+/** How long a key that was found is taken as live: a revocation elsewhere is felt within this time at the latest. */
+const knownMsMax = 1_000;
+const knownMax = 1_000;
+const noteUseEveryMs = 60_000;
+
+export interface ApiKeyServiceDeps {
+  db: Db;
+  clock: Clock;
+  logger: Logger;
+  notifications: Pick<Notifications, "on">;
+}
+
 /** Keys of machines. */
-export function createApiKeyService({ db, logger }: { db: Db; logger: Logger }): ApiKeyService {
+export function createApiKeyService({ db, clock, logger, notifications }: ApiKeyServiceDeps): ApiKeyService {
+  const known = createRecent<ApiKeyRow>({ clock, msMax: knownMsMax, sizeMax: knownMax });
+  const noted = createRecent<true>({ clock, msMax: noteUseEveryMs, sizeMax: knownMax });
+  notifications.on(apiKeyChannel, () => known.clear());
+
+  const lookUp = async (keyHash: string): Promise<ApiKeyRow | undefined> => {
+    const generation = known.generation();
+    const row = await findLiveApiKey(db, keyHash);
+    if (row !== undefined) known.set(keyHash, row, generation);
+    return row;
+  };
+  // Nobody waits for this note.
+  const noteUse = (id: string): void => {
+    if (noted.get(id) === true) return;
+    noted.set(id, true);
+    touchApiKey(db, id).catch((error: unknown) => {
+      logger.warn({ err: coerceError(error) }, "could not note the use of an API key");
+    });
+  };
+
   return {
     async create({ name, permissions, createdBy, expiresAt }) {
       if (permissions.includes("attempt:write")) {
@@ -63,20 +98,20 @@ export function createApiKeyService({ db, logger }: { db: Db; logger: Logger }):
       return (await listApiKeys(db)).map(toResource);
     },
     async revoke(id) {
-      if (!(await revokeApiKey(db, id))) {
+      const isThere = await revokeApiKey(db, id);
+      known.clear();
+      if (!isThere) {
         throw new AppError("api_key.not_found", "There is no such API key.");
       }
+      announceKeyChange(db);
     },
     async find(key) {
       const keyHash = hashApiKey(key);
-      const row = await findLiveApiKey(db, keyHash);
+      const row = known.get(keyHash) ?? (await lookUp(keyHash));
       if (row === undefined || !timingSafeEqual(Buffer.from(row.keyHash), Buffer.from(keyHash))) {
         return undefined;
       }
-      // Nobody waits for this note.
-      touchApiKey(db, row.id).catch((error: unknown) => {
-        logger.warn({ err: coerceError(error) }, "could not note the use of an API key");
-      });
+      noteUse(row.id);
       return { id: row.id, userId: row.createdBy, permissions: row.permissions };
     },
   };

@@ -8,6 +8,8 @@ import { findOldestTransaction, readEventLag } from "./event-lag.repository.ts";
 
 /** How soon to look again while an older transaction still runs. */
 const incompleteDelayMs = 25;
+/** While one event follows the other they get their positions together, this often; the first one gets it at once. */
+const paceMs = 15;
 /** How soon to look again without being told: a notification may get lost with its connection. */
 const idleDelayMs = 2_000;
 /** Events that wait longer for their position are worth telling: some transaction is held open. */
@@ -57,7 +59,9 @@ export function startEventSequencer(deps: {
       const delayMs = await pass();
       // While older transactions run, a wake-up says nothing new: it would only make us spin.
       const signal = delayMs === incompleteDelayMs ? stopping.signal : wake.signal;
+      const pacedMs = performance.now() + paceMs;
       await sleep(delayMs, signal).catch(() => {});
+      await sleep(Math.max(0, pacedMs - performance.now()), stopping.signal).catch(() => {});
     }
   }
 

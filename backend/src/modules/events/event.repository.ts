@@ -1,6 +1,6 @@
 import type { Event } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gt } from "drizzle-orm";
 import { beforeCommit } from "../../database/before-commit.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
@@ -105,6 +105,28 @@ export async function listEvents(db: Db, filter: EventFilter): Promise<Event[]> 
 const sequencerLock = 7_420_002;
 const batchMax = 5_000;
 
+const lockSequencer: Statement = {
+  name: "lock-sequencer",
+  text: `select pg_advisory_xact_lock(${sequencerLock})`,
+};
+
+const assignStatement: Statement = {
+  name: "assign-positions",
+  text: `
+    with horizon as materialized (
+      select pg_snapshot_xmin(pg_current_snapshot()) as xid
+    ), ready as materialized (
+      select id, row_number() over (order by xid, id) as number from (
+        select id, xid from events where position is null and xid < (select xid from horizon)
+        order by xid, id limit ${batchMax}) oldest
+    ), positioned as (
+      update events set position = (select coalesce(max(position), 0) from events where position is not null) + ready.number
+      from ready where events.id = ready.id
+    )
+    select (select count(*)::int from ready) as assigned,
+      exists (select from events where position is null and xid >= (select xid from horizon)) as is_held_up`,
+};
+
 /**
  * Gives positions to the events that no later commit can precede: those written by transactions older than every one still running.
  * Sequence values would not do: they are drawn in one order and committed in another, and a reader that has passed a number would
@@ -114,20 +136,12 @@ const batchMax = 5_000;
 export async function assignPositions(db: Db): Promise<{ assigned: number; isIncomplete: boolean }> {
   return await db.transaction(async (tx) => {
     // A statement of its own, so that the next one sees what the previous holder committed.
-    await tx.execute(sql`select pg_advisory_xact_lock(${sequencerLock})`);
-    const updated = await tx.execute(sql`
-      with ready as (
-        select id, row_number() over (order by xid, id) as number from (
-          select id, xid from events
-          where position is null and xid < pg_snapshot_xmin(pg_current_snapshot())
-          order by xid, id limit ${batchMax}) oldest)
-      update events set position = (select coalesce(max(position), 0) from events) + ready.number
-      from ready where events.id = ready.id`);
-    const assigned = updated.rowCount ?? 0;
+    await runPrepared(tx, lockSequencer, []);
+    const [row] = await runPrepared<{ assigned: number; is_held_up: boolean }>(tx, assignStatement, []);
+    const { assigned, is_held_up } = row ?? { assigned: 0, is_held_up: false };
     if (assigned > 0) {
       notify(tx, positionedChannel);
     }
-    const [rest] = await tx.select({ id: events.id }).from(events).where(isNull(events.position)).limit(1);
-    return { assigned, isIncomplete: rest !== undefined };
+    return { assigned, isIncomplete: is_held_up || assigned === batchMax };
   });
 }

@@ -56,6 +56,7 @@ describe("a lost worker", () => {
   it("three times in a row makes the order a dead letter; others flow, and a person can take it up again", async () => {
     const poison = await work.createTask({ title: "poison" });
     for (let round = 1; round <= 3; round += 1) {
+      await work.heartbeat(worker);
       const claim = await work.mustClaim(worker);
       expect(claim.task.id).toBe(poison.id);
       await work.expireLease(claim.workOrder.id);
