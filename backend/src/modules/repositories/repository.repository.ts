@@ -44,7 +44,7 @@ export async function ensureRepositoryRow(
 }
 
 /** How prepared statements read repositories. */
-export const repositoryShape = shapeOf(repositories);
+const repositoryShape = shapeOf(repositories);
 
 const byId: Statement = {
   name: "find-repository",
