@@ -8,7 +8,12 @@ import { recordEvent } from "../events/index.ts";
 import { hasDependents, shareDependencies } from "./dependency.repository.ts";
 import { deleteTask, listTasks, updateTask } from "./task.repository.ts";
 import { cancelTask, queueTask, retryTask } from "./task-actions.service.ts";
-import { assertRunnable, type CreateTask, createTaskCreator, type TaskCreatorDeps } from "./task-create.service.ts";
+import {
+  assertRunnable,
+  type CreateTask,
+  createTaskCreator,
+  type TaskCreatorDeps,
+} from "./task-create.service.ts";
 import { findTask, lockTask, type TaskRow, toTask } from "./task-row.repository.ts";
 
 /** @throws AppError `task.not_found` */
