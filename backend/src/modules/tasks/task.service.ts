@@ -1,7 +1,6 @@
-import type { Task, TaskCreate, TaskQuery, TaskUpdate } from "@agentvine/contracts";
+import type { Task, TaskQuery, TaskUpdate } from "@agentvine/contracts";
 import { liveTaskStatuses } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
-import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordEvent } from "../events/index.ts";
