@@ -32,6 +32,10 @@ export async function startBenchBackend(
       AGENTVINE_PORT: "0",
       AGENTVINE_LOG_LEVEL: "warn",
       AGENTVINE_ALLOW_UNRUNNABLE: "true",
+      // One caller sends everything here.
+      AGENTVINE_RATE_READS_PER_SECOND: "0",
+      AGENTVINE_RATE_WRITES_PER_SECOND: "0",
+      AGENTVINE_RATE_WORKER_PER_SECOND: "0",
       ...env,
     },
   });
