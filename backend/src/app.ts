@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
-import type { Redis } from "ioredis";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
@@ -10,7 +9,6 @@ import type { Notifications } from "./database/notifications.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
-import { createSharedStore } from "./http/rate-counter.ts";
 import { createRateLimits } from "./http/rate-limits.ts";
 import { identify, requirePermission } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
@@ -48,7 +46,7 @@ import {
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
-import { connectRedis } from "./redis/redis-connection.ts";
+import type { SharedRedis } from "./redis/shared-redis.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
 
@@ -58,12 +56,12 @@ export interface AppDeps {
   clock: Clock;
   database: Database;
   notifications: Notifications;
-  /** Over how long rates are averaged; ten seconds unless told. */
-  rateWindowSeconds?: number;
+  /** Undefined: this backend shares its database with others at most. */
+  redis: SharedRedis | undefined;
   limits?: AppLimits;
 }
 
-/** What tests make smaller, so that they need not wait. */
+/** What tests set otherwise, so that they need not wait, or are not helped by what would come in time anyway. */
 export interface AppLimits {
   watch?: Pick<DatabaseWatchOptions, "intervalMs" | "answerMsMax">;
   eventStream?: EventRoutesOptions;
@@ -71,6 +69,10 @@ export interface AppLimits {
   lag?: LagMeter;
   /** Events without a position for longer than this are told. */
   eventsLateMs?: number;
+  /** Over how long rates are averaged. */
+  rateWindowSeconds?: number;
+  /** How often waiting claims look by themselves. */
+  claimSweepMs?: number;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -93,7 +95,7 @@ const lagMsFine = 250;
 
 /** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { config, logger, clock, database, notifications, limits = {} } = deps;
+  const { config, logger, clock, database, notifications, redis, limits = {} } = deps;
   const { db, vital } = database;
   const background = new Lifecycle();
   const watch = watchDatabase({
@@ -111,18 +113,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
-  const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl, "limits");
-  if (redis !== undefined) background.add("Redis", () => redis.disconnect());
   const server = await createServer({
     logger,
     allowedHosts: config.allowedHosts,
     authenticate: auth.authenticate,
     idempotency,
-    rateLimits: createRateLimits(
-      config.ratesPerSecond,
-      redis && createSharedStore(redis, logger),
-      deps.rateWindowSeconds,
-    ),
+    rateLimits: createRateLimits(config.ratesPerSecond, redis, limits.rateWindowSeconds),
     lag,
   });
 
@@ -156,6 +152,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerRepositoryRoutes(server, repositories);
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
+    claimSweepMs: limits.claimSweepMs,
     readArtifactText: artifacts.readText,
   });
 
@@ -184,6 +181,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     jobs = startJobRunner({
       databaseUrl: database.url,
       redisUrl: config.redisUrl,
+      ...(redis === undefined ? {} : { redisPrefix: redis.prefix }),
       chores: createChores({ stats, executions, artifacts, idempotency }),
       logger,
     });
@@ -194,9 +192,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 }
 
 const probeOf =
-  (redis: Redis): Probe =>
+  ({ client }: SharedRedis): Probe =>
   async () => {
-    await redis.ping();
+    await client.ping();
     return { status: "up", detail: "" };
   };
 

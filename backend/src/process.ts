@@ -9,6 +9,8 @@ import {
 } from "@agentvine/kit";
 import { resolveClusterDir, startEmbeddedPostgres } from "@agentvine/postgres";
 import type { BackendConfig } from "./config.ts";
+import type { Database } from "./database/client.ts";
+import type { SharedRedis } from "./redis/shared-redis.ts";
 
 /** The line on standard output that tells the starter that the backend takes requests. */
 export interface ReadyLine {
@@ -70,9 +72,11 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     onConnectionError: (error) => logger.warn({ err: error }, "a database connection broke"),
   });
   lifecycle.add("database connections", () => database.close());
-  const notifications = openNotifications({ database, logger });
+  const redis = await openRedis(config, database, logger);
+  lifecycle.add("Redis", () => redis?.close());
+  const notifications = openNotifications({ database, redis, logger });
   lifecycle.add("notifications", () => notifications.close());
-  const app = await buildApp({ config, logger, clock: systemClock, database, notifications });
+  const app = await buildApp({ config, logger, clock: systemClock, database, notifications, redis });
   lifecycle.add("background work", () => app.background.stop());
   lifecycle.add("server", () => app.server.close());
   await listen(app.server, config);
@@ -83,6 +87,20 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     workerKeyFile: app.local.workerKeyFile,
     pid: process.pid,
   };
+}
+
+/** What backends share by Redis; undefined when there is none. Does not wait until it is reached. */
+export async function openRedis(
+  { redisUrl }: BackendConfig,
+  { db }: Database,
+  logger: Logger,
+): Promise<SharedRedis | undefined> {
+  if (redisUrl === undefined) return undefined;
+  const [{ openSharedRedis }, { nameInstallation }] = await Promise.all([
+    import("./redis/shared-redis.ts"),
+    import("./modules/auth/index.ts"),
+  ]);
+  return await openSharedRedis({ url: redisUrl, prefix: `agentvine:${await nameInstallation(db)}`, logger });
 }
 
 /** The address of a database that has all migrations. */

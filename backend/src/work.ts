@@ -46,6 +46,7 @@ export interface WorkDeps {
   events: EventService;
   repositories: RepositoryService;
   readArtifactText: ReadArtifactText;
+  claimSweepMs: number | undefined;
   background: Lifecycle;
 }
 
@@ -83,6 +84,7 @@ export function wireWork(deps: WorkDeps): Work {
     logger,
     leaseMs,
     issueAttemptToken: deps.auth.issueAttemptToken,
+    ...(deps.claimSweepMs === undefined ? {} : { sweepMs: deps.claimSweepMs }),
   });
   const attempts = createAttemptService({ db, retry });
   const workers = createWorkerService(workerDeps);

@@ -39,7 +39,7 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
   AGENTVINE_DATABASE_CONNECTIONS: "Largest number of database connections.",
   REDIS_URL:
-    "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL, and backends that share it limit rates together.",
+    "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL; backends that share it wake each other by it and limit rates together.",
   AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),
   AGENTVINE_RATE_WRITES_PER_SECOND: rateMeaning("Writes of one caller"),
   AGENTVINE_RATE_WORKER_PER_SECOND: rateMeaning("Requests of one worker, or one attempt, to one route"),

@@ -1,17 +1,14 @@
-import { createLogger, deferred } from "@agentvine/kit";
+import { deferred } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, waitUntil } from "@agentvine/testkit";
 import { sql } from "drizzle-orm";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMigratedDatabase } from "../testing/build-test-app.ts";
 import { type Database, openDatabase } from "./client.ts";
-import { notify } from "./commit-wakes.ts";
 import { migrateDatabase, readSchemaState } from "./migrate.ts";
-import { type Notifications, openNotifications } from "./notifications.ts";
 import { dumpSchema } from "./schema-dump.ts";
 import { inTransaction } from "./transaction.ts";
 
-const logger = createLogger({ name: "test", level: "silent" });
 let testDatabase: TestDatabase;
 let database: Database;
 const broken: Error[] = [];
@@ -160,127 +157,5 @@ describe("a pool", () => {
     await expect(small.db.transaction(async () => "begun")).rejects.toThrow();
     expect(await small.db.transaction(async () => "begun")).toBe("begun");
     await small.close();
-  });
-});
-
-describe("notifications", () => {
-  const opened: { close(): Promise<void> }[] = [];
-  afterEach(async () => {
-    for (const one of opened.splice(0).reverse()) await one.close();
-  });
-  /** Another process on the database: handles of its own, and a bus of its own. */
-  const openProcess = (url = testDatabase.url) => {
-    const own = openDatabase({ url });
-    const bus = openNotifications({ database: own, logger });
-    opened.push(own, bus);
-    return { ...own, bus };
-  };
-  const hear = (bus: Notifications, channel: string): string[] => {
-    const heard: string[] = [];
-    bus.on(channel, (payload) => heard.push(payload));
-    return heard;
-  };
-
-  test("arrive in every process when the transaction commits, in order, and never when it is rolled back", async () => {
-    const [here, there] = [openProcess(), openProcess()];
-    const heardHere = hear(here.bus, "test_channel");
-    const heardThere = hear(there.bus, "test_channel");
-    await Promise.all([here.bus.listening(), there.bus.listening()]);
-    await here.db
-      .transaction(async (tx) => {
-        notify(tx, "test_channel", { payload: "rolled back" });
-        throw new Error("undo");
-      })
-      .catch(() => {});
-    await here.db.transaction(async (tx) => {
-      notify(tx, "test_channel", { payload: "1" });
-      notify(tx, "test_channel", { payload: "2" });
-      await tx.execute("select 1");
-      expect(heardHere).toEqual([]);
-    });
-    expect(heardHere, "at once where it happened").toEqual(["1", "2"]);
-    await waitUntil(() => heardThere.length === 2);
-    expect(heardThere).toEqual(["1", "2"]);
-    notify(there.db, "test_channel", { payload: "3" });
-    await waitUntil(() => heardHere.length === 3);
-    expect(heardHere, "nothing twice").toEqual(["1", "2", "3"]);
-  });
-
-  test("of one process only stay in it", async () => {
-    const [here, there] = [openProcess(), openProcess()];
-    const [heardHere, heardThere] = [hear(here.bus, "own"), hear(there.bus, "own")];
-    await Promise.all([here.bus.listening(), there.bus.listening()]);
-    notify(here.db, "own", { payload: "local", isForAll: false });
-    notify(here.db, "own", { payload: "all" });
-    await waitUntil(() => heardThere.length > 0);
-    expect({ heardHere, heardThere }).toEqual({ heardHere: ["local", "all"], heardThere: ["all"] });
-  });
-
-  test("that many changes cause within moments reach the others as few messages, each news once", async () => {
-    const [here, there] = [openProcess(), openProcess()];
-    const heard = hear(there.bus, "burst");
-    await Promise.all([here.bus.listening(), there.bus.listening()]);
-    for (let n = 0; n < 500; n += 1) notify(here.db, "burst", { payload: String(n % 3) });
-    notify(here.db, "burst", { payload: "end" });
-    await waitUntil(() => heard.includes("end"));
-    expect(heard).toEqual(["0", "1", "2", "end"]);
-  });
-
-  test("a channel asked for later is listened to, one given up is not; a handler that throws harms no other", async () => {
-    const { bus } = openProcess();
-    await bus.listening();
-    const heard: string[] = [];
-    bus.on("late", () => {
-      throw new Error("bad handler");
-    });
-    const stop = bus.on("late", (payload) => heard.push(`a${payload}`));
-    bus.on("late", (payload) => heard.push(`b${payload}`));
-    await bus.listening();
-    notify(database.db, "late", { payload: "unheard: no bus" });
-    await database.pool.query("select pg_notify('late', '1')");
-    await waitUntil(() => heard.length === 2);
-    stop();
-    await database.pool.query("select pg_notify('late', '2')");
-    await waitUntil(() => heard.length === 3);
-    expect(heard).toEqual(["a1", "b1", "b2"]);
-  });
-
-  test("after a lost connection every handler is told to look for itself, and hears again, also what was said meanwhile", async () => {
-    const [here, there] = [openProcess(), openProcess()];
-    const heard = hear(there.bus, "again");
-    await Promise.all([here.bus.listening(), there.bus.listening()]);
-    await cutConnections();
-    notify(here.db, "again", { payload: "said while nobody listened" });
-    await waitUntil(() => heard.includes(""));
-    await waitUntil(async () => {
-      notify(here.db, "again", { payload: "back" });
-      return heard.includes("back");
-    });
-  });
-
-  test("more of them than are kept while the connection is away end up as a call to look at everything", async () => {
-    const here = openProcess();
-    hear(here.bus, "flood");
-    await here.bus.listening();
-    const { rows } = await database.pool.query<{ pid: number }>(
-      "select pid from pg_stat_activity where application_name = 'agentvine notifications' and datname = current_database()",
-    );
-    const there = openProcess();
-    const heard = hear(there.bus, "flood");
-    await there.bus.listening();
-    await database.pool.query("select pg_terminate_backend(pid, 5000) from unnest($1::int[]) pid", [
-      rows.map(({ pid }) => pid),
-    ]);
-    await waitUntil(async () => {
-      for (let n = 0; n < 1_500; n += 1) notify(here.db, "flood", { payload: String(n) });
-      return heard.includes("");
-    });
-  });
-
-  test("closing does not wait for a database that is gone", async () => {
-    const { bus } = openProcess("postgres://user@127.0.0.1:1/x");
-    bus.on("never", () => {});
-    await bus.close();
-    await bus.listening();
   });
 });

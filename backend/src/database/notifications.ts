@@ -1,4 +1,6 @@
 import { coerceError, type Logger } from "@agentvine/kit";
+import { RedisWakes } from "../redis/redis-wakes.ts";
+import type { SharedRedis } from "../redis/shared-redis.ts";
 import type { Database } from "./client.ts";
 import { PostgresWakes } from "./postgres-wakes.ts";
 
@@ -19,6 +21,8 @@ export interface Notifications {
 export interface NotificationsOptions {
   /** Whose committed changes are told. */
   database: Pick<Database, "url" | "onWakes">;
+  /** Carries them to the other processes; undefined: PostgreSQL does. */
+  redis?: SharedRedis | undefined;
   logger: Logger;
 }
 
@@ -26,7 +30,7 @@ export interface NotificationsOptions {
  * The bus on which committed changes wake those who wait for them: in this process at once, in the others by one message for all
  * that happened within a few milliseconds. A message that gets lost delays, no more: every receiver also looks by itself.
  */
-export function openNotifications({ database, logger }: NotificationsOptions): Notifications {
+export function openNotifications({ database, redis, logger }: NotificationsOptions): Notifications {
   const handlers = new Map<string, Set<NotificationHandler>>();
 
   const deliver = (channel: string, payload: string): void => {
@@ -38,7 +42,9 @@ export function openNotifications({ database, logger }: NotificationsOptions): N
       }
     }
   };
-  const transport = new PostgresWakes({ url: database.url, logger, deliver });
+  const byPostgres = new PostgresWakes({ url: database.url, logger, deliver });
+  const transport =
+    redis === undefined ? byPostgres : new RedisWakes({ redis, fallback: byPostgres, logger, deliver });
   const stopHearing = database.onWakes((wakes) => {
     for (const { channel, payload, isForAll } of wakes) {
       deliver(channel, payload);

@@ -1,8 +1,9 @@
 import type { EndpointShape } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { SharedRedis } from "../redis/shared-redis.ts";
 import { addressBlockOf } from "./address-block.ts";
-import { createRateCounter, type SharedStore } from "./rate-counter.ts";
+import { createRateCounter } from "./rate-counter.ts";
 
 /** Kinds of requests that are limited apart, so that one never uses up what another needs. */
 export const rateClasses = {
@@ -32,7 +33,7 @@ const windowSecondsDefault = 10;
 /** @param shared where several backends count together; undefined: this process counts alone */
 export function createRateLimits(
   rates: RatesPerSecond,
-  shared: SharedStore | undefined,
+  shared: SharedRedis | undefined,
   windowSeconds = windowSecondsDefault,
 ): RateLimits {
   const entries = Object.entries(rates) as [RateClass, number][];

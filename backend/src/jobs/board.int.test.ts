@@ -1,13 +1,9 @@
-import { waitUntil } from "@agentvine/testkit";
+import { findRedisServer, startRedis, type TestRedis, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildTestApp, type TestApp } from "../testing/build-test-app.ts";
 
+const redisServer = findRedisServer("the board of a queue on Redis");
 let app: TestApp;
-beforeAll(async () => {
-  app = await buildTestApp({ config: { runsChores: true } });
-  await waitUntil(async () => (await board()).status === 200);
-});
-afterAll(() => app.close());
 
 const board = <T = string>(path = "", token: string | null = app.token, method = "GET", body?: unknown) =>
   app.request<T>(method, `/admin/queues${path}`, { token, body });
@@ -18,7 +14,25 @@ interface Queues {
   queues: { name: string; isPaused: boolean }[];
 }
 
-describe("/admin/queues", () => {
+describe.each([
+  { name: "PostgreSQL", program: "", isSkipped: false },
+  { name: "Redis", program: redisServer ?? "", isSkipped: redisServer === undefined },
+])("/admin/queues on $name", ({ program, isSkipped }) => {
+  if (isSkipped) {
+    it.skip("needs redis-server");
+    return;
+  }
+  let redis: TestRedis | undefined;
+  beforeAll(async () => {
+    redis = program === "" ? undefined : await startRedis(program);
+    app = await buildTestApp({ config: { runsChores: true, redisUrl: redis?.url } });
+    await waitUntil(async () => (await board()).status === 200);
+  });
+  afterAll(async () => {
+    await app.close();
+    await redis?.stop();
+  });
+
   it("shows administrators the page, its files and the queue", async () => {
     const page = await board();
     expect([page.status, page.headers.get("content-type")]).toEqual([

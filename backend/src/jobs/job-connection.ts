@@ -67,20 +67,23 @@ const listen = (emitters: readonly Emitter[], onError: (error: Error) => void): 
 interface JobClasses<Connection> {
   Queue: new (
     name: string,
-    options: { connection: Connection; defaultJobOptions: typeof defaultJobOptions },
+    options: { connection: Connection; defaultJobOptions: typeof defaultJobOptions; prefix?: string },
   ) => JobQueue & Emitter;
   Worker: new (
     name: string,
     process: (job: { name: string }) => Promise<unknown>,
-    options: { connection: Connection; concurrency: number } & typeof workerTimes,
+    options: { connection: Connection; concurrency: number; prefix?: string } & typeof workerTimes,
   ) => JobWorker & Emitter;
 }
 
 /** Opens a queue and its worker with the classes of one backend. */
 const openOn =
-  <Connection>({ Queue, Worker }: JobClasses<Connection>, connection: Connection): JobConnection["open"] =>
+  <Connection>(
+    { Queue, Worker }: JobClasses<Connection>,
+    place: { connection: Connection; prefix?: string },
+  ): JobConnection["open"] =>
   (name, { process, onFailed, onError }, concurrency) => {
-    const queue = new Queue(name, { connection, defaultJobOptions });
+    const queue = new Queue(name, { ...place, defaultJobOptions });
     const worker = new Worker(
       name,
       (job) =>
@@ -88,19 +91,19 @@ const openOn =
           onFailed(job.name, coerceError(error));
           throw error;
         }),
-      { connection, concurrency, ...workerTimes },
+      { ...place, concurrency, ...workerTimes },
     );
     listen([queue, worker], onError);
     return { queue, worker };
   };
 
-async function onRedis(url: string, onError: (error: Error) => void): Promise<JobConnection> {
+async function onRedis(url: string, prefix: string, onError: (error: Error) => void): Promise<JobConnection> {
   const [{ Queue, Worker }, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
   // Commands wait for the connection instead of failing: a restart of Redis is a pause, not an error.
   const connection = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: connectMsMax });
   listen([connection], onError);
   return {
-    open: openOn({ Queue, Worker }, connection),
+    open: openOn({ Queue, Worker }, { connection, prefix }),
     async ping() {
       // A command would wait for the connection, and be sent again when it breaks.
       if (connection.status !== "ready") throw new AppError("queue.unavailable", "Redis can't be reached.");
@@ -143,7 +146,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
     throw error;
   }
   return {
-    open: openOn({ Queue, Worker }, connection),
+    open: openOn({ Queue, Worker }, { connection }),
     async ping() {
       await soon(pool.query("select 1"));
     },
@@ -180,8 +183,9 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
 export const connectJobs = (options: {
   databaseUrl: string;
   redisUrl: string | undefined;
+  redisPrefix: string;
   onError: (error: Error) => void;
 }): Promise<JobConnection> =>
   options.redisUrl === undefined
     ? onPostgres(options.databaseUrl, options.onError)
-    : onRedis(options.redisUrl, options.onError);
+    : onRedis(options.redisUrl, options.redisPrefix, options.onError);

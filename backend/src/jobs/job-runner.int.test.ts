@@ -121,12 +121,12 @@ const onRedis = (): Backend => {
   const { client, url } = redis ?? expect.fail("redis-server is not running");
   return {
     options: { databaseUrl: database.url, redisUrl: url },
-    finished: () => client.zrange("bull:maintenance:completed", 0, -1),
+    finished: () => client.zrange("agentvine:maintenance:completed", 0, -1),
     schedules: async () => {
-      const names = await client.zrange("bull:maintenance:repeat", 0, -1);
+      const names = await client.zrange("agentvine:maintenance:repeat", 0, -1);
       const entries = names.map(async (name) => [
         name,
-        Number(await client.hget(`bull:maintenance:repeat:${name}`, "every")),
+        Number(await client.hget(`agentvine:maintenance:repeat:${name}`, "every")),
       ]);
       return Object.fromEntries(await Promise.all(entries));
     },

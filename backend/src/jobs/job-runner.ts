@@ -30,6 +30,8 @@ export interface JobRunner {
 export interface JobRunnerOptions {
   databaseUrl: string;
   redisUrl: string | undefined;
+  /** Begins the keys in Redis, so that installations that share one do not meet. */
+  redisPrefix?: string;
   chores: readonly Chore[];
   logger: Logger;
   /** How often to look whether the schedules are still there. */
@@ -51,6 +53,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const {
     databaseUrl,
     redisUrl,
+    redisPrefix = "agentvine",
     chores,
     logger,
     checkMs = checkMsDefault,
@@ -66,7 +69,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const handlers = createHandlers(chores, logger, reportFault.report);
 
   async function connect(): Promise<void> {
-    connection = await connectJobs({ databaseUrl, redisUrl, onError: handlers.onError });
+    connection = await connectJobs({ databaseUrl, redisUrl, redisPrefix, onError: handlers.onError });
     if (stopping.signal.aborted) return await close();
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);

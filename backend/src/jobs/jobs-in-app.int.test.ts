@@ -66,19 +66,30 @@ describe.skipIf(redisServer === undefined)("a backend with Redis", () => {
       expect(
         (await work.app.request<{ backgroundQueue: string }>("GET", "/about")).body.backgroundQueue,
       ).toBe("redis");
-      const worker = await work.registerWorker({ slots: 20 });
-      const tasks = await Promise.all(Array.from({ length: 20 }, () => work.createTask()));
+      const worker = await work.registerWorker({ slots: 100 });
+      const finish = async () => {
+        const claim = await work.mustClaim(worker);
+        expect((await work.complete(claim)).status).toBe(200);
+      };
+      await Promise.all(Array.from({ length: 100 }, () => work.createTask()));
       await redis.client.flushall();
-      for (const _ of tasks.slice(10)) expect((await work.claim(worker)).status).toBe(200);
+      await Promise.all(Array.from({ length: 50 }, finish));
       await redis.kill();
-      for (const _ of tasks.slice(10)) expect((await work.claim(worker)).status).toBe(200);
+      await Promise.all(Array.from({ length: 50 }, finish));
       expect((await work.claim(worker)).status).toBe(204);
+      expect(
+        await work.sql("select status, count(*)::int from work_orders where kind = 'run' group by status"),
+      ).toEqual([{ status: "completed", count: 100 }]);
       await waitUntil(async () => (await health(work.app)).components.redis?.status === "down");
       await redis.start();
       await waitUntil(async () => (await health(work.app)).components.redis?.status === "up");
-      await waitUntil(async () => (await redis.client.zcard("bull:maintenance:repeat")) === 3);
+      const [schedules = ""] = await waitUntil(async () => {
+        const keys = await redis.client.keys("agentvine:*:maintenance:repeat");
+        return keys.length > 0 ? keys : undefined;
+      });
+      await waitUntil(async () => (await redis.client.zcard(schedules)) === 3);
     } finally {
       await work.close();
     }
-  });
+  }, 60_000);
 });

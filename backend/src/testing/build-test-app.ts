@@ -6,6 +6,7 @@ import { type BackendConfig, readConfig } from "../config.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../database/client.ts";
 import { migrateDatabase } from "../database/migrate.ts";
 import { type Notifications, openNotifications } from "../database/notifications.ts";
+import { openRedis } from "../process.ts";
 
 export interface TestRequest {
   /** JSON body. */
@@ -45,8 +46,8 @@ export interface TestAppOptions {
   clock?: Clock;
   config?: Partial<BackendConfig>;
   logger?: Logger;
-  /** Over how long rates are averaged. */
-  rateWindowSeconds?: number;
+  /** Makes another backend of the same installation, on its database and home; closed before it. */
+  beside?: TestApp;
   /** Leads the connections of the backend through something, a proxy say; gets the database's address and returns the one to use. */
   through?: (url: string) => Promise<string>;
   /** Limits and time-outs of the database connections. */
@@ -70,25 +71,25 @@ export async function createMigratedDatabase(): Promise<TestDatabase> {
  */
 export async function buildTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const { clock = systemClock, logger = createLogger({ name: "test", level: "silent" }) } = options;
-  const [testDatabase, home] = await Promise.all([createMigratedDatabase(), tempDir("agentvine-test-home-")]);
+  const place = options.beside === undefined ? await newPlace() : placeOf(options.beside);
   const config: BackendConfig = {
-    ...readConfig({ AGENTVINE_HOME: home.path, DATABASE_URL: testDatabase.url, AGENTVINE_PORT: "0" }),
+    ...readConfig({ AGENTVINE_HOME: place.home, DATABASE_URL: place.databaseUrl, AGENTVINE_PORT: "0" }),
     // Tests of the chores switch them on.
     runsChores: false,
     // A test may send as much as it likes; the tests of the limits switch them on.
     ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 },
     ...options.config,
   };
-  const url = (await options.through?.(testDatabase.url)) ?? testDatabase.url;
+  const url = (await options.through?.(place.databaseUrl)) ?? place.databaseUrl;
   const database = openDatabase({
     url,
     connectionsMax: config.databaseConnections,
     ...options.database,
   });
-  const notifications = openNotifications({ database, logger });
+  const redis = await openRedis(config, database, logger);
+  const notifications = openNotifications({ database, redis, logger });
   const app = await buildApp({
-    ...{ config, logger, clock, database, notifications },
-    ...(options.rateWindowSeconds === undefined ? {} : { rateWindowSeconds: options.rateWindowSeconds }),
+    ...{ config, logger, clock, database, notifications, redis },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   options.prepare?.(app);
@@ -100,8 +101,9 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     await app.server.close();
     await app.background.stop();
     await notifications.close();
+    redis?.close();
     await database.close();
-    await Promise.all([testDatabase.drop(), home[Symbol.asyncDispose]()]);
+    await place.remove();
   }
   return {
     ...app,
@@ -110,14 +112,34 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     workerKey: (await readFile(app.local.workerKeyFile, "utf8")).trim(),
     config,
     database,
-    databaseUrl: testDatabase.url,
+    databaseUrl: place.databaseUrl,
     notifications,
-    home: home.path,
+    home: place.home,
     request: (method, path, request) => sendRequest(serverUrl, token, method, path, request),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
+
+/** Where an installation keeps everything. */
+interface Place {
+  databaseUrl: string;
+  home: string;
+  remove(): Promise<void>;
+}
+
+async function newPlace(): Promise<Place> {
+  const [database, home] = await Promise.all([createMigratedDatabase(), tempDir("agentvine-test-home-")]);
+  return {
+    databaseUrl: database.url,
+    home: home.path,
+    remove: async () => {
+      await Promise.all([database.drop(), home[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+const placeOf = ({ databaseUrl, home }: TestApp): Place => ({ databaseUrl, home, remove: async () => {} });
 
 async function sendRequest<T>(
   url: string,

@@ -91,7 +91,10 @@ export interface ClaimOptions {
 
 export async function buildWorkFixture(
   config: Partial<BackendConfig> = {},
-  options: Pick<TestAppOptions, "through" | "database" | "limits"> = {},
+  {
+    beside,
+    ...options
+  }: Pick<TestAppOptions, "through" | "database" | "limits"> & { beside?: WorkFixture } = {},
 ): Promise<WorkFixture> {
   const dir = await tempDir("agentvine-work-");
   const { path: repositoryPath } = await createRepository(`${dir.path}/repository`, { "a.txt": "a\n" });
@@ -99,6 +102,7 @@ export async function buildWorkFixture(
   const app = await buildTestApp({
     ...options,
     logger: createLogger({ name: "test", level, stream: process.stderr }),
+    ...(beside === undefined ? {} : { beside: beside.app }),
     config: { allowsUnrunnable: true, retryBaseSeconds: 0, databaseConnections: 30, ...config },
   });
   return makeFixture(app, repositoryPath, async () => {

@@ -1,8 +1,8 @@
-import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ApiKey, type ErrorResponse, endpoints } from "@agentvine/contracts";
 import { newId, systemClock } from "@agentvine/kit";
-import { waitUntil } from "@agentvine/testkit";
+import { tempDir, waitUntil } from "@agentvine/testkit";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildTestApp, type TestApp } from "../../testing/build-test-app.ts";
@@ -58,6 +58,22 @@ describe("the local token", () => {
     expect(again).toEqual(app.local);
     expect(await modeOf("token")).toBe(0o600);
     expect((await readFile(app.local.workerKeyFile, "utf8")).trim()).toBe(app.workerKey);
+  });
+
+  test("several backends that start at once on an empty home agree on one token and one key", async () => {
+    await using place = await tempDir("agentvine-auth-");
+    const home = place.path;
+    const deps = { db: app.database.db, apiKeys: app.apiKeys, home };
+    const valid = async () => (await app.apiKeys.list()).filter(({ revokedAt }) => revokedAt === null).length;
+    const before = await valid();
+    const all = await Promise.all(Array.from({ length: 8 }, () => prepareLocalMode(deps)));
+    const [token = ""] = all.map((one) => one.token);
+    expect(all.map((one) => one.token)).toEqual(all.map(() => token));
+    expect((await readFile(join(home, "token"), "utf8")).trim()).toBe(token);
+    const key = (await readFile(join(home, "worker.key"), "utf8")).trim();
+    expect(await app.apiKeys.find(key)).toBeDefined();
+    expect(await valid()).toBe(before + 1);
+    expect((await readdir(home)).sort()).toEqual(["token", "worker.key"]);
   });
 
   test("an emptied file gets a new token", async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { newId } from "@agentvine/kit";
 
@@ -17,15 +17,36 @@ export async function readCredential(path: string): Promise<string | undefined> 
   }
 }
 
-/** Writes the secret so that nobody else can read it at any moment, and a crash leaves no half of it. */
-export async function writeCredential(path: string, secret: string): Promise<void> {
+/**
+ * Writes the secret so that nobody else can read it at any moment, and a crash leaves no half of it. Of several processes that do so
+ * at once, as backends that share a home and start together, one wins.
+ * @returns the secret that is in the file now, for all of them
+ */
+export async function createCredential(path: string, secret: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${newId()}`;
   try {
     await writeFile(draft, `${secret}\n`, { mode: 0o600, flag: "wx" });
+    if (await isLinked(draft, path)) return secret;
+    const found = await readCredential(path);
+    if (found !== undefined) return found;
+    // Somebody has emptied it.
     await rename(draft, path);
-  } catch (error) {
+    return secret;
+  } finally {
     await rm(draft, { force: true });
-    throw error;
+  }
+}
+
+/** False when there is a file of that name. */
+async function isLinked(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    // Not every file system has links; there, whoever is last wins.
+    await rename(draft, path);
+    return true;
   }
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { workerPermissions } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import type { ApiKeyService } from "../api-keys/index.ts";
 import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";
-import { readCredential, writeCredential } from "./credential-file.ts";
+import { createCredential, readCredential } from "./credential-file.ts";
 
 /** Who and what local mode knows: one user, one token for the command line, one key for the workers of this machine. */
 export interface LocalMode {
@@ -22,8 +23,7 @@ async function ensureToken(tokenFile: string): Promise<string> {
     return found;
   }
   const token = `avl_${randomBytes(32).toString("base64url")}`;
-  await writeCredential(tokenFile, token);
-  return token;
+  return await createCredential(tokenFile, token);
 }
 
 async function ensureWorkerKey(path: string, apiKeys: ApiKeyService, createdBy: string): Promise<void> {
@@ -31,12 +31,14 @@ async function ensureWorkerKey(path: string, apiKeys: ApiKeyService, createdBy: 
   if (found !== undefined && (await apiKeys.find(found)) !== undefined) {
     return;
   }
-  const { secret } = await apiKeys.create({
+  if (found !== undefined) await rm(path, { force: true });
+  const { apiKey, secret } = await apiKeys.create({
     name: "workers of this machine",
     permissions: [...workerPermissions],
     createdBy,
   });
-  await writeCredential(path, secret);
+  // Another backend on this home was quicker: its key is the one that workers read.
+  if ((await createCredential(path, secret)) !== secret) await apiKeys.revoke(apiKey.id);
 }
 
 /** Makes what is missing and reads the rest. The files are readable by the owner alone. */
