@@ -1,4 +1,3 @@
 export { registerAuthRoutes } from "./auth.routes.ts";
 export { type AuthService, createAuthService } from "./auth.service.ts";
-export { nameInstallation } from "./installation-name.ts";
-export { type LocalMode, prepareLocalMode } from "./local-mode.service.ts";
+export { type LocalMode, nameInstallation, prepareLocalMode } from "./local-mode.service.ts";

@@ -6,6 +6,7 @@ import type { Db } from "../../database/client.ts";
 import type { ApiKeyService } from "../api-keys/index.ts";
 import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";
 import { createCredential, readCredential } from "./credential-file.ts";
+import { createTokenSigner } from "./token-signer.ts";
 
 /** Who and what local mode knows: one user, one token for the command line, one key for the workers of this machine. */
 export interface LocalMode {
@@ -56,4 +57,10 @@ export async function prepareLocalMode(deps: {
   ]);
   await ensureWorkerKey(workerKeyFile, deps.apiKeys, userId);
   return { userId, token, tokenFile, workerKeyFile, secret };
+}
+
+/** A name of 16 characters for this installation, the same for all its backends; where others may see it, it tells nothing of the secret. */
+export async function nameInstallation(db: Db): Promise<string> {
+  const signer = createTokenSigner(await ensureInstallationSecret(db), "installation name");
+  return signer.sign("").slice(0, 16);
 }
