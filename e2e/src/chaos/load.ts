@@ -30,7 +30,7 @@ export interface LoadCounts {
 /** After this a call that got no definite answer is given up: whether it was done is not known. */
 const knownMs = 6_000;
 /** Creations wait longer: whoever depends on them waits too, but nobody else. */
-const createdMs = 30_000;
+const createdMs = 60_000;
 
 /** What people do in a run: ask for tasks, cancel some, look at results, answer questions. */
 export class Load {
@@ -47,7 +47,7 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #random: () => number;
   readonly #ids = new Map<string, string>();
-  readonly #rejected = new Set<string>();
+  readonly #looked = new Set<string>();
   readonly #retried = new Set<string>();
   readonly #creating = new Map<string, Promise<void>>();
   readonly #pending = new Set<Promise<void>>();
@@ -147,10 +147,10 @@ export class Load {
     return answer?.value?.items ?? [];
   }
 
-  /** Settles what waits for a person now. @param isClosing nothing is sent back any more, what can never start is cancelled */
+  /** Settles what waits for a person now. @param isClosing what can never start is cancelled too */
   async tend(isClosing = false): Promise<void> {
     await Promise.all([
-      this.#each("in_review", (task) => this.#review(task, isClosing)),
+      this.#each("in_review", (task) => this.#review(task)),
       this.#resume(),
       this.#each("failed", ({ id }) => this.#retry(id)),
     ]);
@@ -169,19 +169,20 @@ export class Load {
     await Promise.all(hands);
   }
 
-  async #review({ id, statusReason }: Task, isClosing: boolean): Promise<void> {
+  async #review({ id, statusReason }: Task): Promise<void> {
     const params = { taskId: id };
     if (/^Approved/.test(statusReason)) return;
     if (/^The push failed/.test(statusReason)) {
       await this.#ask("retry", id, () => this.client.call(endpoints.tasks.retry, { params, body: {} }));
       return;
     }
-    const isSentBack = !isClosing && !this.#rejected.has(id) && this.#random() < 0.2;
+    // Once at most, so that there is an end to it.
+    const isSentBack = !this.#looked.has(id) && this.#random() < 0.2;
+    this.#looked.add(id);
     const call = isSentBack ? "reject" : "approve";
     const body = isSentBack
       ? { decision: "reject" as const, comment: "Say it more kindly." }
       : { decision: "approve" as const };
-    if (isSentBack) this.#rejected.add(id);
     const isDone = await this.#ask(call, id, () =>
       this.client.call(endpoints.tasks.review, { params, body }),
     );

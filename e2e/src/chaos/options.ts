@@ -24,9 +24,9 @@ Exit code 0 only when every promise was kept.
 
   --seed N         repeat a run; may be given several times or as a list 1,2,3    default 1
   --random         draw a seed
-  --duration S     seconds of faults per seed                                      default 35
-  --tasks N        tasks per seed                                                  default 220
-  --real N         of these through real workers, with an agent and a gate         default 6
+  --duration S     seconds of faults per seed                                      default 30
+  --tasks N        tasks per seed                                                  default 210
+  --real N         of these through real workers, with an agent and a gate         default 5
   --workers N      protocol workers                                                default 6
   --real-workers N real workers                                                    default 2
   --plant no-fence take the fencing out of the backend: the run must fail
@@ -38,9 +38,9 @@ Exit code 0 only when every promise was kept.
 const flags = {
   seed: { type: "string", multiple: true },
   random: { type: "boolean", default: false },
-  duration: { type: "string", default: "35" },
-  tasks: { type: "string", default: "220" },
-  real: { type: "string", default: "6" },
+  duration: { type: "string", default: "30" },
+  tasks: { type: "string", default: "210" },
+  real: { type: "string", default: "5" },
   workers: { type: "string", default: "6" },
   "real-workers": { type: "string", default: "2" },
   plant: { type: "string" },

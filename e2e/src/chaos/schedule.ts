@@ -28,19 +28,19 @@ export interface PlannedFault {
   readonly draws: readonly [number, number];
 }
 
+const startMs = 1_500;
+const gapMsMin = 900;
+const gapMsMax = 2_200;
+
 /**
  * Faults over a time, the same for the same seed: first each of the kinds once in a drawn order, then drawn ones, at even distances
- * that are shaken a little.
+ * that are shaken a little. A short time makes them come quicker, so that as many kinds as possible have their turn.
  */
-export function planFaults(
-  seed: number,
-  kinds: readonly FaultKind[],
-  durationMs: number,
-  gapMs = 2_200,
-): PlannedFault[] {
+export function planFaults(seed: number, kinds: readonly FaultKind[], durationMs: number): PlannedFault[] {
   const random = seededRandom(seed ^ 0x5eed);
+  const fittingMs = (durationMs - startMs) / Math.max(1, kinds.length);
+  const gapMs = Math.min(gapMsMax, Math.max(gapMsMin, fittingMs));
   const left = [...kinds];
-  const startMs = 1_500;
   const count = Math.max(0, Math.floor((durationMs - startMs) / gapMs));
   return Array.from({ length: kinds.length === 0 ? 0 : count }, (_, number) => {
     if (left.length === 0) left.push(...kinds);
