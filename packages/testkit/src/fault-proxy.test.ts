@@ -46,6 +46,15 @@ describe("FaultProxy", () => {
     expect(proxy.requests[1]?.path).toBe("/other");
   });
 
+  it("leads requests to another server from the moment it is switched", async () => {
+    const other = createServer((_request, reply) => reply.end("from the other"));
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    proxy.switchTo(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+    expect(await (await post("/a")).text()).toBe("from the other");
+    expect(answered).toEqual([]);
+    await new Promise((resolve) => other.close(resolve));
+  });
+
   it("cuts the reply after the server has answered, for as many matching requests as asked", async () => {
     proxy.cutReplies(2, ({ path }) => path === "/complete");
     await expect(post("/complete")).rejects.toThrow();

@@ -27,7 +27,7 @@ export type RequestMatcher = (request: ProxiedRequest) => boolean;
 /** An HTTP reverse proxy on a free port that breaks the network on request. WebSockets pass as well. */
 export class FaultProxy {
   readonly url: string;
-  readonly #target: URL;
+  #target: URL;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #requests: ProxiedRequest[] = [];
@@ -49,6 +49,11 @@ export class FaultProxy {
     const server = createServer({ requestTimeout: 0 });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new FaultProxy(target, server);
+  }
+
+  /** From now on requests go there, as a load balancer does when a server is gone. What is under way is not moved. */
+  switchTo(target: string): void {
+    this.#target = new URL(target);
   }
 
   get mode(): ProxyMode {
