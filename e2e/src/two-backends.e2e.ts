@@ -35,7 +35,7 @@ printf '# Page\\n\\nCall sum; see the README.\\n' > "page-$(date +%s%N)-$$.md"
 `;
 
 const env = {
-  AGENTVINE_LEASE_SECONDS: "10",
+  AGENTVINE_LEASE_SECONDS: "30",
   AGENTVINE_HEARTBEAT_SECONDS: "1",
   AGENTVINE_RETRY_BASE_SECONDS: "0.1",
 };
@@ -126,6 +126,10 @@ describe.each([
       for (const task of tasks) await untilStatus(again.client, task, "completed");
 
       const done = await Promise.all(tasks.map((task) => readTask(again.client, task)));
+      expect(
+        done.map(({ runs }) => runs),
+        "what was under way when its backend died was handed in at the other",
+      ).toEqual(done.map(() => 1));
       for (const task of done) expect(await endingsOf(again.client, task)).toEqual(["task.completed"]);
       expect((await publishedBranches(repository)).sort()).toEqual(
         done.map(({ result }) => result?.branch).sort(),
