@@ -13,6 +13,8 @@ export interface SendOptions {
   headers?: Record<string, string>;
   /** Statuses that are answers; 200 to 204 unless told. */
   expected?: readonly number[];
+  /** The answer is received and not parsed: parsing would be measured with it. */
+  isDiscarded?: boolean;
 }
 
 const successes = [200, 201, 202, 204];
@@ -23,7 +25,7 @@ export function createHttpClient(baseUrl: string, defaultToken: string): HttpCli
   return {
     send: <T>(method: string, path: string, options: SendOptions = {}) =>
       new Promise<T>((resolve, reject) => {
-        const { token = defaultToken, headers = {}, expected = successes } = options;
+        const { token = defaultToken, headers = {}, expected = successes, isDiscarded = false } = options;
         const body = options.body === undefined ? undefined : JSON.stringify(options.body);
         const sent = request({
           agent,
@@ -47,7 +49,7 @@ export function createHttpClient(baseUrl: string, defaultToken: string): HttpCli
               reject(new Error(`${method} ${path}: ${reply.statusCode} ${text.slice(0, 500)}`));
               return;
             }
-            resolve((text === "" ? undefined : JSON.parse(text)) as T);
+            resolve((text === "" || isDiscarded ? undefined : JSON.parse(text)) as T);
           });
         });
         sent.end(body);

@@ -14,6 +14,8 @@ export interface Aim {
 export interface Report {
   aims: Aim[];
   figures: Record<string, number>;
+  /** Lines that people read in place of the figures. */
+  table?: readonly string[];
 }
 
 /** At least `least`. */
@@ -48,20 +50,19 @@ function describeMachine(): Record<string, string | number> {
 const loadBefore = loadavg()[0] ?? 0;
 
 /** Prints one line of JSON, or a table for people. Missing an aim is told, and is no failure of the bench. */
-export function printReport(title: string, { aims, figures }: Report, isJson: boolean): void {
+export function printReport(title: string, { aims, figures, table }: Report, isJson: boolean): void {
   const shown = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)]));
   const machine = describeMachine();
   if (isJson) {
     process.stdout.write(`${JSON.stringify({ aims, figures: shown, machine })}\n`);
     return;
   }
-  const width = Math.max(
-    ...[...aims, ...Object.keys(shown).map((name) => ({ name }))].map((one) => one.name.length),
-  );
+  const named = table === undefined ? Object.keys(shown) : [];
+  const width = Math.max(...[...aims.map(({ name }) => name), ...named].map((name) => name.length));
   const lines = [
     title,
     "",
-    ...Object.entries(shown).map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    ...(table ?? named.map((name) => `${name.padEnd(width)}  ${shown[name]}`)).map((line) => `  ${line}`),
     "",
     ...aims.map(
       ({ name, value, aim, holds }) =>

@@ -1,0 +1,25 @@
+// How fast the API reads and lists with 1,000 and with 1,000,000 tasks, beside a bare Fastify route on the same machine.
+//
+// How: `npm run bench:api [-- --json]`. Takes some minutes; --quick proves in seconds that it runs, its figures say little.
+import { describeSizes } from "./api/describe.ts";
+import { measureSize } from "./api/measure.ts";
+import { startCluster } from "./cluster.ts";
+import { type BenchOptions, readOptions } from "./options.ts";
+import { printReport, type Report } from "./report.ts";
+
+const concurrency = 16;
+
+async function measure({ isQuick }: BenchOptions): Promise<Report> {
+  const load = { concurrency, warmUpMs: isQuick ? 20 : 1_000, durationMs: isQuick ? 80 : 4_000 };
+  const cluster = await startCluster();
+  try {
+    const few = await measureSize(cluster, isQuick ? 200 : 1_000, load);
+    const many = await measureSize(cluster, isQuick ? 2_000 : 1_000_000, load);
+    return describeSizes(few, many);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const options = readOptions(process.argv.slice(2));
+printReport("bench:api", await measure(options), options.isJson);
