@@ -214,6 +214,14 @@ create table task_dependencies (
 );
 CREATE INDEX task_dependencies_depends_on_task_id_idx ON public.task_dependencies USING btree (depends_on_task_id);
 
+create table task_words (
+  task_id uuid not null,
+  words tsvector not null,
+  constraint task_words_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint task_words_pkey PRIMARY KEY (task_id)
+);
+CREATE INDEX task_words_words_idx ON public.task_words USING gin (words) WITH (gin_pending_list_limit='512');
+
 create table tasks (
   id uuid not null,
   title text not null,
@@ -258,16 +266,17 @@ create table tasks (
   constraint tasks_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id),
   constraint tasks_pkey PRIMARY KEY (id)
 );
-CREATE INDEX tasks_assigned_to_idx ON public.tasks USING btree (assigned_to);
-CREATE INDEX tasks_completed_at_idx ON public.tasks USING btree (completed_at);
+CREATE INDEX tasks_assigned_to_idx ON public.tasks USING btree (assigned_to) WHERE (assigned_to IS NOT NULL);
+CREATE INDEX tasks_completed_at_idx ON public.tasks USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX tasks_created_at_idx ON public.tasks USING btree (created_at, id);
 CREATE INDEX tasks_created_by_idx ON public.tasks USING btree (created_by);
-CREATE INDEX tasks_parent_task_id_idx ON public.tasks USING btree (parent_task_id);
-CREATE INDEX tasks_permission_level_idx ON public.tasks USING btree (permission_level);
-CREATE INDEX tasks_priority_idx ON public.tasks USING btree (priority);
-CREATE INDEX tasks_repository_id_idx ON public.tasks USING btree (repository_id);
-CREATE INDEX tasks_status_idx ON public.tasks USING btree (status);
+CREATE INDEX tasks_parent_task_id_idx ON public.tasks USING btree (parent_task_id) WHERE (parent_task_id IS NOT NULL);
+CREATE INDEX tasks_priority_idx ON public.tasks USING btree (array_position('{low,normal,high,critical}'::text[], priority), created_at, id);
+CREATE INDEX tasks_repository_id_idx ON public.tasks USING btree (repository_id, created_at, id);
+CREATE INDEX tasks_status_idx ON public.tasks USING btree (status, created_at, id, task_type);
 CREATE INDEX tasks_task_type_idx ON public.tasks USING btree (task_type);
+CREATE INDEX tasks_title_idx ON public.tasks USING btree (title, id);
+CREATE INDEX tasks_updated_at_idx ON public.tasks USING btree (updated_at, id);
 
 create table users (
   id uuid not null,

@@ -1,5 +1,7 @@
+import type { Page } from "../database/bounded-count.ts";
+
 /** The response of a list by page. */
 export const pageReply = <T>(
   { page, pageSize }: { page: number; pageSize: number },
-  { items, total }: { items: T[]; total: number },
-) => ({ items, total, page, pageSize, pages: Math.ceil(total / pageSize) });
+  { items, total, isTotalExact }: Page<T>,
+) => ({ items, total, isTotalExact, page, pageSize, pages: Math.ceil(total / pageSize) });

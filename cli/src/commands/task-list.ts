@@ -36,9 +36,10 @@ export const taskList = async (
       output.colors.dim('make one: agentvine task create --repo <path or url> --type bugfix --title "…"'),
     );
   } else {
+    const more = list.isTotalExact ? "" : "+";
     output.line(taskTable(list.items, output));
     if (list.pages > 1)
-      output.note(output.colors.dim(`page ${list.page} of ${list.pages}, ${list.total} tasks`));
+      output.note(output.colors.dim(`page ${list.page} of ${list.pages}${more}, ${list.total}${more} tasks`));
   }
   return exitCodes.ok;
 };

@@ -31,7 +31,7 @@ export const addTaskCommands = (program: Command, context: CommandContext, finis
     .option("--status <names>", "only these, by comma")
     .option("--type <names>", "only these, by comma")
     .option("--priority <names>", "only these, by comma")
-    .option("--search <words>", "in title or description")
+    .option("--search <words>", "words, or their beginnings, in title or description")
     .option("--live", "only what has not ended")
     .option("--page <number>", "which page", Number)
     .option("--page-size <number>", "tasks a page, at most 100", Number)

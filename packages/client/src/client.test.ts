@@ -42,7 +42,7 @@ describe("createClient", () => {
   });
 
   it("joins list filters by commas and leaves out what is not set", async () => {
-    const empty = { items: [], total: 0, page: 1, pageSize: 20, pages: 0 };
+    const empty = { items: [], total: 0, isTotalExact: true, page: 1, pageSize: 20, pages: 0 };
     const { url, seen } = await serve((_, response) => json(response, 200, empty));
     const client = createClient({ baseUrl: url });
     await client.call(endpoints.tasks.list, {

@@ -8,12 +8,16 @@ export const pageQuerySchema = z.object({
 
 export const orderSchema = z.enum(["asc", "desc"]);
 
-/** Response of a list by page. */
+/**
+ * Response of a list by page. Counting stops early when very many match: then `isTotalExact` is false, `total` tells how many there are
+ * at least, and `pages` the last page that is known; further pages can be asked for all the same.
+ */
 export const pageOf = <T extends z.ZodType>(id: string, item: T) =>
   z
     .object({
       items: z.array(item),
       total: z.number().int().min(0),
+      isTotalExact: z.boolean(),
       page: z.number().int().min(1),
       pageSize: z.number().int().min(1),
       pages: z.number().int().min(0),

@@ -18,6 +18,9 @@ export const updatedAtColumn = () => momentColumn("updated_at").notNull().defaul
 export const objectColumn = <T = Record<string, unknown>>(name: string) =>
   jsonb(name).$type<T>().notNull().default(sql`'{}'::jsonb`);
 
+/** Words of a text with their places, for full-text search. */
+export const wordsColumn = customType<{ data: string; driverData: string }>({ dataType: () => "tsvector" });
+
 /** The transaction that wrote a row, comparable over the whole life of the cluster. */
 export const xidColumn = customType<{ data: string; driverData: string }>({ dataType: () => "xid8" });
 

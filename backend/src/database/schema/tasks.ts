@@ -11,7 +11,7 @@ import {
   taskStatuses,
   taskTypes,
 } from "@agentvine/contracts";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
   boolean,
@@ -31,10 +31,15 @@ import {
   momentColumn,
   objectColumn,
   updatedAtColumn,
+  wordsColumn,
 } from "./columns.ts";
 import { repositories } from "./repositories.ts";
 import { users } from "./users.ts";
 import { workers } from "./workers.ts";
+
+/** How urgent a priority is: its place in the vocabulary, from 1. Lists sort and filter by it as the index does. */
+export const priorityRank = (priority: AnyPgColumn): SQL<number> =>
+  sql<number>`array_position(${sql.raw(`'{${priorities.join(",")}}'`)}::text[], ${priority})`;
 
 /** What somebody wants done. */
 export const tasks = pgTable(
@@ -87,22 +92,44 @@ export const tasks = pgTable(
     completedAt: momentColumn("completed_at"),
   },
   (table) => [
-    index("tasks_status_idx").on(table.status),
-    index("tasks_task_type_idx").on(table.taskType),
-    index("tasks_priority_idx").on(table.priority),
-    index("tasks_permission_level_idx").on(table.permissionLevel),
-    index("tasks_repository_id_idx").on(table.repositoryId),
-    index("tasks_created_by_idx").on(table.createdBy),
-    index("tasks_assigned_to_idx").on(table.assignedTo),
-    index("tasks_parent_task_id_idx").on(table.parentTaskId),
+    // Lists are walked in their order, newest first within what is equal: none of them is read whole and sorted.
     index("tasks_created_at_idx").on(table.createdAt, table.id),
+    index("tasks_updated_at_idx").on(table.updatedAt, table.id),
+    index("tasks_title_idx").on(table.title, table.id),
+    // With the type, as the two are mostly asked for together.
+    index("tasks_status_idx").on(table.status, table.createdAt, table.id, table.taskType),
+    index("tasks_priority_idx").on(priorityRank(table.priority), table.createdAt, table.id),
+    index("tasks_repository_id_idx").on(table.repositoryId, table.createdAt, table.id),
+    index("tasks_task_type_idx").on(table.taskType),
+    index("tasks_created_by_idx").on(table.createdBy),
+    // Each change of a task writes all its indexes anew: what most tasks lack is not in them.
+    index("tasks_assigned_to_idx").on(table.assignedTo).where(sql`${table.assignedTo} is not null`),
+    index("tasks_parent_task_id_idx").on(table.parentTaskId).where(sql`${table.parentTaskId} is not null`),
     // Statistics ask every minute what ended lately.
-    index("tasks_completed_at_idx").on(table.completedAt),
+    index("tasks_completed_at_idx").on(table.completedAt).where(sql`${table.completedAt} is not null`),
     isOneOf("tasks_task_type_check", table.taskType, taskTypes),
     isOneOf("tasks_permission_level_check", table.permissionLevel, permissionLevels),
     isOneOf("tasks_priority_check", table.priority, priorities),
     isOneOf("tasks_status_check", table.status, taskStatuses),
     check("tasks_attempt_check", sql`${table.attempt} >= 0`),
+  ],
+);
+
+/**
+ * The words of a task's title and description. Beside the task, because each change of a task would write this index anew, and its words
+ * hardly ever change.
+ */
+export const taskWords = pgTable(
+  "task_words",
+  {
+    taskId: uuid("task_id")
+      .primaryKey()
+      .references(() => tasks.id, { onDelete: "cascade" }),
+    words: wordsColumn("words").notNull(),
+  },
+  (table) => [
+    // A search also reads what is not sorted into the index yet, so that is kept small (kB).
+    index("task_words_words_idx").using("gin", table.words).with({ gin_pending_list_limit: 512 }),
   ],
 );
 

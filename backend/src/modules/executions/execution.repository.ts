@@ -1,5 +1,6 @@
 import type { Execution, ExecutionLog, ExecutionQuery, LogLevel, LogLine } from "@agentvine/contracts";
-import { and, asc, count, desc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
+import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { executionLogs, executions, workOrders } from "../../database/schema/index.ts";
 import { levelsFrom, logTailMax } from "./execution.ts";
@@ -70,22 +71,31 @@ export async function findExecution(db: Db, executionId: string): Promise<Execut
 export async function listExecutions(
   db: Db,
   { page, pageSize, taskId, workerId, status, kind }: ExecutionQuery,
-): Promise<{ items: Execution[]; total: number }> {
+): Promise<Page<Execution>> {
   const where = and(
     taskId === undefined ? undefined : eq(executions.taskId, taskId),
     workerId === undefined ? undefined : eq(executions.workerId, workerId),
     status === undefined ? undefined : inArray(executions.status, status),
     kind === undefined ? undefined : eq(executions.kind, kind),
   );
-  const rows = await db
-    .select()
+  const sorting = [desc(executions.startedAt), desc(executions.id)];
+  // Their rows are large: of those before a deep page only the ids are read.
+  const ids = db
+    .select({ id: executions.id })
     .from(executions)
     .where(where)
-    .orderBy(desc(executions.startedAt), desc(executions.attempt))
+    .orderBy(...sorting)
     .limit(pageSize)
     .offset((page - 1) * pageSize);
-  const [total] = await db.select({ value: count() }).from(executions).where(where);
-  return { items: rows.map(toResource), total: total?.value ?? 0 };
+  const [rows, total] = await Promise.all([
+    db
+      .select()
+      .from(executions)
+      .where(inArray(executions.id, ids))
+      .orderBy(...sorting),
+    countUpTo(db, executions, where),
+  ]);
+  return { items: rows.map(toResource), ...total };
 }
 
 /** The end of a stream with more lines; nothing to set when there are none, for it is large. */

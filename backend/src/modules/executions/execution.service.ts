@@ -9,6 +9,7 @@ import type {
 } from "@agentvine/contracts";
 import { AppError, type Clock } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
+import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { storableJson } from "../../storable-json.ts";
@@ -30,7 +31,7 @@ import { fitLines, fullLogMarker, parseLogLines } from "./execution.ts";
 
 export interface ExecutionService {
   /** All executions; an attempt sees those of its own task. @throws AppError `work_order.lease_lost` */
-  list(actor: Actor, query: ExecutionQuery): Promise<{ items: Execution[]; total: number }>;
+  list(actor: Actor, query: ExecutionQuery): Promise<Page<Execution>>;
   /** @throws AppError `execution.not_found`, also for an attempt that asks for another task's; `work_order.lease_lost` */
   get(actor: Actor, executionId: string): Promise<Execution>;
   /** @throws AppError as `get` */
@@ -110,7 +111,7 @@ export function createExecutionService({ db, clock }: { db: Db; clock: Clock }):
       const own = await readableTask(db, actor);
       // Another task's executions are as if they did not exist.
       if (own !== undefined && query.taskId !== undefined && query.taskId !== own) {
-        return { items: [], total: 0 };
+        return { items: [], total: 0, isTotalExact: true };
       }
       return await listExecutions(db, own === undefined ? query : { ...query, taskId: own });
     },

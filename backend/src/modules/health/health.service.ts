@@ -2,6 +2,7 @@ import type { About, ComponentHealth, Health } from "@agentvine/contracts";
 import { type Clock, sleep } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
 import { readSchemaState, type SchemaState } from "../../database/migrate.ts";
+import { shareRead } from "../../database/shared-read.ts";
 import { countWorkers, readBacklog, readServerVersion, takesChanges } from "./health.repository.ts";
 import { overallHealth, type Probe, type ProbeResult } from "./health.ts";
 
@@ -59,6 +60,8 @@ const schemaHealth: Record<SchemaState, ProbeResult> = {
 export function createHealthService(options: HealthServiceOptions): HealthService {
   const { db, vital, clock } = options;
   const startedAt = clock.now().toISOString();
+  // Open to everybody, and it reads all that waits.
+  const sharedBacklog = shareRead(() => readBacklog(db));
 
   const database: Probe = async () => {
     if (!(await takesChanges(vital))) {
@@ -82,7 +85,7 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
     return schemaHealth[state];
   };
   const queue: Probe = async () => {
-    const { pending, oldestSeconds } = await readBacklog(db);
+    const { pending, oldestSeconds } = await sharedBacklog();
     const backlog = `${pending} pending, the oldest for ${oldestSeconds} s`;
     const answers = await (options.pingBackgroundQueue?.() ?? Promise.resolve()).then(
       () => true,

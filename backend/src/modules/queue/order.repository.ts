@@ -1,6 +1,7 @@
 import type { Priority, WorkOrderKind, WorkOrderStatus } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { and, desc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { workOrders } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
@@ -179,7 +180,7 @@ export interface OrderQuery {
 }
 
 /** A page of orders, newest first, and how many match. */
-export async function listOrders(db: Db, query: OrderQuery): Promise<{ rows: OrderRow[]; total: number }> {
+export async function listOrders(db: Db, query: OrderQuery): Promise<Total & { rows: OrderRow[] }> {
   const where = and(
     query.status === undefined ? undefined : eq(workOrders.status, query.status),
     query.taskId === undefined ? undefined : eq(workOrders.taskId, query.taskId),
@@ -189,12 +190,21 @@ export async function listOrders(db: Db, query: OrderQuery): Promise<{ rows: Ord
         ? isNotNull(workOrders.deadLetteredAt)
         : sql`${workOrders.deadLetteredAt} is null`,
   );
-  const rows = await db
-    .select()
+  const sorting = [desc(workOrders.enqueuedAt), desc(workOrders.id)];
+  const ids = db
+    .select({ id: workOrders.id })
     .from(workOrders)
     .where(where)
-    .orderBy(desc(workOrders.enqueuedAt), desc(workOrders.id))
+    .orderBy(...sorting)
     .limit(query.pageSize)
     .offset((query.page - 1) * query.pageSize);
-  return { rows, total: await db.$count(workOrders, where) };
+  const [rows, total] = await Promise.all([
+    db
+      .select()
+      .from(workOrders)
+      .where(inArray(workOrders.id, ids))
+      .orderBy(...sorting),
+    countUpTo(db, workOrders, where),
+  ]);
+  return { rows, ...total };
 }

@@ -1,6 +1,7 @@
 import type { Enqueue, QueueStatus, WorkOrder, WorkOrderStatus } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
+import { shareRead } from "../../database/shared-read.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { storableText } from "../../storable-json.ts";
 import { recordEvents } from "../events/index.ts";
@@ -114,6 +115,8 @@ async function enqueueAll(
 
 /** The queue as people see it: what waits, what was given up, and how it gets moving again. */
 export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnrunnable: boolean }) {
+  // Dashboards ask for it again and again, and it reads all that waits.
+  const queueDepth = shareRead(() => readQueueDepth(db));
   /** The order with its task locked first, as everywhere. */
   const lockOrder = async (tx: Tx, orderId: string): Promise<{ order: OrderRow; task: TaskRow }> => {
     const seen = await findOrder(tx, orderId);
@@ -162,7 +165,7 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
 
     /** Depth and age per lane. */
     status: async (): Promise<QueueStatus> => ({
-      ...(await readQueueDepth(db)),
+      ...(await queueDepth()),
       workerRequests: 0,
       controllerResponses: 0,
     }),
@@ -174,9 +177,8 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
       taskId?: string | undefined;
       isDeadLetter?: boolean | undefined;
     }) => {
-      const { rows, total } = await listOrders(db, query);
-      const { page, pageSize } = query;
-      return { items: rows.map(toWorkOrder), total, page, pageSize, pages: Math.ceil(total / pageSize) };
+      const { rows, ...total } = await listOrders(db, query);
+      return { items: rows.map(toWorkOrder), ...total };
     },
 
     /**

@@ -1,5 +1,6 @@
 import { endpoints } from "@agentvine/contracts";
 import type { FastifyInstance } from "fastify";
+import { pageReply } from "../../http/page-reply.ts";
 import { route } from "../../http/route.ts";
 import type { AttemptService } from "./attempt.service.ts";
 import type { ClaimService } from "./claim.service.ts";
@@ -18,8 +19,14 @@ export function registerQueueRoutes(
   route(app, endpoints.queue.enqueue, ({ body }) => orders.enqueue(body));
   route(app, endpoints.queue.enqueueBatch, ({ body }) => orders.enqueueBatch(body.items));
   route(app, endpoints.queue.status, () => orders.status());
-  route(app, endpoints.queue.orders, ({ query: { isDeadLetter, ...query } }) =>
-    orders.list({ ...query, isDeadLetter: isDeadLetter === undefined ? undefined : isDeadLetter === "true" }),
+  route(app, endpoints.queue.orders, async ({ query: { isDeadLetter, ...query } }) =>
+    pageReply(
+      query,
+      await orders.list({
+        ...query,
+        isDeadLetter: isDeadLetter === undefined ? undefined : isDeadLetter === "true",
+      }),
+    ),
   );
   route(app, endpoints.queue.requeue, ({ body }) => orders.requeue(body.workOrderId));
   route(app, endpoints.queue.claim, ({ actor, body, idempotencyKey, signal }) =>

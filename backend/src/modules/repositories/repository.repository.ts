@@ -1,5 +1,6 @@
 import type { RepositorySettings } from "@agentvine/contracts";
 import { asc, count, eq, ilike, or, sql } from "drizzle-orm";
+import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
@@ -72,7 +73,7 @@ export async function findRepositoryByKey(
 export async function listRepositories(
   db: Db,
   { page, pageSize, search }: { page: number; pageSize: number; search?: string | undefined },
-): Promise<{ rows: RepositoryRow[]; total: number }> {
+): Promise<Total & { rows: RepositoryRow[] }> {
   const pattern = `%${(search ?? "").replace(/[\\%_]/g, "\\$&")}%`;
   const where =
     search === undefined || search === ""
@@ -85,8 +86,7 @@ export async function listRepositories(
     .orderBy(asc(repositories.name), asc(repositories.id))
     .limit(pageSize)
     .offset((page - 1) * pageSize);
-  const [total] = await db.select({ value: count() }).from(repositories).where(where);
-  return { rows, total: total?.value ?? 0 };
+  return { rows, ...(await countUpTo(db, repositories, where)) };
 }
 
 export async function updateRepositoryRow(

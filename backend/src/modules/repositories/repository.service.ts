@@ -7,6 +7,7 @@ import {
   repositorySettingsSchema,
 } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
+import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordEvent } from "../events/index.ts";
@@ -41,10 +42,7 @@ export interface RepositoryService {
   /** The registered repository of an address; undefined when it is new. @throws as `resolve` */
   findByUrl(url: string): Promise<Repository | undefined>;
   create(input: RepositoryCreate, correlationId?: string): Promise<Repository>;
-  list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<{
-    items: Repository[];
-    total: number;
-  }>;
+  list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<Page<Repository>>;
   /** @throws AppError `repository.not_found` */
   get(id: string, db?: Db | Tx): Promise<Repository>;
   /** @throws AppError `repository.not_found` */
@@ -137,8 +135,8 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
       return await inTransaction(db, (tx) => ensure(tx, resolved, input, correlationId));
     },
     async list(query) {
-      const { rows, total } = await listRepositories(db, query);
-      return { items: rows.map(toResource), total };
+      const { rows, ...total } = await listRepositories(db, query);
+      return { items: rows.map(toResource), ...total };
     },
     async get(id, within = db) {
       const row = await findRepository(within, id);

@@ -1,5 +1,6 @@
 import type { Stats, StatsSample } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
+import { shareRead } from "../../database/shared-read.ts";
 import {
   countClaimed,
   countEndedLastMinute,
@@ -26,11 +27,14 @@ const online = (workers: Record<string, number>): number =>
 
 /** Counts, throughput and time to done, now and over time. */
 export function createStatsService({ db }: { db: Db }): StatsService {
+  // Dashboards and monitors ask for these again and again, and they read much.
+  const taskCounts = shareRead(() => countTasksByStatus(db));
+  const laneDepths = shareRead(() => readLaneDepths(db));
   return {
     async read(seconds) {
       const [tasks, lanes, workers, window] = await Promise.all([
-        countTasksByStatus(db),
-        readLaneDepths(db),
+        taskCounts(),
+        laneDepths(),
         countWorkersByStatus(db),
         readWindow(db, seconds),
       ]);

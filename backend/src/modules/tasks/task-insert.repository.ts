@@ -5,6 +5,7 @@ import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { noteRecorded } from "../events/index.ts";
 import { type TaskRow, taskShape } from "./task-row.repository.ts";
+import { withWordsApart } from "./task-words.ts";
 
 export interface NewTask {
   id: string;
@@ -32,6 +33,8 @@ const insertTaskStatement: Statement = {
       select $22::uuid, 'task.created', id, correlation_id,
         jsonb_build_object('status', status, 'title', title, 'type', task_type, 'priority', priority)
       from task
+    ), words as (
+      insert into task_words (task_id, words) select id, to_tsvector('simple', $23::text) from task
     )
     select ${taskShape.columns("task")} from task`,
 };
@@ -67,6 +70,7 @@ export async function insertTask(
     workType,
     body.dependsOn.length > 0,
     newId(),
+    withWordsApart(`${storableText(body.title)} ${storableText(body.description)}`),
   ]);
   const task = row && taskShape.read(row);
   if (task !== undefined) {

@@ -1,5 +1,6 @@
 import { type Event, endpoints } from "@agentvine/contracts";
 import type { FastifyInstance } from "fastify";
+import { pageReply } from "../../http/page-reply.ts";
 import { route } from "../../http/route.ts";
 import type { DependencyService } from "./dependency.service.ts";
 import type { ReviewService } from "./review.service.ts";
@@ -21,7 +22,7 @@ export function registerTaskRoutes(
   route(app, endpoints.tasks.create, ({ actor, body, correlationId, creationId }) =>
     tasks.create({ id: creationId, actor, body, correlationId }),
   );
-  route(app, endpoints.tasks.list, ({ query }) => tasks.list(query));
+  route(app, endpoints.tasks.list, async ({ query }) => pageReply(query, await tasks.list(query)));
   route(app, endpoints.tasks.get, ({ params }) => tasks.get(params.taskId));
   route(app, endpoints.tasks.update, ({ params, body }) => tasks.update(params.taskId, body));
   route(app, endpoints.tasks.delete, ({ params }) => tasks.delete(params.taskId));

@@ -62,9 +62,8 @@ export function createTaskService(deps: TaskCreatorDeps) {
     },
 
     list: async (query: TaskQuery) => {
-      const { rows, total } = await listTasks(db, query);
-      const { page, pageSize } = query;
-      return { items: rows.map(toTask), total, page, pageSize, pages: Math.ceil(total / pageSize) };
+      const { rows, ...total } = await listTasks(db, query);
+      return { items: rows.map(toTask), ...total };
     },
 
     /** @throws AppError `task.not_found` */

@@ -1,6 +1,6 @@
 import { type TaskEvent, taskMachine } from "@agentvine/contracts";
 import { describe, expect, it } from "vitest";
-import { blockedReason, escapeLike, eventOfMove, moveOf } from "./task.ts";
+import { blockedReason, eventOfMove, moveOf } from "./task.ts";
 
 describe("moves of a task", () => {
   it("each lead to exactly one status, so that a move can be saved by comparing the old one", () => {
@@ -36,11 +36,5 @@ describe("why a task is blocked", () => {
   it("is nothing once all is completed", () => {
     expect(blockedReason([{ title: "a", status: "completed" }])).toBeUndefined();
     expect(blockedReason([])).toBeUndefined();
-  });
-});
-
-describe("search", () => {
-  it("takes wildcards literally", () => {
-    expect(escapeLike("100%_\\")).toBe("100\\%\\_\\\\");
   });
 });

@@ -58,6 +58,3 @@ export function blockedReason(dependencies: readonly Dependency[]): string | und
   }
   return `Waits for ${quoteTitle(first)}${others.length === 0 ? "" : ` and ${others.length} more`}.`;
 }
-
-/** Escapes what LIKE takes as wildcards, so that a search finds exactly the text. */
-export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (found) => `\\${found}`);

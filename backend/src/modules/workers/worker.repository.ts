@@ -1,6 +1,7 @@
 import type { WorkerRegister, WorkerStatus } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { and, asc, eq, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
+import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { workerCapabilities, workers, workOrders } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
@@ -80,7 +81,7 @@ export async function findWorker(db: Db | Tx, workerId: string): Promise<WorkerR
 export async function listWorkers(
   db: Db,
   query: { page: number; pageSize: number; status?: WorkerStatus[] | undefined },
-): Promise<{ rows: WorkerRow[]; total: number }> {
+): Promise<Total & { rows: WorkerRow[] }> {
   const conditions: SQL[] = [isNull(workers.deregisteredAt)];
   if (query.status !== undefined) {
     conditions.push(inArray(workers.status, query.status));
@@ -93,7 +94,7 @@ export async function listWorkers(
     .orderBy(asc(workers.name))
     .limit(query.pageSize)
     .offset((query.page - 1) * query.pageSize);
-  return { rows, total: await db.$count(workers, where) };
+  return { rows, ...(await countUpTo(db, workers, where)) };
 }
 
 /** Lets the worker drain; undefined when its status does not allow it (it drains already, or is offline). */

@@ -1,5 +1,6 @@
 import { endpoints } from "@agentvine/contracts";
 import type { FastifyInstance } from "fastify";
+import { pageReply } from "../../http/page-reply.ts";
 import { route } from "../../http/route.ts";
 import type { CommandService } from "./command.service.ts";
 import type { HeartbeatService } from "./heartbeat.service.ts";
@@ -16,7 +17,7 @@ export function registerWorkerRoutes(
   { workers, heartbeats, commands }: WorkerRouteServices,
 ): void {
   route(app, endpoints.workers.register, ({ actor, body }) => workers.register(actor, body));
-  route(app, endpoints.workers.list, ({ query }) => workers.list(query));
+  route(app, endpoints.workers.list, async ({ query }) => pageReply(query, await workers.list(query)));
   route(app, endpoints.workers.get, ({ params }) => workers.get(params.workerId));
   route(app, endpoints.workers.heartbeat, ({ actor, params, body }) =>
     heartbeats.beat(actor, params.workerId, body),

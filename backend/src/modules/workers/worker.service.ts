@@ -85,9 +85,8 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
     },
 
     list: async (query: { page: number; pageSize: number; status?: WorkerStatus[] | undefined }) => {
-      const { rows, total } = await listWorkers(db, query);
-      const { page, pageSize } = query;
-      return { items: rows.map(toWorker), total, page, pageSize, pages: Math.ceil(total / pageSize) };
+      const { rows, ...total } = await listWorkers(db, query);
+      return { items: rows.map(toWorker), ...total };
     },
 
     /** @throws AppError `worker.not_found` */

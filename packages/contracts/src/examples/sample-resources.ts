@@ -298,4 +298,11 @@ export const runSuccess = {
   exitCode: 0,
 };
 
-export const pageOfOne = (item: unknown) => ({ items: [item], total: 1, page: 1, pageSize: 20, pages: 1 });
+export const pageOfOne = (item: unknown) => ({
+  items: [item],
+  total: 1,
+  isTotalExact: true,
+  page: 1,
+  pageSize: 20,
+  pages: 1,
+});

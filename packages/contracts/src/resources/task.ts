@@ -143,7 +143,7 @@ export const taskQuerySchema = pageQuerySchema.extend({
   repositoryId: idSchema.optional(),
   parentTaskId: idSchema.optional(),
   isLive: flagSchema.optional(),
-  /** Words of title or description. */
+  /** Words of title or description, or their beginnings; a task must have all of them. */
   search: z.string().max(200).optional(),
   sort: taskSortSchema.default("createdAt"),
   order: orderSchema.default("desc"),
