@@ -7,14 +7,15 @@ import { startCluster } from "./cluster.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { printReport, type Report } from "./report.ts";
 
-const concurrency = 16;
+const load = { concurrency: 16, warmUpMs: 1_000, durationMs: 4_000 };
+const quickLoad = { concurrency: 2, warmUpMs: 0, durationMs: 60 };
 
 async function measure({ isQuick }: BenchOptions): Promise<Report> {
-  const load = { concurrency, warmUpMs: isQuick ? 20 : 1_000, durationMs: isQuick ? 80 : 4_000 };
+  const each = isQuick ? quickLoad : load;
   const cluster = await startCluster();
   try {
-    const few = await measureSize(cluster, isQuick ? 200 : 1_000, load);
-    const many = await measureSize(cluster, isQuick ? 2_000 : 1_000_000, load);
+    const few = await measureSize(cluster, isQuick ? 200 : 1_000, each);
+    const many = await measureSize(cluster, isQuick ? 2_000 : 1_000_000, each);
     return describeSizes(few, many);
   } finally {
     await cluster.stop();

@@ -1,4 +1,4 @@
-import { lanes, laneOf, priorities } from "@agentvine/contracts";
+import { laneOf, lanes, priorities } from "@agentvine/contracts";
 import { completedResult, evidence, samplePhrases, sentences, shares } from "./sample-text.ts";
 
 export const repositoryCount = 50;
@@ -63,7 +63,10 @@ export const batchSql = `
       case when status in ('completed', 'in_review') then ${quote(JSON.stringify(completedResult))}::jsonb || jsonb_build_object('executionId', execution_id) end,
       at, at + case when is_run then took else interval '1 second' end,
       case when is_run then at + interval '5 seconds' end, case when is_ended then at + took end
-    from linked order by n),
+    from linked order by n
+    returning id, to_tsvector('simple', translate(title || ' ' || description, '#./-', '    ')) as words),
+  inserted_words as (
+    insert into task_words (task_id, words) select id, words from inserted_tasks),
   inserted_orders as (
     insert into work_orders (id, task_id, kind, queue_name, work_type, status, attempt, max_retries, timeout_seconds, enqueued_at, ranked_at,
       available_at, claimed_at, lease_expires_at, completed_at, dead_lettered_at, worker_id, worker_instance_id)

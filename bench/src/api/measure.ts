@@ -34,31 +34,30 @@ const speedOf = ({ latenciesMs, perSecond }: LoadResult): Speed => ({
   perSecond,
 });
 
-/** As `runLoad`, for longer when nothing was finished in time. */
-async function loadUntilCounted(options: LoadOptions, work: () => Promise<unknown>): Promise<Speed> {
-  const result = await runLoad(options, work);
-  return result.count > 0
-    ? speedOf(result)
-    : await loadUntilCounted({ ...options, durationMs: options.durationMs * 4 }, work);
-}
-
 /** Fills a database with so many tasks and asks a backend over it, one kind of request after the other. */
-export async function measureSize(cluster: Cluster, taskCount: number, load: LoadOptions): Promise<SizeResult> {
+export async function measureSize(
+  cluster: Cluster,
+  taskCount: number,
+  load: LoadOptions,
+): Promise<SizeResult> {
   tellProgress(`filling in ${taskCount} tasks`);
   const databaseUrl = await cluster.createMigrated();
   const filled = await fillDatabase(databaseUrl, taskCount);
   const backend = await startBenchBackend(databaseUrl, unlimited);
   const http = createHttpClient(backend.url, backend.token);
   try {
-    const bare = await measureBare(await http.send<object>("GET", `/api/v1/tasks/${filled.taskIds[0]}`), load);
+    const bare = await measureBare(
+      await http.send<object>("GET", `/api/v1/tasks/${filled.taskIds[0]}`),
+      load,
+    );
+    tellProgress(`asking with ${taskCount} tasks`);
     const requests: RequestSpeed[] = [];
     for (const request of requestsFor(taskCount, filled)) {
       const { name, path, method = "GET", body, isList = false, isWrite = false } = request;
-      tellProgress(`${name}, with ${taskCount} tasks`);
-      const speed = await loadUntilCounted(load, () =>
+      const result = await runLoad(load, () =>
         http.send(method, typeof path === "string" ? path : path(), { body, isDiscarded: true }),
       );
-      requests.push({ name, isList, isWrite, ...speed });
+      requests.push({ name, isList, isWrite, ...speedOf(result) });
     }
     return { taskCount, bare, requests };
   } finally {
@@ -78,7 +77,7 @@ async function measureBare(body: object, load: LoadOptions): Promise<Speed> {
   const bare = await startBareRoute(body);
   const http = createHttpClient(bare.url, "");
   try {
-    return await loadUntilCounted(load, () => http.send("GET", "/tasks/one", { isDiscarded: true }));
+    return speedOf(await runLoad(load, () => http.send("GET", "/tasks/one", { isDiscarded: true })));
   } finally {
     http.close();
     await bare.stop();

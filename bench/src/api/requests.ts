@@ -22,9 +22,12 @@ const anyOf = <T>(list: readonly T[]): T => {
 const list = (name: string, path: string | (() => string)): BenchRequest => ({ name, path, isList: true });
 
 /** What is asked of a backend with so many tasks. */
-export function requestsFor(taskCount: number, { taskIds, repositoryIds, lastPosition }: Filled): BenchRequest[] {
+export function requestsFor(
+  taskCount: number,
+  { taskIds, repositoryIds, lastPosition }: Filled,
+): BenchRequest[] {
   const tasks = "/api/v1/tasks";
-  const deepPage = Math.floor((taskCount * 0.9) / 20);
+  const pageAt = (depth: number): number => Math.ceil(depth / 20);
   return [
     { name: "task", path: () => `${tasks}/${anyOf(taskIds)}` },
     list("tasks", tasks),
@@ -38,7 +41,8 @@ export function requestsFor(taskCount: number, { taskIds, repositoryIds, lastPos
     list("tasks by update", `${tasks}?sort=updatedAt`),
     list("tasks by priority", `${tasks}?sort=priority`),
     list("tasks by title", `${tasks}?sort=title`),
-    list("tasks, deep page", `${tasks}?page=${deepPage}`),
+    list("tasks, a page deep down", `${tasks}?page=${pageAt(Math.min(taskCount, 10_000) * 0.9)}`),
+    list("tasks, the last page", `${tasks}?page=${pageAt(taskCount)}`),
     { name: "timeline of a task", path: () => `${tasks}/${anyOf(taskIds)}/timeline` },
     {
       name: "events by cursor",
