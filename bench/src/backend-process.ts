@@ -36,6 +36,7 @@ export async function startBenchBackend(
       AGENTVINE_RATE_READS_PER_SECOND: "0",
       AGENTVINE_RATE_WRITES_PER_SECOND: "0",
       AGENTVINE_RATE_WORKER_PER_SECOND: "0",
+      AGENTVINE_RATE_OPEN_PER_SECOND: "0",
       ...env,
     },
   });

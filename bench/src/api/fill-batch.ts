@@ -43,6 +43,7 @@ export const batchSql = `
   linked as materialized (
     select s.*, r.id as repository_id, r.url, w.id as worker_id, w.instance_id, u.id as user_id, uuidv7(at - clock_timestamp()) as order_id,
       uuidv7(at - clock_timestamp()) as execution_id, lag(s.id) over (order by n) as previous_id,
+      n > $1 and (kin > 0.95 or status = 'blocked') as is_dependent,
       status in ('completed', 'failed', 'cancelled') as is_ended, status not in ('pending', 'blocked') as is_ordered,
       status in ('completed', 'failed', 'in_review', 'in_progress', 'waiting') as is_run
     from seeds s
@@ -52,7 +53,7 @@ export const batchSql = `
   inserted_tasks as (
     insert into tasks (id, title, description, task_type, permission_level, priority, status, repository_id, repository_url,
       issue_number, timeout_seconds, context, created_by, assigned_to, parent_task_id, attempt, runs, result, created_at, updated_at,
-      started_at, completed_at)
+      started_at, completed_at, work_type, has_dependencies)
     select id, ${samplePhrases.map(oneOf).join(" || ' ' || ")} || ' #' || n,
       ${Array.from({ length: 4 }, () => oneOf(sentences)).join(" || ' ' || ")}
         || case when n % 20000 = 7 then ' Seen in zeppelin alone.' else '' end,
@@ -62,7 +63,8 @@ export const batchSql = `
       case when is_run then 1 else 0 end, case when is_run then 1 else 0 end,
       case when status in ('completed', 'in_review') then ${quote(JSON.stringify(completedResult))}::jsonb || jsonb_build_object('executionId', execution_id) end,
       at, at + case when is_run then took else interval '1 second' end,
-      case when is_run then at + interval '5 seconds' end, case when is_ended then at + took end
+      case when is_run then at + interval '5 seconds' end, case when is_ended then at + took end,
+      '{"type":"' || type || '"}', is_dependent
     from linked order by n
     returning id, to_tsvector('simple', translate(title || ' ' || description, '#./-', '    ')) as words),
   inserted_words as (
@@ -90,7 +92,7 @@ export const batchSql = `
     from linked where is_run order by n),
   inserted_dependencies as (
     insert into task_dependencies (task_id, depends_on_task_id, created_at)
-    select id, previous_id, at from linked where (kin > 0.95 or status = 'blocked') and previous_id is not null)
+    select id, previous_id, at from linked where is_dependent)
   insert into events (id, position, type, task_id, work_order_id, execution_id, worker_id, attempt, data, occurred_at)
   select uuidv7(at - clock_timestamp()), 3 * n - 3 + step, type, id, case when step > 1 then order_id end,
     case when step > 1 then execution_id end, case when step > 1 then worker_id end, case when step > 1 then 1 end,

@@ -43,7 +43,7 @@ export async function measureSize(
   tellProgress(`filling in ${taskCount} tasks`);
   const databaseUrl = await cluster.createMigrated();
   const filled = await fillDatabase(databaseUrl, taskCount);
-  const backend = await startBenchBackend(databaseUrl, unlimited);
+  const backend = await startBenchBackend(databaseUrl);
   const http = createHttpClient(backend.url, backend.token);
   try {
     const bare = await measureBare(
@@ -65,13 +65,6 @@ export async function measureSize(
     await backend.stop();
   }
 }
-
-/** The load comes from one caller as far as the backend can see: its limits would be measured instead. */
-const unlimited = {
-  AGENTVINE_RATE_READS_PER_SECOND: "0",
-  AGENTVINE_RATE_WRITES_PER_SECOND: "0",
-  AGENTVINE_RATE_OPEN_PER_SECOND: "0",
-};
 
 async function measureBare(body: object, load: LoadOptions): Promise<Speed> {
   const bare = await startBareRoute(body);
