@@ -121,18 +121,25 @@ export function openDatabase({
 function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
   // Kept per connection, as binding the schema anew costs more than most transactions.
   const bound = new WeakMap<pg.PoolClient, Db>();
-  db.transaction = async (work, config) => {
+  db.transaction = async (work) => {
     const client = await pool.connect();
-    let wakes: readonly Wake[] = [];
     let isSpoilt = false;
     try {
       const own = bound.get(client) ?? drizzle(client, { schema });
       bound.set(client, own);
-      const result = await own.transaction((tx) => {
-        wakes = collectWakes(tx);
-        connectRunner(tx, client);
-        return work(tx);
-      }, config);
+      // A handle of its own for each transaction: what is kept for one must not be found by the next.
+      const tx = Object.create(own) as Tx;
+      const wakes = collectWakes(tx);
+      connectRunner(tx, client);
+      await client.query("begin");
+      const result = await work(tx).catch(async (error: unknown) => {
+        // When even this fails the connection is gone, and the transaction with it.
+        await client.query("rollback").catch(() => {});
+        throw error;
+      });
+      const { command } = await client.query("commit");
+      // PostgreSQL says so when a statement had failed and its error was swallowed.
+      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
       if (wakes.length > 0) wake(wakes);
       return result;
     } catch (error) {

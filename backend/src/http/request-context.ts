@@ -22,13 +22,13 @@ export function registerRequestContext(app: FastifyInstance): void {
   app.addHook("onRequest", async (request, reply) => {
     request.actor = anonymous;
     request.correlationId = given(request.headers["x-correlation-id"]) ?? request.id;
-    request.log = request.log.child({ correlationId: request.correlationId });
     void reply.header("x-request-id", request.id);
   });
   app.addHook("onResponse", async (request, reply) => {
     const level = reply.statusCode >= 500 ? "warn" : request.url.startsWith("/health") ? "debug" : "info";
     request.log[level](
       {
+        correlationId: request.correlationId,
         method: request.method,
         // Never with the query: it may hold the code of a one-time link.
         path: request.url.split("?")[0],

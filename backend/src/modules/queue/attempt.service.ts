@@ -11,14 +11,16 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { annotateTask, moveTask } from "../tasks/index.ts";
-import { isCheckpointOf } from "./attempt.repository.ts";
+import { type AttemptRef, isCheckpointOf } from "./attempt.repository.ts";
 import { failureEffect, requeueTask } from "./failure.service.ts";
-import { type Effect, type FinishInput, finishAttempt } from "./finish.service.ts";
+import { assertOwnAttempt, type Effect, type FinishInput, finishAttempt } from "./finish.service.ts";
 import type { HeldWork } from "./held-attempt.repository.ts";
 import { insertOrders } from "./order.repository.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { branchOf, publishesItself, resultOfPublish, resultOfRun } from "./outcome.ts";
+import { resultHash } from "./result-hash.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
+import { submitForReview } from "./review-result.repository.ts";
 import { recordOrderEvent, tellDependents } from "./settle.repository.ts";
 
 export interface AttemptServiceDeps {
@@ -157,24 +159,37 @@ async function parkEffect(tx: Tx, { order, task }: HeldWork, body: Park): Promis
 /** What a worker says about the attempt it holds: complete, fail, release, park. */
 export function createAttemptService({ db, retry }: AttemptServiceDeps) {
   const finish = (input: FinishInput): Promise<Finished> => finishAttempt(db, input);
+  const submit = (ref: AttemptRef, result: RunSuccess): Promise<Finished | undefined> =>
+    submitForReview(db, {
+      ref,
+      result,
+      artifactIds: artifactsOf(result),
+      resultHash: resultHash("complete", result),
+    });
 
   return {
     /** Takes the result of an attempt. @throws AppError as `finishAttempt`, `request.invalid` when it does not fit the order */
-    complete: (actor: Actor, { result, ...ref }: Complete): Promise<Finished> =>
-      finish({
-        actor,
-        ref,
-        route: "complete",
-        input: result,
-        artifactIds: result.outcome === "succeeded" ? artifactsOf(result) : [],
-        decide: (_tx, held) => {
-          const isPublish = held.order.kind === "publish";
-          if (isPublish !== (result.outcome === "published")) {
-            throw misfit("result.outcome", `a ${held.order.kind} order can't end as ${result.outcome}`);
-          }
-          return result.outcome === "published" ? completePublish(held, result) : completeRun(held, result);
-        },
-      }),
+    complete: async (actor: Actor, { result, ...ref }: Complete): Promise<Finished> => {
+      assertOwnAttempt(actor, ref);
+      const taken = result.outcome === "succeeded" ? await submit(ref, result) : undefined;
+      return (
+        taken ??
+        (await finish({
+          actor,
+          ref,
+          route: "complete",
+          input: result,
+          artifactIds: result.outcome === "succeeded" ? artifactsOf(result) : [],
+          decide: (_tx, held) => {
+            const isPublish = held.order.kind === "publish";
+            if (isPublish !== (result.outcome === "published")) {
+              throw misfit("result.outcome", `a ${held.order.kind} order can't end as ${result.outcome}`);
+            }
+            return result.outcome === "published" ? completePublish(held, result) : completeRun(held, result);
+          },
+        }))
+      );
+    },
 
     /** Takes a failure: the order is tried again, or it and its task fail. @throws AppError as `finishAttempt` */
     fail: (actor: Actor, { result, ...ref }: Fail): Promise<Finished> =>

@@ -47,7 +47,7 @@ const leaseLost = ({ workOrderId, attempt }: AttemptRef): AppError =>
   );
 
 /** An attempt writes with its own token only. @throws AppError `auth.forbidden`, `work_order.lease_lost` */
-function assertOwnAttempt(actor: Actor, ref: AttemptRef): void {
+export function assertOwnAttempt(actor: Actor, ref: AttemptRef): void {
   if (actor.kind !== "attempt" || actor.attempt === undefined) {
     throw new AppError("auth.forbidden", "Only the token of the attempt may do this.");
   }
