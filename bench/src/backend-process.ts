@@ -15,6 +15,7 @@ export interface BenchBackend {
 }
 
 const readySchema = z.object({ ready: z.literal(true), url: z.string() });
+const rateMax = "100000";
 const entry = fileURLToPath(new URL("../../backend/dist/main.js", import.meta.url));
 
 /** @throws Error when it ends before it is ready; its own words are on standard error */
@@ -31,12 +32,11 @@ export async function startBenchBackend(
       DATABASE_URL: databaseUrl,
       AGENTVINE_PORT: "0",
       AGENTVINE_LOG_LEVEL: "warn",
-      AGENTVINE_ALLOW_UNRUNNABLE: "true",
-      // One caller sends everything here.
-      AGENTVINE_RATE_READS_PER_SECOND: "0",
-      AGENTVINE_RATE_WRITES_PER_SECOND: "0",
-      AGENTVINE_RATE_WORKER_PER_SECOND: "0",
-      AGENTVINE_RATE_OPEN_PER_SECOND: "0",
+      // One caller sends what a team does together: counted as always, only never refused.
+      AGENTVINE_RATE_READS_PER_SECOND: rateMax,
+      AGENTVINE_RATE_WRITES_PER_SECOND: rateMax,
+      AGENTVINE_RATE_WORKER_PER_SECOND: rateMax,
+      AGENTVINE_RATE_OPEN_PER_SECOND: rateMax,
       ...env,
     },
   });

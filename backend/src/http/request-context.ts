@@ -14,7 +14,7 @@ export const requestIdOf = (request: Pick<IncomingMessage, "headers">): string =
 
 /**
  * Gives every request its ids: `X-Request-Id` names this request and goes back with the response; `X-Correlation-Id` (the request
- * id unless told) follows the work. Both stand in every log line.
+ * id unless told) follows the work. Both stand in every log line once it is known who asks.
  */
 export function registerRequestContext(app: FastifyInstance): void {
   app.decorateRequest("correlationId", "");
@@ -28,7 +28,7 @@ export function registerRequestContext(app: FastifyInstance): void {
     const level = reply.statusCode >= 500 ? "warn" : request.url.startsWith("/health") ? "debug" : "info";
     request.log[level](
       {
-        correlationId: request.correlationId,
+        ...(request.actor === anonymous ? { correlationId: request.correlationId } : {}),
         method: request.method,
         // Never with the query: it may hold the code of a one-time link.
         path: request.url.split("?")[0],

@@ -128,7 +128,8 @@ export async function identify(
     }
     throw error;
   }
-  request.log = request.log.child({ actor: `${request.actor.kind}:${request.actor.id}` });
+  const { actor, correlationId } = request;
+  request.log = request.log.child({ actor: `${actor.kind}:${actor.id}`, correlationId });
 }
 
 /** @throws AppError `auth.forbidden` when the actor may not do this. */
