@@ -15,6 +15,7 @@ import {
   createReaperService,
   defaultRetryPolicy,
   dispatch,
+  type OrderService,
   registerQueueRoutes,
   startSweeps,
   sweepIntervalMs,
@@ -53,6 +54,7 @@ export interface WorkDeps {
 export interface Work {
   tasks: TaskService;
   workers: WorkerService;
+  orders: OrderService;
   claims: ClaimService;
   attempts: AttemptService;
   /** Takes back lost leases, gives up expired orders, notices vanished workers. */
@@ -86,6 +88,7 @@ export function wireWork(deps: WorkDeps): Work {
     issueAttemptToken: deps.auth.issueAttemptToken,
     ...(deps.claimSweepMs === undefined ? {} : { sweepMs: deps.claimSweepMs }),
   });
+  const orders = createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable });
   const attempts = createAttemptService({ db, retry });
   const workers = createWorkerService(workerDeps);
   const commands = createCommandService({ db, notifications });
@@ -100,7 +103,7 @@ export function wireWork(deps: WorkDeps): Work {
   registerQueueRoutes(server, {
     claims,
     attempts,
-    orders: createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable }),
+    orders,
   });
   registerWorkerRoutes(server, {
     workers,
@@ -120,5 +123,5 @@ export function wireWork(deps: WorkDeps): Work {
   background.add("sweeps", () => sweeps.stop());
   background.add("claims", () => claims.stop());
   background.add("commands", () => commands.stop());
-  return { tasks, workers, claims, attempts, sweeps };
+  return { tasks, orders, workers, claims, attempts, sweeps };
 }

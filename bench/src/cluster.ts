@@ -12,6 +12,8 @@ export interface Cluster {
   createMigrated(): Promise<string>;
   /** An empty database. */
   createEmpty(): Promise<string>;
+  /** A copy of a database nobody is connected to. */
+  copy(url: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startCluster(): Promise<Cluster> {
   return {
     createMigrated: () => create("migrated"),
     createEmpty: () => create("template0"),
+    copy: (url) => create(new URL(url).pathname.slice(1)),
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true, force: true });

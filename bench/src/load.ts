@@ -43,3 +43,28 @@ export async function runLoad(
     latenciesMs,
   };
 }
+
+export interface RoundsOptions {
+  concurrency: number;
+  /** Rounds of each caller before the clock runs. */
+  warmUpRounds: number;
+  /** Rounds of each caller that count. */
+  rounds: number;
+}
+
+/** Lets each caller do its rounds one after the other; returns how many rounds a second all callers did together. */
+export async function runRounds(
+  { concurrency, warmUpRounds, rounds }: RoundsOptions,
+  work: (caller: number, round: number) => Promise<unknown>,
+): Promise<number> {
+  const doAll = async (from: number, to: number): Promise<void> => {
+    const callers = Array.from({ length: concurrency }, async (_, caller) => {
+      for (let round = from; round < to; round += 1) await work(caller, round);
+    });
+    await Promise.all(callers);
+  };
+  await doAll(0, warmUpRounds);
+  const startedMs = performance.now();
+  await doAll(warmUpRounds, warmUpRounds + rounds);
+  return (concurrency * rounds) / ((performance.now() - startedMs) / 1_000);
+}

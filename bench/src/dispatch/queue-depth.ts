@@ -28,16 +28,16 @@ export async function measureClaims(databaseUrl: string, depth: number, rounds: 
   await database.connect();
   try {
     const repositoryId = await registerRepository(http);
-    const { id: taskId } = await http.send<{ id: string }>("POST", "/api/v1/tasks", {
-      body: { ...taskBody(repositoryId), enqueue: true },
-    });
-    await database.query(fillSql, [taskId, depth - 1]);
-    await database.query("analyze");
     const instanceId = newId();
     const { worker } = await http.send<{ worker: { id: string } }>("POST", "/api/v1/workers", {
       token: backend.workerKey,
       body: workerBody("claimer", instanceId, 256),
     });
+    const { id: taskId } = await http.send<{ id: string }>("POST", "/api/v1/tasks", {
+      body: { ...taskBody(repositoryId), enqueue: true },
+    });
+    await database.query(fillSql, [taskId, depth - 1]);
+    await database.query("analyze");
     const warmUpRounds = Math.ceil(rounds / 4);
     const latenciesMs: number[] = [];
     for (let round = 0; round < warmUpRounds + rounds; round += 1) {
