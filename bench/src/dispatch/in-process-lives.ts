@@ -34,7 +34,14 @@ export async function openSite(databaseUrl: string, instanceIds: readonly string
   };
   const database = openDatabase({ url: databaseUrl });
   const notifications = openNotifications({ database, logger });
-  const app = await buildApp({ config, logger, clock: systemClock, database, notifications });
+  const app = await buildApp({
+    config,
+    logger,
+    clock: systemClock,
+    database,
+    notifications,
+    redis: undefined,
+  });
   await notifications.listening();
   const artifacts = await openArtifactRows(databaseUrl, instanceIds.length);
   const { tasks, orders, workers, claims, attempts } = app.work;
