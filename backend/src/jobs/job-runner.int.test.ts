@@ -203,8 +203,10 @@ describe.each([
         },
       };
       const { told, runner } = start(backend.options, [bad, slow, good.chore]);
-      await atLeast(good.runs, 3);
+      // Longer than it would take the one that hangs to fill every place.
+      await atLeast(good.runs, 9);
       await waitUntil(() => told.filter(({ chore }) => chore === "bad").length >= 2);
+      expect(told.find(({ chore }) => chore === "slow")?.msg).toContain("still being done");
       expect(told.find(({ chore }) => chore === "bad")).toMatchObject({ level: 40, msg: "a chore failed" });
       // Waits for the one that hangs only so long.
       await runner.stop();

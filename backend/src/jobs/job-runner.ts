@@ -153,6 +153,8 @@ function createHandlers(
   onError: JobHandlers["onError"],
 ): JobHandlers {
   const byName = new Map(chores.map((chore) => [chore.name, chore]));
+  /** Names of the chores that are being done. */
+  const running = new Set<string>();
   return {
     onError,
     onFailed: (name, error) => logger.warn({ err: error, chore: name }, "a chore failed"),
@@ -160,9 +162,19 @@ function createHandlers(
       const chore = byName.get(name);
       // Another version of the backend may have scheduled it.
       if (chore === undefined) return { skipped: true };
-      const done = await chore.run();
-      logger.debug({ chore: name, ...done }, "chore done");
-      return done;
+      // Its next time comes while it hangs, again and again: it would fill every place.
+      if (running.has(name)) {
+        logger.warn({ chore: name }, "a chore is still being done at its next time, which is left out");
+        return { skipped: true };
+      }
+      running.add(name);
+      try {
+        const done = await chore.run();
+        logger.debug({ chore: name, ...done }, "chore done");
+        return done;
+      } finally {
+        running.delete(name);
+      }
     },
   };
 }
