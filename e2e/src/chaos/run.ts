@@ -98,6 +98,12 @@ async function setUp(
   };
 }
 
+/** Waits for all, also when one has failed: what still runs must not start anything behind the clean-up. @throws as the first that did */
+async function allEnded(running: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(running)).find((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
 /** Inflicts the planned faults at their times, side by side when they last; returns what was done. */
 async function breakThings(
   { options, seed, say, signal }: RunInput,
@@ -120,7 +126,7 @@ async function breakThings(
       }),
     );
   }
-  await Promise.all(running);
+  await allEnded(running);
   return timeline.toSorted((a, b) => a.atMs - b.atMs);
 }
 
@@ -194,11 +200,9 @@ async function play(
       await sleep(400);
     }
   };
-  const [timeline] = await Promise.all([
-    breakThings(input, stage, startedMs),
-    stage.load.create(),
-    tending(),
-  ]);
+  const breaking = breakThings(input, stage, startedMs);
+  await allEnded([breaking, stage.load.create(), tending()]);
+  const timeline = await breaking;
   return { timeline, isSettled: await settle(input, stage) };
 }
 
