@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { createLogger } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, useTempDir, waitUntil } from "@agentvine/testkit";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type BackendConfig, readConfig } from "./config.ts";
 import { startBackend } from "./process.ts";
 
@@ -53,6 +53,22 @@ test("starts on an empty database, says where it is, and stops without leaving a
   await expect(fetch(ready.url)).rejects.toThrow();
   await waitUntil(async () => (await connectionsTo()) === 0);
   await backend.stop();
+});
+
+test("a database that goes away in the middle of the start is told as that, without the statement under way", async () => {
+  const database = await createDatabase();
+  onTestFinished(() => database.drop());
+  await (await start({ databaseUrl: database.url })).stop();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  await client.query(`create function go_away() returns trigger language plpgsql as
+    $$ begin raise exception 'the database system is shutting down' using errcode = '57P03'; end $$`);
+  await client.query("create trigger go_away before insert on users execute function go_away()");
+  await client.end();
+  await expect(start({ databaseUrl: database.url })).rejects.toMatchObject({
+    code: "database.unavailable",
+    message: "The database failed while the backend started: the database system is shutting down.",
+  });
 });
 
 /** As root the cluster lies outside the home, where its own account reaches it; then the home says where. */

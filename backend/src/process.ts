@@ -2,6 +2,7 @@ import {
   AppError,
   coerceError,
   createLogger,
+  isAppError,
   Lifecycle,
   type Logger,
   prepareDataDirectory,
@@ -48,8 +49,19 @@ export async function startBackend(
     await lifecycle.stop().catch((stopError: unknown) => {
       logger.warn({ err: coerceError(stopError) }, "could not stop everything after a failed start");
     });
-    throw error;
+    throw await told(error);
   }
+}
+
+/** A database that goes away in the middle of the start is told like one that was never there. */
+async function told(error: unknown): Promise<unknown> {
+  if (isAppError(error)) return error;
+  const { databaseFaultOf, sqlReasonOf } = await import("./database/database-error.ts");
+  const fault = databaseFaultOf(error);
+  if (fault === undefined) return error;
+  return new AppError(fault, `The database failed while the backend started: ${sqlReasonOf(error)}.`, {
+    cause: error,
+  });
 }
 
 const loggerOf = ({ logLevel, logFormat }: BackendConfig): Logger =>

@@ -119,12 +119,13 @@ async function breakThings(
     if (signal.aborted) break;
     const beganMs = performance.now();
     say(`${fault.kind}…`);
-    running.push(
-      inflict(stage, fault).then((detail) => {
-        const tookMs = performance.now() - beganMs;
-        timeline.push({ atMs: beganMs - startedMs, kind: fault.kind, detail, tookMs });
-      }),
-    );
+    const inflicting = inflict(stage, fault).then((detail) => {
+      const tookMs = performance.now() - beganMs;
+      timeline.push({ atMs: beganMs - startedMs, kind: fault.kind, detail, tookMs });
+    });
+    // One that goes wrong is told at the end, when the others are over.
+    inflicting.catch(() => {});
+    running.push(inflicting);
   }
   await allEnded(running);
   return timeline.toSorted((a, b) => a.atMs - b.atMs);
