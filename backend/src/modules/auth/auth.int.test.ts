@@ -125,6 +125,15 @@ describe("API keys", () => {
     expect([unknown.status, codeOf(unknown.body)]).toEqual([404, "api_key.not_found"]);
   });
 
+  test("revoked at one backend, dies at another that has just used it, within a second", async () => {
+    await using other = await buildTestApp({ beside: app });
+    const { apiKey, secret } = await newApiKey();
+    const atOther = async () => (await other.request("GET", keysPath, { token: secret })).status;
+    expect(await atOther()).toBe(200);
+    expect((await app.request("DELETE", `${keysPath}/${apiKey.id}`)).status).toBe(204);
+    await waitUntil(async () => (await atOther()) === 401, { timeoutMs: 5_000 });
+  });
+
   test("can't be given the right to write for attempts", async () => {
     const { status, body } = await app.request("POST", keysPath, {
       body: { name: "x", permissions: ["attempt:write"] },

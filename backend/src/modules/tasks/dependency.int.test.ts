@@ -1,8 +1,11 @@
 import type { Task } from "@agentvine/contracts";
 import { deferred, newId } from "@agentvine/kit";
+import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { inTransaction } from "../../database/transaction.ts";
 import { buildWorkFixture, type TestWorker, type WorkFixture } from "../../testing/work-fixture.ts";
-import { lockTasks, shareDependencies } from "./index.ts";
+import { insertDependencies } from "./dependency.repository.ts";
+import { lockTask, lockTasks, shareDependencies } from "./index.ts";
 
 let work: WorkFixture;
 let worker: TestWorker;
@@ -164,6 +167,29 @@ describe("adding a dependency", () => {
       );
       expect(statuses.sort()).toEqual([201, 400]);
     }
+  });
+
+  it("added while the task is being queued is never overlooked", async () => {
+    const first = await autonomous({ title: "first" });
+    const task = await work.createTask({ enqueue: false });
+    const added = deferred<void>();
+    const adding = inTransaction(work.app.database.db, async (tx) => {
+      await lockTask(tx, task.id);
+      await insertDependencies(tx, task.id, [first.id]);
+      await added.promise;
+    });
+    const queueing = work.app.request("POST", "/api/v1/queue/enqueue", { body: { taskId: task.id } });
+    await waitUntil(async () => {
+      const waiting = await work.sql(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%enqueued%'",
+      );
+      return waiting.length > 0;
+    });
+    added.resolve();
+    await adding;
+    expect((await queueing).status).toBe(409);
+    expect((await work.getTask(task.id)).status).toBe("pending");
+    expect(await work.sql("select 1 from work_orders where task_id = $1", [task.id])).toEqual([]);
   });
 
   it("is possible for what is pending or blocked only", async () => {
