@@ -85,7 +85,8 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
       baseMs: 500,
       maxMs: 5_000,
       elapsedMsMax: lockTriesMsMax,
-      isRetryable: (error) => databaseFaultOf(error) === "database.busy",
+      // A deadlock as well: requests take their rows in another order than a migration its tables.
+      isRetryable: (error) => databaseFaultOf(error) === "database.busy" || sqlStateOf(error) === "40P01",
       onRetry: () => onWait("a migration waits for a table that somebody holds"),
     });
   } catch (error) {

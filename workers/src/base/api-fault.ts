@@ -4,6 +4,7 @@ import { isApiError } from "@agentvine/client";
  * What a failed call means for a worker.
  * - `refused_key`: the key is unknown, revoked or lacks a permission: nothing will ever work again with it.
  * - `replaced`: another process registered under this worker's name.
+ * - `too_old`: backend and worker are too far apart in their versions.
  * - `unknown_worker`: the backend forgot the worker: register again.
  * - `lease_lost`: the attempt is over: stop it, publish nothing.
  * - `transient`: worth trying again.
@@ -12,6 +13,7 @@ import { isApiError } from "@agentvine/client";
 export type ApiFault =
   | "refused_key"
   | "replaced"
+  | "too_old"
   | "unknown_worker"
   | "lease_lost"
   | "transient"
@@ -23,6 +25,8 @@ export const faultOf = (error: unknown): ApiFault => {
   switch (error.code) {
     case "worker.superseded":
       return "replaced";
+    case "worker.protocol_unsupported":
+      return "too_old";
     case "worker.not_found":
       return "unknown_worker";
     case "work_order.lease_lost":

@@ -1,3 +1,4 @@
+import { workerProtocol } from "@agentvine/contracts";
 import { AppError, coerceError } from "@agentvine/kit";
 import type { ApiFault } from "./api-fault.ts";
 
@@ -18,5 +19,18 @@ export const fatalErrorOf = (fault: ApiFault, error: unknown): AppError | undefi
       cause: error,
     });
   }
+  if (fault === "too_old") {
+    return new AppError("worker.protocol_unsupported", message, { cause: error });
+  }
   return undefined;
+};
+
+/** A backend that is too old would be misread. @throws AppError `worker.protocol_unsupported` */
+export const assertUnderstood = (protocol: number, version: string): void => {
+  const { oldest } = workerProtocol;
+  if (protocol >= oldest) return;
+  throw new AppError(
+    "worker.protocol_unsupported",
+    `The backend speaks protocol ${protocol}; this worker of version ${version} understands ${oldest} and newer. Install version ${version} for the backend.`,
+  );
 };

@@ -1,9 +1,12 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { endpoints } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { patient, useFleet } from "./testing/fleet.ts";
 import type { WorkerProcessOptions } from "./testing/worker-process.ts";
 
@@ -119,6 +122,25 @@ describe("the worker process", { timeout: 120_000 }, () => {
     expect(worker.stderr().trim().split("\n").at(-1)).toMatch(
       new RegExp(`^agentvine: .+ \\(${code.replace(".", "\\.")}\\)$`),
     );
+  });
+
+  it("whose protocol is too old ends with the backend's line after one try", async () => {
+    let asked = 0;
+    const message = "This backend understands protocol 7 and newer. Install version 9.0.0 for the worker.";
+    const backend = createServer((_, reply) => {
+      asked += 1;
+      reply.writeHead(409, { "content-type": "application/json" });
+      reply.end(JSON.stringify({ error: { code: "worker.protocol_unsupported", message, requestId: "r" } }));
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void backend.close());
+    await once(backend, "listening");
+    const { port } = backend.address() as AddressInfo;
+    const worker = aWorker({ serverUrl: `http://127.0.0.1:${port}` });
+    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    expect(worker.stderr().trim().split("\n").at(-1)).toBe(
+      `agentvine: ${message} (worker.protocol_unsupported)`,
+    );
+    expect(asked).toBe(1);
   });
 
   it("holds its data directory alone", async () => {

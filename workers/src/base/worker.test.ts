@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import type { Claim, HeldOrder, WorkerCommand, WorkerHeartbeatReply } from "@agentvine/contracts";
+import {
+  type Claim,
+  type HeldOrder,
+  type WorkerCommand,
+  type WorkerHeartbeatReply,
+  workerCommandSchema,
+} from "@agentvine/contracts";
 import { deferred, newId, sleep, systemClock } from "@agentvine/kit";
 import { useTempDir, waitUntil } from "@agentvine/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -47,7 +53,7 @@ describe("startWorker", () => {
 
   const aWorker = (
     changes: Partial<WorkerOptions> = {},
-    setUp: { claims?: Claim[]; leaseMs?: number; register?: Error[] } = {},
+    setUp: { claims?: Claim[]; leaseMs?: number; register?: Error[]; protocol?: number } = {},
   ) => {
     const workerId = newId();
     const claims = setUp.claims ?? [];
@@ -76,7 +82,8 @@ describe("startWorker", () => {
         const fault = faults.register.shift();
         if (fault !== undefined) throw fault;
         seen.registered += 1;
-        return { worker: { id: workerId }, heartbeatMs: 20, leaseMs: 60_000 } as Awaited<
+        const protocol = setUp.protocol ?? 1;
+        return { worker: { id: workerId }, heartbeatMs: 20, leaseMs: 60_000, protocol } as Awaited<
           ReturnType<WorkerApi["register"]>
         >;
       },
@@ -227,6 +234,31 @@ describe("startWorker", () => {
     world.faults.heartbeat.push(apiError("worker.superseded"));
     await expect(world.worker.done).rejects.toMatchObject({ code: "worker.superseded" });
     expect(world.seen.deregistered).toBe(0);
+  });
+
+  it("ends with what to update when the backend finds it too old, or is too old itself, and asks no second time", async () => {
+    const old = aWorker(
+      {},
+      { register: [apiError("worker.protocol_unsupported"), apiError("auth.invalid")] },
+    );
+    await expect(old.worker.done).rejects.toMatchObject({ code: "worker.protocol_unsupported" });
+    const modern = aWorker({ version: "9.1.0" }, { protocol: 0 });
+    await expect(modern.worker.done).rejects.toMatchObject({
+      code: "worker.protocol_unsupported",
+      message: expect.stringMatching(/backend speaks protocol 0.*Install version 9\.1\.0 for the backend/),
+    });
+    expect([old.seen.ready, modern.seen.ready, modern.seen.registered]).toEqual([0, 0, 1]);
+  });
+
+  it("passes over a command that only a newer worker knows, and goes on with its work", async () => {
+    const claim = aClaim();
+    const world = aWorker({}, { claims: [claim] });
+    const running = await executor(world);
+    world.commands.push(workerCommandSchema.parse({ ...command(claim, "drain"), type: "hibernate" }));
+    const beats = world.seen.held.length;
+    await waitUntil(() => world.seen.held.length > beats + 2);
+    expect(running.told).toEqual([]);
+    expect(world.seen.held.at(-1)).toHaveLength(1);
   });
 
   it("does not renew for an executor that does not answer, fences it in time and hands nothing in", async () => {

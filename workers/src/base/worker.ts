@@ -1,18 +1,20 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { linkSignals } from "@agentvine/client";
-import type {
-  Claim,
-  HeldOrder,
-  WorkerCapabilities,
-  WorkerCommand,
-  WorkerRegistered,
+import {
+  type Claim,
+  type HeldOrder,
+  type WorkerCapabilities,
+  type WorkerCommand,
+  type WorkerRegistered,
+  workerProtocol,
 } from "@agentvine/contracts";
 import {
   type AppError,
   type Clock,
   coerceError,
   deferred,
+  isAppError,
   type Logger,
   newId,
   retry,
@@ -23,7 +25,7 @@ import { runClaimLoop } from "./claim-loop.ts";
 import { CommandInbox } from "./command-inbox.ts";
 import { runCommandLoop } from "./command-loop.ts";
 import type { ExecutorHandle } from "./executor-handle.ts";
-import { fatalErrorOf } from "./fatal-fault.ts";
+import { assertUnderstood, fatalErrorOf } from "./fatal-fault.ts";
 import { type HeldExecutions, runHeartbeatLoop } from "./heartbeat-loop.ts";
 import { readDiskFault, readMachineMetrics } from "./machine.ts";
 import type { ResultOutbox } from "./result-outbox.ts";
@@ -165,6 +167,7 @@ class WorkerProcess implements HeldExecutions {
       name,
       instanceId: this.#instanceId,
       version,
+      protocol: workerProtocol.current,
       maxConcurrentTasks: slots,
       capabilities,
       config,
@@ -180,9 +183,10 @@ class WorkerProcess implements HeldExecutions {
         onRetry: (error, attempt, delayMs) =>
           logger.warn({ err: coerceError(error), attempt, delayMs }, "registering failed, trying again"),
       });
+      assertUnderstood(this.#registered.protocol, version);
       logger.info({ workerId: this.#workerId, name }, "registered");
     } catch (error) {
-      const fatal = fatalErrorOf(faultOf(error), error);
+      const fatal = isAppError(error) ? error : fatalErrorOf(faultOf(error), error);
       if (fatal !== undefined) this.#fatal.resolve(fatal);
       throw fatal ?? error;
     }
@@ -290,6 +294,8 @@ class WorkerProcess implements HeldExecutions {
 
   #carryOut({ type, workOrderId, attempt, reason }: WorkerCommand): void {
     this.#options.logger.info({ type, workOrderId, attempt, reason }, "command");
+    // One that only a newer worker knows.
+    if (type === "unknown") return;
     if (type === "drain") {
       this.#stopped.resolve(reason || "told to drain");
       this.#claiming.abort(new Error("told to drain"));

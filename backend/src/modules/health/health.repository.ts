@@ -1,14 +1,23 @@
 import type { WorkerStatus } from "@agentvine/contracts";
 import { count, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
+import { databaseFaultOf } from "../../database/database-error.ts";
 import { workers } from "../../database/schema/index.ts";
 
-/** Asks whether the database takes changes: a standby, or one in read-only mode, does not. */
+/**
+ * Asks whether the database takes changes: a standby, or one in read-only mode, does not. Asked so that it fails, as a session stays
+ * what it was when it began: the connection is then given up, and the next one sees what the database has become.
+ */
 export async function takesChanges(db: Db): Promise<boolean> {
-  const { rows } = await db.execute<{ readonly: string }>(
-    sql`select current_setting('transaction_read_only') as readonly`,
-  );
-  return rows[0]?.readonly === "off";
+  try {
+    await db.execute(sql`do $$ begin
+      if current_setting('transaction_read_only')::bool then raise read_only_sql_transaction; end if;
+    end $$`);
+    return true;
+  } catch (error) {
+    if (databaseFaultOf(error) === "database.read_only") return false;
+    throw error;
+  }
 }
 
 /** Version of the PostgreSQL server, such as `18.4`. */

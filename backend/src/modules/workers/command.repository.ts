@@ -11,7 +11,7 @@ export interface NewCommand {
   workerId: string;
   /** The process it is meant for. */
   instanceId: string;
-  type: WorkerCommand["type"];
+  type: (typeof workerCommands.$inferInsert)["type"];
   workOrderId?: string;
   attempt?: number;
   reason: string;

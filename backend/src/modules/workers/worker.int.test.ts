@@ -1,4 +1,10 @@
-import type { Worker, WorkerCommand, WorkerHeartbeatReply } from "@agentvine/contracts";
+import {
+  type Worker,
+  type WorkerCommand,
+  type WorkerHeartbeatReply,
+  type WorkerRegistered,
+  workerProtocol,
+} from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -53,6 +59,44 @@ describe("registering", () => {
     expect(rows).toContainEqual({ kind: "task_type", value: "docs" });
     expect(rows).toContainEqual({ kind: "label", value: "gpu" });
     expect((await read(worker)).name).toBe(worker.name);
+  });
+
+  it("takes a worker of another version that says more than this backend knows, and refuses one whose protocol is too old", async () => {
+    const body = {
+      name: "other",
+      instanceId: newId(),
+      version: "99.0.0",
+      maxConcurrentTasks: 1,
+      fromTheFuture: { deep: true },
+      capabilities: {
+        taskTypes: ["docs"],
+        agents: [{ driver: "command", model: null, temper: "calm" }],
+        sandbox: { driver: "none", isConfined: false },
+        holograms: 3,
+      },
+    };
+    const register = (extra: object) =>
+      work.app.request<WorkerRegistered & { error?: { code: string; message: string } }>(
+        "POST",
+        "/api/v1/workers",
+        {
+          body: { ...body, ...extra },
+          token: work.app.workerKey,
+        },
+      );
+    // One of before there were numbers, this one's, and a newer one: it decides itself whether it understands us.
+    for (const extra of [{}, { protocol: workerProtocol.current }, { protocol: 99 }]) {
+      const { status, body: answer } = await register(extra);
+      expect([status, answer.protocol]).toEqual([201, workerProtocol.current]);
+    }
+    const { status, body: refused } = await register({
+      protocol: workerProtocol.oldest - 1,
+      version: "0.0.1",
+    });
+    expect([status, refused.error?.code]).toEqual([409, "worker.protocol_unsupported"]);
+    expect(refused.error?.message).toMatch(
+      /other is of version 0\.0\.1 and speaks protocol 0; .* Install version \S+ for the worker\.$/,
+    );
   });
 
   it("again under the same name takes the row over with free slots and new capabilities", async () => {

@@ -5,10 +5,12 @@ import type {
   WorkerSample,
   WorkerStatus,
 } from "@agentvine/contracts";
+import { workerProtocol } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { version } from "../../version.ts";
 import { recordEvent } from "../events/index.ts";
 import { insertCommand } from "./command.repository.ts";
 import { listSamples } from "./heartbeat.repository.ts";
@@ -55,6 +57,18 @@ export async function recordStatusChange(tx: Tx, worker: WorkerRow): Promise<voi
   });
 }
 
+/** A worker that is too old would misread what it is told. @throws AppError `worker.protocol_unsupported` */
+function assertUnderstood({ name, version: theirs, protocol }: WorkerRegister): void {
+  const { oldest } = workerProtocol;
+  if (protocol < oldest) {
+    throw new AppError(
+      "worker.protocol_unsupported",
+      `The worker ${name} is of version ${theirs} and speaks protocol ${protocol}; this backend of version ${version} understands ${oldest} and newer. Install version ${version} for the worker.`,
+      { data: { protocol, oldest } },
+    );
+  }
+}
+
 /** The register of worker processes: who is there, what they can do, and how they leave. */
 export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: WorkerServiceDeps) {
   const mustFind = async (source: Db | Tx, workerId: string): Promise<WorkerRow> => {
@@ -66,8 +80,9 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
   };
 
   return {
-    /** Makes or takes over the worker of that name. Repeatable. */
+    /** Makes or takes over the worker of that name. Repeatable. @throws AppError `worker.protocol_unsupported` */
     register: async (actor: Actor, body: WorkerRegister): Promise<WorkerRegistered> => {
+      assertUnderstood(body);
       const row = await inTransaction(db, async (tx) => {
         const worker = await upsertWorker(tx, body, actor.kind === "worker_key" ? actor.id : null);
         await recordEvent(tx, {
@@ -81,7 +96,7 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
         }
         return worker;
       });
-      return { worker: toWorker(row), heartbeatMs, leaseMs };
+      return { worker: toWorker(row), heartbeatMs, leaseMs, protocol: workerProtocol.current };
     },
 
     list: async (query: { page: number; pageSize: number; status?: WorkerStatus[] | undefined }) => {

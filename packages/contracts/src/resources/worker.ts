@@ -64,6 +64,14 @@ export const workerSchema = z
   })
   .meta({ id: "Worker" });
 
+/**
+ * The protocol between worker and backend that this version speaks, and the oldest that it still understands of the other side. It
+ * rises when an older side could no longer do its work; fields and commands that are added do not count, they are passed over.
+ */
+export const workerProtocol = { current: 1, oldest: 1 } as const;
+
+const protocolSchema = z.number().int().min(0).max(1_000_000).default(1);
+
 export const workerRegisterSchema = z
   .object({
     /** Unique. A worker that registers again under its name takes its row over; the older process is told to stop. */
@@ -71,6 +79,8 @@ export const workerRegisterSchema = z
     /** Random per process start. */
     instanceId: idSchema,
     version: z.string().max(50),
+    /** The protocol the worker speaks; apart from its version. */
+    protocol: protocolSchema,
     maxConcurrentTasks: z.number().int().min(1).max(256),
     timeoutSeconds: z.number().int().min(1).max(86_400).default(3_600),
     contextWindowSize: z.number().int().min(1).max(100_000_000).optional(),
@@ -80,7 +90,13 @@ export const workerRegisterSchema = z
   .meta({ id: "WorkerRegister" });
 
 export const workerRegisteredSchema = z
-  .object({ worker: workerSchema, heartbeatMs: z.number().int(), leaseMs: z.number().int() })
+  .object({
+    worker: workerSchema,
+    heartbeatMs: z.number().int(),
+    leaseMs: z.number().int(),
+    /** The protocol the backend speaks. */
+    protocol: protocolSchema,
+  })
   .meta({ id: "WorkerRegistered" });
 
 export const heldOrderSchema = z.object({ workOrderId: idSchema, attempt: z.int32().min(1) });
@@ -102,7 +118,8 @@ export const workerHeartbeatSchema = z
 export const workerCommandSchema = z
   .object({
     position: z.number().int().min(1),
-    type: z.enum(["cancel", "drain", "stop_attempt"]),
+    /** `unknown` is one of a newer backend: pass it over. */
+    type: z.enum(["cancel", "drain", "stop_attempt", "unknown"]).catch("unknown"),
     workOrderId: idSchema.nullable(),
     attempt: z.number().int().nullable(),
     reason: z.string(),
