@@ -37,7 +37,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_PUBLIC_URL: "The address people use, when it is not the one the backend listens on.",
   DATABASE_URL:
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
-  AGENTVINE_DATABASE_CONNECTIONS: "Largest number of database connections.",
+  AGENTVINE_DATABASE_CONNECTIONS:
+    "Largest number of database connections for requests; up to a dozen more serve heartbeats, waiting and background work.",
   REDIS_URL:
     "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL; backends that share it wake each other by it and limit rates together.",
   AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),

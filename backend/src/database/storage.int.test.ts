@@ -145,7 +145,14 @@ test("a read-only database refuses changes with a code of its own and is not rea
     { status: "down", detail: "read-only: nothing can be changed" },
   ]);
 
-  // The connections that were made meanwhile would stay read-only for as long as they live.
+  // The connections that were made meanwhile would stay read-only for as long as they live: a refused change gives up its own.
+  const { db, pool } = work.app.database;
+  await waitUntil(async () => {
+    await expect(
+      db.transaction((tx) => tx.execute("update settings set value = value")),
+    ).rejects.toMatchObject({ cause: { code: "25006" } });
+    return pool.totalCount === 0;
+  });
   await setReadOnly("off");
   await waitUntil(async () => (await ready()).status === 200);
   await waitUntil(async () => (await create()).status === 201);
