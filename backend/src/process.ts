@@ -70,20 +70,28 @@ const loggerOf = ({ logLevel, logFormat }: BackendConfig): Logger =>
 async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle): Promise<ReadyLine> {
   await prepareDataDirectory(config.home);
   // The code of the server is loaded while the database starts.
-  const [{ buildApp, publicUrlOf }, { openDatabase }, { openNotifications }, databaseUrl] = await Promise.all(
-    [
-      import("./app.ts"),
-      import("./database/client.ts"),
-      import("./database/notifications.ts"),
-      startDatabase(config, logger, lifecycle),
-    ],
-  );
+  const [
+    { buildApp, publicUrlOf },
+    { openDatabase },
+    { readSchemaState },
+    { openNotifications },
+    databaseUrl,
+  ] = await Promise.all([
+    import("./app.ts"),
+    import("./database/client.ts"),
+    import("./database/migrate.ts"),
+    import("./database/notifications.ts"),
+    startDatabase(config, logger, lifecycle),
+  ]);
   const database = openDatabase({
     url: databaseUrl,
     connectionsMax: config.databaseConnections,
     onConnectionError: (error) => logger.warn({ err: error }, "a database connection broke"),
   });
   lifecycle.add("database connections", () => database.close());
+  if ((await readSchemaState(database.db)) === "ahead") {
+    logger.warn("a newer version has migrated this database: it is served, but update this backend too");
+  }
   const redis = await openRedis(config, database, logger);
   lifecycle.add("Redis", () => redis?.close());
   const notifications = openNotifications({ database, redis, logger });
