@@ -13,20 +13,30 @@ type Connected = (
  * that swallows packets lets each wait for its time-out, connection by connection, long after it is known that none will come.
  */
 export class GuardedPool extends pg.Pool {
-  readonly #clients = new Set<Client>();
+  readonly #clients: Set<pg.Client>;
   #isSilent = false;
 
   constructor(config: pg.PoolConfig) {
-    super(config);
-    this.on("connect", (client) => this.#clients.add(client));
-    this.on("remove", (client) => this.#clients.delete(client));
+    const clients = new Set<pg.Client>();
+    super({
+      ...config,
+      // Known from the first moment on: a connection that is still being made may be the one that gets no answer.
+      Client: class extends pg.Client {
+        constructor(options?: pg.ClientConfig) {
+          super(options);
+          clients.add(this);
+          this.connection.once("end", () => clients.delete(this));
+        }
+      },
+    });
+    this.#clients = clients;
   }
 
   /** While true, nobody gets a connection. Becoming true cuts all there are: whoever waits for an answer on one is told at once. */
   set isSilent(isSilent: boolean) {
     if (isSilent && !this.#isSilent) {
       // Also those that lie idle: after the silence the server may know nothing of them.
-      for (const client of this.#clients) client.connection.stream.destroy();
+      for (const { connection } of this.#clients) connection.stream.destroy();
     }
     this.#isSilent = isSilent;
   }

@@ -12,6 +12,8 @@ const connectionsMax = 4;
 const connectTimeoutMs = 1_500;
 const statementTimeoutMs = 1_500;
 const lockTimeoutMs = 400;
+/** A loaded machine is late; unbounded would be later still. */
+const slackMs = 8_000;
 let work: WorkFixture;
 let worker: TestWorker;
 
@@ -80,7 +82,7 @@ describe("while all connections are in use", () => {
       expect([status, body.error.code]).toEqual([503, "database.busy"]);
       expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
     }
-    expect(performance.now() - startedMs).toBeLessThan(connectTimeoutMs + 1_500);
+    expect(performance.now() - startedMs).toBeLessThan(connectTimeoutMs + slackMs);
 
     const held = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
     const beat = await work.heartbeat(worker, { orders: [held] });
@@ -102,7 +104,7 @@ describe("a slow database", () => {
       .execute("select pg_sleep(30)")
       .catch((caught) => caught);
     expect(error).toMatchObject({ cause: { code: "57014" } });
-    expect(performance.now() - startedMs).toBeLessThan(statementTimeoutMs + 1_500);
+    expect(performance.now() - startedMs).toBeLessThan(statementTimeoutMs + slackMs);
     await using app = await buildTestApp({
       database: { statementTimeoutMs: 200 },
       prepare: ({ server }) => {
@@ -122,7 +124,7 @@ describe("a slow database", () => {
     const refused = await work.app.request<ErrorResponse>("POST", path, { body: { reason: "no" } });
     expect([refused.status, refused.body.error.code]).toEqual([503, "database.busy"]);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect(performance.now() - startedMs).toBeLessThan(lockTimeoutMs + 1_500);
+    expect(performance.now() - startedMs).toBeLessThan(lockTimeoutMs + slackMs);
     expect((await work.createTask()).status).toBe("queued");
     await other.end();
     expect((await work.app.request("POST", path, { body: { reason: "no" } })).status).toBe(200);
