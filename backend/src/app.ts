@@ -98,6 +98,13 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, logger, clock, database, notifications, redis, limits = {} } = deps;
   const { db, vital } = database;
   const background = new Lifecycle();
+  let jobs: JobRunner | undefined;
+
+  const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
+  const local = await prepareLocalMode({ db, apiKeys, home: config.home });
+  const idempotency = createIdempotencyStore(db);
+  const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
+  // Nothing runs in the background before what may fail at the start.
   const watch = watchDatabase({
     url: database.url,
     pools: [database.pool, database.vitalPool],
@@ -107,12 +114,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   background.add("database watch", () => watch.stop());
   const lag = limits.lag ?? startLagMeter();
   background.add("lag meter", () => lag.stop());
-  let jobs: JobRunner | undefined;
-
-  const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
-  const local = await prepareLocalMode({ db, apiKeys, home: config.home });
-  const idempotency = createIdempotencyStore(db);
-  const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
   const server = await createServer({
     logger,
     allowedHosts: config.allowedHosts,

@@ -148,6 +148,8 @@ export class PostgresWakes implements WakeTransport {
     });
     try {
       await client.connect();
+      // Whoever closes ends a connection that stands; this one did not yet.
+      if (this.#closing.signal.aborted) return;
       this.#client = client;
       for (const channel of this.#channels) {
         await client.query(`listen ${pg.escapeIdentifier(channel)}`);
