@@ -36,12 +36,10 @@ const ableWorker = `
  * Queues a task that is pending and has never been given anything to wait for: one statement, so one moment. Whoever gives the
  * task something to wait for locks it and marks it, so that this statement, having waited for the lock, finds it marked.
  */
-const enqueueReadyStatement: Statement = {
-  name: "enqueue-ready",
-  text: `
+const enqueueReadyText = (condition: string): string => `
     with task as materialized (
       select id, work_type, priority, timeout_seconds, correlation_id from tasks
-      where id = $1 and status = 'pending' and not has_dependencies and work_type <> '' and (not $8 or exists (${ableWorker}))
+      where id = $1 and status = 'pending' and not has_dependencies and work_type <> ''${condition}
       for no key update
     ), ordered as (
       insert into work_orders (id, task_id, kind, queue_name, work_type, status, payload, max_retries, timeout_seconds,
@@ -61,7 +59,13 @@ const enqueueReadyStatement: Statement = {
       union all
       select $7::uuid, 'task.queued', task_id, null, correlation_id, '{"status": "queued", "reason": ""}' from ordered
     )
-    select ${orderShape.columns("ordered")} from ordered`,
+    select ${orderShape.columns("ordered")} from ordered`;
+
+// Two statements, not one with a flag: PostgreSQL would plan that one anew for each value.
+const enqueueAny: Statement = { name: "enqueue-any", text: enqueueReadyText("") };
+const enqueueRunnable: Statement = {
+  name: "enqueue-runnable",
+  text: enqueueReadyText(` and exists (${ableWorker})`),
 };
 
 /** The order of a task that could be queued at once; undefined when it is not pending, may wait for others, or is not there. */
@@ -70,7 +74,7 @@ export async function enqueueReady(
   taskId: string,
   { needsWorker, delaySeconds = 0, expiresInSeconds, maxRetries = maxRetriesDefault }: EnqueueOptions,
 ): Promise<OrderRow | undefined> {
-  const [row] = await runPrepared(source, enqueueReadyStatement, [
+  const [row] = await runPrepared(source, needsWorker ? enqueueRunnable : enqueueAny, [
     taskId,
     newId(),
     maxRetries,
@@ -78,7 +82,6 @@ export async function enqueueReady(
     expiresInSeconds ?? null,
     newId(),
     newId(),
-    needsWorker,
   ]);
   const order = row && orderShape.read(row);
   if (order === undefined) {
