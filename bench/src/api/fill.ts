@@ -12,7 +12,8 @@ export interface Filled {
   lastPosition: number;
 }
 
-const batchSize = 50_000;
+const batchSize = 25_000;
+const fillerCount = 2;
 
 /**
  * Fills an empty database with so many tasks of the last year, and their orders, executions, dependencies and events. All
@@ -22,14 +23,11 @@ export async function fillDatabase(databaseUrl: string, taskCount: number): Prom
   const client = new pg.Client(databaseUrl);
   await client.connect();
   try {
-    await client.query("set session_replication_role = replica; set synchronous_commit = off; set jit = off");
-    await client.query("set work_mem = '128MB'; select setseed(0.5)");
     await insertFleet(client);
-    for (let first = 1; first <= taskCount; first += batchSize) {
-      const last = Math.min(first + batchSize - 1, taskCount);
-      await client.query(batchSql, [first, last, taskCount]);
-      if (last % 200_000 === 0) tellProgress(`${last} tasks are in`);
-    }
+    // New words are sorted into their index in large portions; the setting of the product is for a few at a time.
+    await client.query("alter index task_words_words_idx set (gin_pending_list_limit = 65536)");
+    await insertTasks(databaseUrl, taskCount);
+    await client.query("alter index task_words_words_idx set (gin_pending_list_limit = 512)");
     await client.query("vacuum (analyze)");
     await client.query("checkpoint");
     const [repositories, tasks, events] = [
@@ -48,6 +46,29 @@ export async function fillDatabase(databaseUrl: string, taskCount: number): Prom
   } finally {
     await client.end();
   }
+}
+
+async function insertTasks(databaseUrl: string, taskCount: number): Promise<void> {
+  const batches = Array.from({ length: Math.ceil(taskCount / batchSize) }, (_, n) => n * batchSize + 1);
+  const fill = async (): Promise<void> => {
+    const client = new pg.Client(databaseUrl);
+    await client.connect();
+    try {
+      await client.query(
+        "set session_replication_role = replica; set synchronous_commit = off; set jit = off",
+      );
+      await client.query("set work_mem = '128MB'");
+      for (let first = batches.shift(); first !== undefined; first = batches.shift()) {
+        const last = Math.min(first + batchSize - 1, taskCount);
+        await client.query("select setseed($1)", [first / taskCount]);
+        await client.query(batchSql, [first, last, taskCount]);
+        if (last % 200_000 === 0) tellProgress(`${last} tasks are in`);
+      }
+    } finally {
+      await client.end();
+    }
+  };
+  await Promise.all(Array.from({ length: fillerCount }, fill));
 }
 
 /** The local user, the repositories and the workers. */
