@@ -27,13 +27,12 @@ export async function searchTasks(db: Db, text: string | undefined): Promise<Tas
     return undefined;
   }
   const query = sql`to_tsquery('simple', ${searchOf(wanted)})`;
-  const found = await db
-    .select({ taskId: taskWords.taskId })
-    .from(taskWords)
-    .where(sql`${taskWords.words} @@ ${query}`)
-    .limit(frequentFrom);
-  if (found.length < frequentFrom) {
-    const ids = found.map(({ taskId }) => taskId);
+  // Of frequent words no ids are sent: nobody looks at them.
+  const { rows } = await db.execute<{ ids: string[] | null }>(sql`
+    select case when count(*) < ${frequentFrom} then coalesce(array_agg(task_id), '{}') end as ids
+    from (select task_id from task_words where words @@ ${query} limit ${frequentFrom}) found`);
+  const ids = rows[0]?.ids;
+  if (ids !== undefined && ids !== null) {
     const isFound = sql`${tasks.id} = any(${sql.param(ids)}::uuid[])`;
     return { ofPage: isFound, ofCount: isFound, isFrequent: false };
   }
