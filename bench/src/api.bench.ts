@@ -2,7 +2,7 @@
 //
 // How: `npm run bench:api [-- --json]`. Takes some minutes; --quick proves in seconds that it runs, its figures say little.
 import { describeSizes } from "./api/describe.ts";
-import { measureSize } from "./api/measure.ts";
+import { measureSizes } from "./api/measure.ts";
 import { startCluster } from "./cluster.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { printReport, type Report } from "./report.ts";
@@ -11,12 +11,10 @@ const load = { concurrency: 16, warmUpMs: 1_000, durationMs: 4_000 };
 const quickLoad = { concurrency: 2, warmUpMs: 0, durationMs: 60 };
 
 async function measure({ isQuick }: BenchOptions): Promise<Report> {
-  const each = isQuick ? quickLoad : load;
   const cluster = await startCluster();
   try {
-    const few = await measureSize(cluster, isQuick ? 200 : 1_000, each);
-    const many = await measureSize(cluster, isQuick ? 2_000 : 1_000_000, each);
-    return describeSizes(few, many);
+    const sizes = isQuick ? [200, 2_000] : [1_000, 1_000_000];
+    return describeSizes(await measureSizes(cluster, sizes, isQuick ? quickLoad : load));
   } finally {
     await cluster.stop();
   }

@@ -8,7 +8,9 @@ const growthMax = 3;
 const listMsMax = 250;
 
 /** Figures, aims and a table of what was measured with few and with many tasks. */
-export function describeSizes(few: SizeResult, many: SizeResult): Report {
+export function describeSizes(sizes: readonly SizeResult[]): Report {
+  const [few, many] = sizes;
+  if (few === undefined || many === undefined) throw new Error("two sizes are compared");
   return {
     figures: { ...figuresOf(few), ...figuresOf(many) },
     aims: aimsOf(few, many),

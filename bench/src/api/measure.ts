@@ -1,12 +1,12 @@
 import { startBenchBackend } from "../backend-process.ts";
 import type { Cluster } from "../cluster.ts";
-import { createHttpClient } from "../http-client.ts";
+import { createHttpClient, type HttpClient } from "../http-client.ts";
 import { type LoadOptions, type LoadResult, runLoad } from "../load.ts";
 import { tellProgress } from "../options.ts";
 import { percentile } from "../statistics.ts";
 import { startBareRoute } from "./bare-route.ts";
-import { fillDatabase } from "./fill.ts";
-import { requestsFor } from "./requests.ts";
+import { type Filled, fillDatabase } from "./fill.ts";
+import { type BenchRequest, requestsFor } from "./requests.ts";
 
 export interface Speed {
   p50Ms: number;
@@ -34,36 +34,68 @@ const speedOf = ({ latenciesMs, perSecond }: LoadResult): Speed => ({
   perSecond,
 });
 
-/** Fills a database with so many tasks and asks a backend over it, one kind of request after the other. */
-export async function measureSize(
-  cluster: Cluster,
-  taskCount: number,
-  load: LoadOptions,
-): Promise<SizeResult> {
+/** A backend over a database with so many tasks. */
+interface Side {
+  taskCount: number;
+  http: HttpClient;
+  filled: Filled;
+  stop(): Promise<void>;
+}
+
+async function startSide(cluster: Cluster, taskCount: number): Promise<Side> {
   tellProgress(`filling in ${taskCount} tasks`);
   const databaseUrl = await cluster.createMigrated();
   const filled = await fillDatabase(databaseUrl, taskCount);
   const backend = await startBenchBackend(databaseUrl);
   const http = createHttpClient(backend.url, backend.token);
+  return {
+    ...{ taskCount, http, filled },
+    stop: async () => {
+      http.close();
+      await backend.stop();
+    },
+  };
+}
+
+/**
+ * Asks backends over databases with so many tasks, one kind of request after the other. Each is asked of all sizes before the next: what
+ * else the machine does then falls on both alike.
+ */
+export async function measureSizes(
+  cluster: Cluster,
+  taskCounts: readonly number[],
+  load: LoadOptions,
+): Promise<SizeResult[]> {
+  const sides: Side[] = [];
   try {
-    const bare = await measureBare(
-      await http.send<object>("GET", `/api/v1/tasks/${filled.taskIds[0]}`),
-      load,
-    );
-    tellProgress(`asking with ${taskCount} tasks`);
-    const requests: RequestSpeed[] = [];
-    for (const request of requestsFor(taskCount, filled)) {
-      const { name, path, method = "GET", body, isList = false, isWrite = false } = request;
-      const result = await runLoad(load, () =>
-        http.send(method, typeof path === "string" ? path : path(), { body, isDiscarded: true }),
-      );
-      requests.push({ name, isList, isWrite, ...speedOf(result) });
+    for (const taskCount of taskCounts) sides.push(await startSide(cluster, taskCount));
+    const results: SizeResult[] = [];
+    for (const { taskCount, http, filled } of sides) {
+      const task = await http.send<object>("GET", `/api/v1/tasks/${filled.taskIds[0]}`);
+      results.push({ taskCount, bare: await measureBare(task, load), requests: [] });
     }
-    return { taskCount, bare, requests };
+    const asked = sides.map(({ taskCount, filled }) => requestsFor(taskCount, filled));
+    for (const [turn] of (asked[0] ?? []).entries()) {
+      for (const [n, { http }] of sides.entries()) {
+        const request = asked[n]?.[turn];
+        if (request !== undefined) results[n]?.requests.push(await measureRequest(http, request, load));
+      }
+    }
+    return results;
   } finally {
-    http.close();
-    await backend.stop();
+    for (const side of sides) await side.stop();
   }
+}
+
+async function measureRequest(
+  http: HttpClient,
+  { name, path, method = "GET", body, isList = false, isWrite = false }: BenchRequest,
+  load: LoadOptions,
+): Promise<RequestSpeed> {
+  const result = await runLoad(load, () =>
+    http.send(method, typeof path === "string" ? path : path(), { body, isDiscarded: true }),
+  );
+  return { name, isList, isWrite, ...speedOf(result) };
 }
 
 async function measureBare(body: object, load: LoadOptions): Promise<Speed> {

@@ -4,13 +4,13 @@ import type { Filled } from "./fill.ts";
 /** One request of the API, asked again and again. */
 export interface BenchRequest {
   name: string;
-  method?: "POST";
+  method?: "GET" | "POST";
   path: string | (() => string);
   body?: object;
   /** It reads a page of a list: no list may be slow. */
-  isList?: true;
+  isList?: boolean;
   /** It leaves something behind, and comes last. */
-  isWrite?: true;
+  isWrite?: boolean;
 }
 
 const anyOf = <T>(list: readonly T[]): T => {
