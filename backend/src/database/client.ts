@@ -1,10 +1,11 @@
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import type pg from "pg";
-import { collectWakes, connectOutlet, type Wake } from "./commit-wakes.ts";
+import { connectOutlet, type Wake } from "./commit-wakes.ts";
 import { spoilsConnection } from "./database-error.ts";
 import { GuardedPool } from "./guarded-pool.ts";
 import { connectRunner } from "./prepared.ts";
 import * as schema from "./schema/index.ts";
+import { transact } from "./transact.ts";
 
 export type Db = NodePgDatabase<typeof schema>;
 /** A transaction; everything written through it is committed or rolled back as one. */
@@ -127,19 +128,7 @@ function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
     try {
       const own = bound.get(client) ?? drizzle(client, { schema });
       bound.set(client, own);
-      // A handle of its own for each transaction: what is kept for one must not be found by the next.
-      const tx = Object.create(own) as Tx;
-      const wakes = collectWakes(tx);
-      connectRunner(tx, client);
-      await client.query("begin");
-      const result = await work(tx).catch(async (error: unknown) => {
-        // When even this fails the connection is gone, and the transaction with it.
-        await client.query("rollback").catch(() => {});
-        throw error;
-      });
-      const { command } = await client.query("commit");
-      // PostgreSQL says so when a statement had failed and its error was swallowed.
-      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+      const { result, wakes } = await transact(client, own, work);
       if (wakes.length > 0) wake(wakes);
       return result;
     } catch (error) {

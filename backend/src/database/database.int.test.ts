@@ -1,11 +1,13 @@
-import { deferred } from "@agentvine/kit";
+import { createLogger, deferred } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, waitUntil } from "@agentvine/testkit";
 import { sql } from "drizzle-orm";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMigratedDatabase } from "../testing/build-test-app.ts";
-import { type Database, openDatabase } from "./client.ts";
+import { type Database, openDatabase, type Tx } from "./client.ts";
+import { notify } from "./commit-wakes.ts";
 import { migrateDatabase, readSchemaState } from "./migrate.ts";
+import { openNotifications } from "./notifications.ts";
 import { dumpSchema } from "./schema-dump.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -125,6 +127,44 @@ describe("transactions", () => {
     expect(calls).toBe(3);
     const { rows } = await database.db.execute(sql`select value from settings where key in ('a', 'b')`);
     expect(rows).toEqual([{ value: 2 }, { value: 2 }]);
+  });
+
+  test("a transaction within one is undone alone, and tells others only with the outer one", async () => {
+    const logger = createLogger({ name: "test", level: "silent" });
+    const bus = openNotifications({ database, redis: undefined, logger });
+    const heard: string[] = [];
+    bus.on("nested", (payload) => heard.push(payload));
+    await database.pool.query("create table nested (n int)");
+    const put = (tx: Tx, n: number) => {
+      notify(tx, "nested", { payload: String(n) });
+      return tx.execute(sql`insert into nested values (${n})`);
+    };
+    await database.db.transaction(async (tx) => {
+      await put(tx, 1);
+      await tx
+        .transaction(async (inner) => {
+          await put(inner, 2);
+          throw new Error("undo");
+        })
+        .catch(() => {});
+      await tx.transaction(async (inner) => {
+        await put(inner, 3);
+        await inner.transaction((innermost) => put(innermost, 4));
+      });
+      expect(heard).toEqual([]);
+    });
+    expect((await database.pool.query("select n from nested order by n")).rows).toEqual([
+      { n: 1 },
+      { n: 3 },
+      { n: 4 },
+    ]);
+    expect(heard).toEqual(["1", "3", "4"]);
+    await bus.close();
+  });
+
+  test("one in which a statement's failure was swallowed is an error, not a success", async () => {
+    const swallowed = database.db.transaction((tx) => tx.execute(sql`select 1 / 0`).catch(() => {}));
+    await expect(swallowed).rejects.toThrow("rolled back");
   });
 
   test("another error is not tried again and rolls back", async () => {

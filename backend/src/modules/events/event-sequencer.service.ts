@@ -37,8 +37,22 @@ export function startEventSequencer(deps: {
 }): EventSequencer {
   const lag = createLagWatch(deps);
   const stopping = new AbortController();
-  let wake = new AbortController();
-  const stopListening = deps.notifications.on(recordedChannel, () => wake.abort());
+  // Plain flag and callback: this is called for every change, and an AbortController costs more than all the rest of it.
+  let isWoken = false;
+  let wakeUp = (): void => {};
+  const stopListening = deps.notifications.on(recordedChannel, () => {
+    isWoken = true;
+    wakeUp();
+  });
+  const nextWake = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (isWoken || stopping.signal.aborted) wakeUp();
+    });
 
   async function pass(): Promise<number> {
     try {
@@ -55,12 +69,15 @@ export function startEventSequencer(deps: {
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
-      wake = new AbortController();
+      isWoken = false;
       const delayMs = await pass();
-      // While older transactions run, a wake-up says nothing new: it would only make us spin.
-      const signal = delayMs === incompleteDelayMs ? stopping.signal : wake.signal;
+      if (delayMs === incompleteDelayMs) {
+        // While older transactions run, a wake-up says nothing new: it would only make us spin.
+        await sleep(delayMs, stopping.signal).catch(() => {});
+        continue;
+      }
       const pacedMs = performance.now() + paceMs;
-      await sleep(delayMs, signal).catch(() => {});
+      await nextWake(delayMs);
       await sleep(Math.max(0, pacedMs - performance.now()), stopping.signal).catch(() => {});
     }
   }
@@ -71,7 +88,7 @@ export function startEventSequencer(deps: {
     isLate: lag.isLate,
     async stop() {
       stopping.abort();
-      wake.abort();
+      wakeUp();
       stopListening();
       await running;
     },

@@ -1,7 +1,7 @@
 import type { ClaimRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { Database, Db } from "../../database/client.ts";
-import { runPrepared } from "../../database/prepared.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
 import { checkpoints, repositories } from "../../database/schema/index.ts";
 import { noteRecorded } from "../events/index.ts";
@@ -53,7 +53,7 @@ const hasKey = (worker: string): string =>
 
 /**
  * The claim: one statement, and so one moment. It
- * - returns the lease that is held under the same key, if there is one (`held`);
+ * - takes nothing when a lease is held under the same key (`held`);
  * - else looks up which kinds of work are queued at all (`needed`, one step in the index for each), which of them the worker
  *   can do and how old the oldest order of each is (`head`), and takes the first available one in rank order (`pick`). Orders
  *   that somebody has locked are passed over, so claims never wait for each other. No step depends on how many are queued;
@@ -62,7 +62,7 @@ const hasKey = (worker: string): string =>
  * - takes a slot of the worker, if that process is still the worker and has one free (`slot`). The row's lock makes parallel
  *   claims of one worker count right;
  * - raises the task's attempt, the fencing token (`numbered`), and writes lease, assignment, execution and history;
- * - gives one row: whether the best order was locked by somebody, and the lease with everything the worker needs to know.
+ * - gives one row: whether the best order was locked by somebody, what is held, and the lease with everything the worker needs to know.
  * Everything hangs on the CTE before it: if one gives no row, nothing is changed. Only database time is used.
  */
 export const claimSql = `
@@ -158,25 +158,52 @@ with recursive needed(work_type) as (
   select ($8::uuid[])[happened.n], happened.type, e.task_id, e.work_order_id, e.id, $1, e.attempt, e.correlation_id, happened.data
   from happened, execution e
 )
-select exists (select from pick) and not exists (select from locked) as is_busy, leased.*
-from (select) one left join (
-  select execution.id as execution_id, ${leftMs("lease.o_lease_expires_at")} as lease_ms, lease.*, numbered.*,
-    ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
-  from lease, execution, numbered join repositories r on r.id = numbered.t_repository_id
-  left join lateral (${latestCheckpoint("lease.o_kind", "lease.o_payload", "lease.o_task_id")}) c on true
-  union all
-  select e.id, ${leftMs("o.lease_expires_at")}, ${orderShape.columns("o", "o_")}, null, ${taskColumnsOf("t")},
-    ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
-  from held join work_orders o on o.id = held.id join tasks t on t.id = o.task_id join repositories r on r.id = t.repository_id
-  join executions e on e.task_id = o.task_id and e.attempt = o.attempt
-  left join lateral (${latestCheckpoint("o.kind", "o.payload", "o.task_id")}) c on true
-) leased on true`;
+select exists (select from pick) and not exists (select from locked) as is_busy, (select id from held) as held_id,
+  execution.id as execution_id, ${leftMs("lease.o_lease_expires_at")} as lease_ms, lease.*, numbered.*,
+  ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
+from (select) one left join lease on true left join numbered on true left join execution on true
+left join repositories r on r.id = numbered.t_repository_id
+left join lateral (${latestCheckpoint("lease.o_kind", "lease.o_payload", "lease.o_task_id")}) c on true`;
 
-interface ClaimedRow {
-  is_busy: boolean;
+/** A lease that is held already. Read on its own: its columns in the claim would cost every claim. */
+const heldLease: Statement = {
+  name: "held-lease",
+  text: `
+    select e.id as execution_id, ${leftMs("o.lease_expires_at")} as lease_ms, ${orderShape.columns("o", "o_")},
+      ${taskColumnsOf("t")}, ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
+    from work_orders o join tasks t on t.id = o.task_id join repositories r on r.id = t.repository_id
+    join executions e on e.task_id = o.task_id and e.attempt = o.attempt
+    left join lateral (${latestCheckpoint("o.kind", "o.payload", "o.task_id")}) c on true
+    where o.id = $1 and o.status = 'claimed' and o.worker_id = $2 and o.claim_key = $3`,
+};
+
+interface LeaseRow {
   execution_id: string | null;
   lease_ms: number;
   t_depends_on: string[];
+}
+
+interface ClaimedRow extends LeaseRow {
+  is_busy: boolean;
+  held_id: string | null;
+}
+
+/** The lease of a row; undefined when it holds none. */
+function readLease(row: LeaseRow | undefined): Lease | undefined {
+  const order = row && orderShape.read(row, "o_");
+  const task = row && taskShape.read(row, "t_");
+  const repository = row && repositoryShape.read(row, "r_");
+  if (!row?.execution_id || order === undefined || task === undefined || repository === undefined) {
+    return undefined;
+  }
+  return {
+    executionId: row.execution_id,
+    leaseMs: row.lease_ms,
+    order,
+    task: { ...task, dependsOn: row.t_depends_on },
+    repository,
+    checkpoint: checkpointShape.read(row, "c_"),
+  };
 }
 
 /**
@@ -200,24 +227,18 @@ export async function claimOrder(
     [newId(), newId(), newId(), newId()],
     apiKeyId,
   ]);
-  if (row === undefined || row.is_busy) {
-    return row && "busy";
+  if (row?.is_busy === true) {
+    return "busy";
   }
-  const order = orderShape.read(row, "o_");
-  const task = taskShape.read(row, "t_");
-  const repository = repositoryShape.read(row, "r_");
-  if (row.execution_id === null || order === undefined || task === undefined || repository === undefined) {
-    return undefined;
+  if (row !== undefined && row.held_id !== null) {
+    const [held] = await runPrepared<LeaseRow>(db, heldLease, [row.held_id, request.workerId, claimKey]);
+    return readLease(held);
   }
-  noteRecorded(db);
-  return {
-    executionId: row.execution_id,
-    leaseMs: row.lease_ms,
-    order,
-    task: { ...task, dependsOn: row.t_depends_on },
-    repository,
-    checkpoint: checkpointShape.read(row, "c_"),
-  };
+  const lease = readLease(row);
+  if (lease !== undefined) {
+    noteRecorded(db);
+  }
+  return lease;
 }
 
 /** Unique index that lets one of several parallel claims under one key win. */

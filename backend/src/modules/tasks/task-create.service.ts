@@ -52,9 +52,16 @@ export async function assertRunnable(source: Db | Tx, need: Requirement): Promis
   }
 }
 
-/** What an earlier try of the same request made, as it is now. */
-async function earlierTask(source: Db | Tx, taskId: string): Promise<Task> {
-  const row = await findTask(source, taskId);
+/** What an earlier try of the same request made, as it is now. @throws AppError `repository.not_found` when that is why there is none */
+async function earlierTask(
+  source: Db | Tx,
+  repositories: TaskRepositories,
+  { id, repository }: Pick<NewTask, "id" | "repository">,
+): Promise<Task> {
+  const row = await findTask(source, id);
+  if (row === undefined) {
+    await repositories.get(repository.id);
+  }
   if (row === undefined) {
     throw new AppError("task.conflict", "The task was deleted meanwhile.");
   }
@@ -66,12 +73,14 @@ export function createTaskCreator({ db, dispatch, repositories, allowsUnrunnable
   async function createAlone(made: NewTask): Promise<Task> {
     if (!made.body.enqueue) {
       const task = await insertTask(db, made);
-      return task === undefined ? await earlierTask(db, made.id) : toTask({ ...task, dependsOn: [] });
+      return task === undefined
+        ? await earlierTask(db, repositories, made)
+        : toTask({ ...task, dependsOn: [] });
     }
     return await inTransaction(db, async (tx) => {
       const task = await insertTask(tx, made);
       if (task === undefined) {
-        return await earlierTask(tx, made.id);
+        return await earlierTask(tx, repositories, made);
       }
       if (!(await dispatch.enqueueReady(tx, task.id, { needsWorker: !allowsUnrunnable }))) {
         await assertRunnable(tx, made.body);
@@ -94,7 +103,7 @@ export function createTaskCreator({ db, dispatch, repositories, allowsUnrunnable
       await shareDependencies(tx, [], dependsOn);
       const task = await insertTask(tx, { ...made, repository });
       if (task === undefined) {
-        return await earlierTask(tx, made.id);
+        return await earlierTask(tx, repositories, { id: made.id, repository });
       }
       await insertDependencies(tx, task.id, dependsOn);
       if (body.enqueue) {
@@ -107,7 +116,8 @@ export function createTaskCreator({ db, dispatch, repositories, allowsUnrunnable
 
   return async ({ id: taskId, actor, body, correlationId }: CreateTask): Promise<Task> => {
     const { repositoryUrl: url, repositoryId: id } = body;
-    const known = url === undefined ? await repositories.get(id ?? "") : await repositories.findByUrl(url);
+    // Whether an id is a repository's is found out when the task is written.
+    const known = url === undefined ? { id: id ?? "", url: null } : await repositories.findByUrl(url);
     const workType = dispatch.workTypeOf({ ...body, taskType: body.type });
     const made = { id: taskId, body, workType, createdBy: actor.userId, correlationId };
     const isAlone = body.parentTaskId === undefined && body.dependsOn.length === 0;

@@ -10,7 +10,8 @@ import { withWordsApart } from "./task-words.ts";
 export interface NewTask {
   id: string;
   body: TaskCreate;
-  repository: { id: string; url: string };
+  /** Without an address the repository's own is taken. */
+  repository: { id: string; url: string | null };
   /** What a worker must be able to do to run it. */
   workType: string;
   createdBy: string;
@@ -24,8 +25,10 @@ const insertTaskStatement: Statement = {
       insert into tasks (id, title, description, task_type, permission_level, priority, status, repository_id, repository_url,
         branch_name, issue_number, agent, limits, required_labels, timeout_seconds, context, metadata, created_by, parent_task_id,
         correlation_id, work_type, has_dependencies)
-      values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13::text[], $14, $15::jsonb, $16::jsonb,
-        $17, $18, $19, $20, $21)
+      select $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, 'pending', r.id, coalesce($8::text, r.url), $9::text,
+        $10::int, $11::jsonb, $12::jsonb, $13::text[], $14::int, $15::jsonb, $16::jsonb, $17::uuid, $18::uuid, $19::text, $20::text,
+        $21::boolean
+      from repositories r where r.id = $7::uuid
       on conflict (id) do nothing
       returning ${taskShape.columns("tasks")}
     ), history as (
@@ -41,7 +44,7 @@ const insertTaskStatement: Statement = {
 
 /**
  * Writes a task that waits to be queued, and that it was made: one statement, so it needs no transaction around it. Undefined when
- * there is a task with this id: an earlier try made it.
+ * there is a task with this id, as an earlier try made it, or no such repository.
  */
 export async function insertTask(
   source: Db | Tx,

@@ -1,0 +1,50 @@
+import type pg from "pg";
+import type { Db, Tx } from "./client.ts";
+import { collectWakes, notify, type Wake } from "./commit-wakes.ts";
+import { connectRunner } from "./prepared.ts";
+
+/**
+ * A handle of its own for each transaction, over the builder that is bound to its connection: what is kept for one must not be found
+ * by the next. A transaction within it is a savepoint; what it tells others is told with the outer one, or never.
+ */
+function handleOf(parent: object, client: pg.PoolClient, depth: number): { tx: Tx; wakes: readonly Wake[] } {
+  const tx = Object.create(parent) as Tx;
+  const wakes = collectWakes(tx);
+  connectRunner(tx, client);
+  tx.transaction = async (work) => {
+    const inner = handleOf(tx, client, depth + 1);
+    const savepoint = `nested_${depth}`;
+    await client.query(`savepoint ${savepoint}`);
+    const result = await work(inner.tx).catch(async (error: unknown) => {
+      await client.query(`rollback to savepoint ${savepoint}`).catch(() => {});
+      throw error;
+    });
+    await client.query(`release savepoint ${savepoint}`);
+    for (const { channel, ...wake } of inner.wakes) notify(tx, channel, wake);
+    return result;
+  };
+  return { tx, wakes };
+}
+
+/**
+ * Does the work in a transaction of the connection, without the query builder's own begin and commit: they cost more than many
+ * statements.
+ * @returns what the work returned, and what the committed change tells others
+ */
+export async function transact<T>(
+  client: pg.PoolClient,
+  bound: Db,
+  work: (tx: Tx) => Promise<T>,
+): Promise<{ result: T; wakes: readonly Wake[] }> {
+  const { tx, wakes } = handleOf(bound, client, 1);
+  await client.query("begin");
+  const result = await work(tx).catch(async (error: unknown) => {
+    // When even this fails the connection is gone, and the transaction with it.
+    await client.query("rollback").catch(() => {});
+    throw error;
+  });
+  const { command } = await client.query("commit");
+  // PostgreSQL says so when a statement had failed and its error was swallowed.
+  if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+  return { result, wakes };
+}
