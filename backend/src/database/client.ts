@@ -1,15 +1,14 @@
-import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
 import { connectOutlet, type Wake } from "./commit-wakes.ts";
 import { spoilsConnection } from "./database-error.ts";
 import { GuardedPool } from "./guarded-pool.ts";
+import type { Db } from "./handles.ts";
 import { connectRunner } from "./prepared.ts";
 import * as schema from "./schema/index.ts";
 import { transact } from "./transact.ts";
 
-export type Db = NodePgDatabase<typeof schema>;
-/** A transaction; everything written through it is committed or rolled back as one. */
-export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
+export type { Db, Tx } from "./handles.ts";
 
 export interface DatabaseOptions {
   url: string;

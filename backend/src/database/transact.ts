@@ -1,6 +1,7 @@
 import type pg from "pg";
-import type { Db, Tx } from "./client.ts";
+
 import { collectWakes, notify, type Wake } from "./commit-wakes.ts";
+import type { Db, Tx } from "./handles.ts";
 import { connectRunner } from "./prepared.ts";
 
 /**
