@@ -172,12 +172,14 @@ describe("adding a dependency", () => {
   it("added while the task is being queued is never overlooked", async () => {
     const first = await autonomous({ title: "first" });
     const task = await work.createTask({ enqueue: false });
-    const added = deferred<void>();
+    const [locked, added] = [deferred<void>(), deferred<void>()];
     const adding = inTransaction(work.app.database.db, async (tx) => {
       await lockTask(tx, task.id);
       await insertDependencies(tx, task.id, [first.id]);
+      locked.resolve();
       await added.promise;
     });
+    await locked.promise;
     const queueing = work.app.request("POST", "/api/v1/queue/enqueue", { body: { taskId: task.id } });
     await waitUntil(async () => {
       const waiting = await work.sql(
