@@ -4,7 +4,7 @@ import { connectOutlet, type Wake } from "./commit-wakes.ts";
 import { spoilsConnection } from "./database-error.ts";
 import { GuardedPool } from "./guarded-pool.ts";
 import type { Db } from "./handles.ts";
-import { connectRunner } from "./prepared.ts";
+import { connectRunner, type StatementRunner } from "./prepared.ts";
 import * as schema from "./schema/index.ts";
 import { transact } from "./transact.ts";
 
@@ -89,7 +89,7 @@ export function openDatabase({
   const handleOf = (pool: GuardedPool): Db => {
     const db = withSafeTransactions(drizzle(pool, { schema }), pool, wake);
     connectOutlet(db, wake);
-    connectRunner(db, pool);
+    connectRunner(db, runnerOf(pool));
     return db;
   };
   const pool = openPool(connectionsMax, lockTimeoutMs);
@@ -113,6 +113,22 @@ export function openDatabase({
   };
 }
 
+/** Runs statements on any connection; an error costs the connection, and all plans it keeps, only when it is of no more use. */
+const runnerOf = (pool: pg.Pool): StatementRunner => ({
+  query: async (statement) => {
+    const client = await pool.connect();
+    let isSpoilt = false;
+    try {
+      return await client.query(statement);
+    } catch (error) {
+      isSpoilt = spoilsConnection(error);
+      throw error;
+    } finally {
+      client.release(isSpoilt);
+    }
+  },
+});
+
 /**
  * Drizzle takes a connection for a transaction and, when its `begin` fails, never gives it back: each restart of PostgreSQL
  * would cost a few places of the pool for good. Here it is given back whatever happens, and dropped when it is of no more use.
@@ -127,11 +143,13 @@ function withSafeTransactions(db: Db, pool: pg.Pool, wake: WakeHandler): Db {
     try {
       const own = bound.get(client) ?? drizzle(client, { schema });
       bound.set(client, own);
-      const { result, wakes } = await transact(client, own, work);
+      const { result, wakes } = await transact(client, own, work, () => {
+        isSpoilt = true;
+      });
       if (wakes.length > 0) wake(wakes);
       return result;
     } catch (error) {
-      isSpoilt = spoilsConnection(error);
+      isSpoilt ||= spoilsConnection(error);
       throw error;
     } finally {
       client.release(isSpoilt);

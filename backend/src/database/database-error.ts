@@ -120,3 +120,8 @@ export function spoilsConnection(error: unknown): boolean {
   const fault = databaseFaultOf(error);
   return fault === "database.unavailable" || fault === "database.read_only";
 }
+
+const transientStates = new Set(["40001", "40P01"]);
+
+/** True for a serialization failure or a deadlock: the same again may go through. */
+export const isTransient = (error: unknown): boolean => transientStates.has(sqlStateOf(error) ?? "");

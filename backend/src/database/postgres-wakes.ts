@@ -1,5 +1,6 @@
 import { backoffDelayMs, coerceError, type Logger, sleep } from "@agentvine/kit";
 import pg from "pg";
+import { isDatabaseUnavailable, sqlStateOf } from "./database-error.ts";
 
 /** Carries wakes between the processes that share a database. */
 export interface WakeTransport {
@@ -96,9 +97,14 @@ export class PostgresWakes implements WakeTransport {
         text: "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as news(channel, payload)",
         values: [channels, payloads],
       });
-    } catch {
-      // The connection broke; they go out when it is back.
-      for (const one of news) this.#unsent.add(one);
+    } catch (error) {
+      if (sqlStateOf(error) === undefined || isDatabaseUnavailable(error)) {
+        // The connection broke; they go out when it is back.
+        for (const one of news) this.#unsent.add(one);
+      } else {
+        // PostgreSQL refuses them, as when its queue is full: the others find what they wait for by themselves.
+        this.#logger.warn({ err: coerceError(error) }, "could not tell other backends to look");
+      }
     }
     this.#sending =
       this.#unsent.size > 0 && this.#client !== undefined

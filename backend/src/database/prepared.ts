@@ -7,13 +7,16 @@ export interface Statement {
   readonly text: string;
 }
 
-type Queryable = Pick<pg.Pool, "query">;
+/** A connection, or whatever finds one for each statement. */
+export interface StatementRunner {
+  query(statement: pg.QueryConfig): Promise<pg.QueryResult>;
+}
 
 /** What runs the statements of a database or a transaction, by its handle. */
-const runnerOf = new WeakMap<object, Queryable>();
+const runnerOf = new WeakMap<object, StatementRunner>();
 
 /** Lets prepared statements run on the handle of a database or a transaction. */
-export function connectRunner(handle: object, runner: Queryable): void {
+export function connectRunner(handle: object, runner: StatementRunner): void {
   runnerOf.set(handle, runner);
 }
 
@@ -31,5 +34,5 @@ export async function runPrepared<Row extends object>(
   if (runner === undefined) {
     throw new Error(`${name} needs the handle of a database or of an open transaction`);
   }
-  return (await runner.query<Row>({ name, text, values: [...values] })).rows;
+  return (await runner.query({ name, text, values: [...values] })).rows;
 }

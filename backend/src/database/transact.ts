@@ -16,36 +16,45 @@ function handleOf(parent: object, client: pg.PoolClient, depth: number): { tx: T
     const inner = handleOf(tx, client, depth + 1);
     const savepoint = `nested_${depth}`;
     await client.query(`savepoint ${savepoint}`);
-    const result = await work(inner.tx).catch(async (error: unknown) => {
+    try {
+      const result = await work(inner.tx);
+      await client.query(`release savepoint ${savepoint}`);
+      for (const { channel, ...wake } of inner.wakes) notify(tx, channel, wake);
+      return result;
+    } catch (error) {
       await client.query(`rollback to savepoint ${savepoint}`).catch(() => {});
       throw error;
-    });
-    await client.query(`release savepoint ${savepoint}`);
-    for (const { channel, ...wake } of inner.wakes) notify(tx, channel, wake);
-    return result;
+    }
   };
   return { tx, wakes };
 }
 
+export interface Transacted<T> {
+  result: T;
+  /** What the committed change tells others. */
+  wakes: readonly Wake[];
+}
+
 /**
  * Does the work in a transaction of the connection, without the query builder's own begin and commit: they cost more than many
- * statements.
- * @returns what the work returned, and what the committed change tells others
+ * statements. `onBroken` is called when not even the rollback came through: the connection must not be used again.
  */
 export async function transact<T>(
   client: pg.PoolClient,
   bound: Db,
   work: (tx: Tx) => Promise<T>,
-): Promise<{ result: T; wakes: readonly Wake[] }> {
+  onBroken: () => void,
+): Promise<Transacted<T>> {
   const { tx, wakes } = handleOf(bound, client, 1);
   await client.query("begin");
-  const result = await work(tx).catch(async (error: unknown) => {
-    // When even this fails the connection is gone, and the transaction with it.
-    await client.query("rollback").catch(() => {});
+  try {
+    const result = await work(tx);
+    const { command } = await client.query("commit");
+    // PostgreSQL says so when a statement had failed and its error was swallowed.
+    if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+    return { result, wakes };
+  } catch (error) {
+    await client.query("rollback").catch(onBroken);
     throw error;
-  });
-  const { command } = await client.query("commit");
-  // PostgreSQL says so when a statement had failed and its error was swallowed.
-  if (command !== "COMMIT") throw new Error("the transaction was rolled back");
-  return { result, wakes };
+  }
 }

@@ -1,10 +1,9 @@
 import { sleep } from "@agentvine/kit";
 import { allowHooks, runHooks } from "./before-commit.ts";
 import type { Db, Tx } from "./client.ts";
-import { sqlStateOf } from "./database-error.ts";
+import { isTransient } from "./database-error.ts";
 
 const retriesMax = 3;
-const retryableStates = new Set(["40001", "40P01"]);
 
 /**
  * Runs `work` in a transaction. A serialization failure or a deadlock is tried again, three times at most; `work` may
@@ -20,7 +19,7 @@ export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Pr
         return result;
       });
     } catch (error) {
-      if (retries === retriesMax || !retryableStates.has(sqlStateOf(error) ?? "")) {
+      if (retries === retriesMax || !isTransient(error)) {
         throw error;
       }
       await sleep(Math.random() * 20 * 2 ** retries);

@@ -51,6 +51,10 @@ const latestCheckpoint = (kind: string, payload: string, taskId: string): string
 const hasKey = (worker: string): string =>
   `($9::uuid is null or ${worker}.api_key_id is null or ${worker}.api_key_id = $9)`;
 
+/** The key that asks still is one: a claim may have waited for long since it was let in. */
+const isKeyLive = `($9::uuid is null or exists (select from api_keys k
+  where k.id = $9 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())))`;
+
 /**
  * The claim: one statement, and so one moment. It
  * - takes nothing when a lease is held under the same key (`held`);
@@ -113,7 +117,7 @@ with recursive needed(work_type) as (
 ), slot as (
   update workers set active_count = active_count + 1, status = 'busy', updated_at = now()
   where id = $1 and instance_id = $2::uuid and deregistered_at is null and status in ('idle', 'busy')
-    and active_count < max_concurrent_tasks and ${hasKey("workers")} and exists (select from locked)
+    and active_count < max_concurrent_tasks and ${hasKey("workers")} and ${isKeyLive} and exists (select from locked)
   returning id, name, capabilities, active_count
 ), numbered as (
   update tasks t set attempt = t.attempt + 1, runs = t.runs + (pick.kind = 'run')::int, assigned_to = $1,

@@ -101,12 +101,15 @@ const endAttemptStatement: Statement = {
       update worker_assignments a set status = $22, result_hash = $4, answer = $23::jsonb, completed_at = now()
       from ended where a.work_order_id = ended.id and a.attempt = $2
     ), slot as (
-      update workers w set active_count = greatest(w.active_count - 1, 0),
-        status = case when w.status = 'busy' and w.active_count <= 1 then 'idle' else w.status end, updated_at = now()
-      from ended where w.id = $24 and w.instance_id = $25
-      returning w.active_count, w.status
+      -- Found by its id alone: a registration that is under way is waited for, and what it counted is seen.
+      update workers w set
+        active_count = case when w.instance_id = $25 then greatest(w.active_count - 1, 0) else w.active_count end,
+        status = case when w.instance_id = $25 and w.status = 'busy' and w.active_count <= 1 then 'idle' else w.status end,
+        updated_at = now()
+      from ended where w.id = $24
+      returning w.instance_id = $25 and w.active_count = 0 and w.status = 'idle' as is_idle
     )
-    select slot.active_count = 0 and slot.status = 'idle' as is_idle from ended left join slot on true`,
+    select slot.is_idle from ended left join slot on true`,
 };
 
 export interface AttemptEnd {

@@ -1,6 +1,7 @@
 import type { Finished, RunSuccess } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
+import { isTransient } from "../../database/database-error.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { noteRecorded } from "../events/index.ts";
@@ -35,7 +36,7 @@ const submitForReviewStatement: Statement = {
       returning o.id
     ), execution as (
       update executions e set status = 'succeeded', completed_at = now(), duration_seconds = extract(epoch from now() - e.started_at),
-        verification = $3, reason = $7, summary = $8, metrics = $9::jsonb, evidence = $10::jsonb, base_commit = $11, commit = $12,
+        verification = $3, reason = $7, summary = $8, exit_code = coalesce($16::int, e.exit_code), metrics = $9::jsonb, evidence = $10::jsonb, base_commit = $11, commit = $12,
         branch = 'agentvine/' || own.task_id || '/a' || own.attempt
       from own, ended where e.id = own.id
     ), assignment as (
@@ -46,10 +47,12 @@ const submitForReviewStatement: Statement = {
         result = $14::jsonb || jsonb_build_object('executionId', own.id)
       from own, ended where t.id = own.task_id
     ), slot as (
-      update workers w set active_count = greatest(w.active_count - 1, 0),
-        status = case when w.status = 'busy' and w.active_count <= 1 then 'idle' else w.status end, updated_at = now()
-      from held, ended where w.id = held.worker_id and w.instance_id = held.worker_instance_id
-      returning w.active_count, w.status
+      update workers w set
+        active_count = case when w.instance_id = held.worker_instance_id then greatest(w.active_count - 1, 0) else w.active_count end,
+        status = case when w.instance_id = held.worker_instance_id and w.status = 'busy' and w.active_count <= 1 then 'idle'
+          else w.status end, updated_at = now()
+      from held, ended where w.id = held.worker_id
+      returning w.instance_id = held.worker_instance_id and w.active_count = 0 and w.status = 'idle' as is_idle
     ), happened as (
       select 1 as n, 'execution.finished' as type, jsonb_build_object('kind', own.kind, 'status', 'succeeded', 'failure', null,
         'verification', $3::text, 'reason', $7::text) as data from own
@@ -66,7 +69,7 @@ const submitForReviewStatement: Statement = {
       union all
       select ($15::uuid[])[4], 'worker.status_changed', null, null, null, own.worker_id, null, null,
         '{"status": "idle", "reason": ""}'
-      from own, slot where slot.active_count = 0 and slot.status = 'idle'
+      from own, slot where slot.is_idle
     )
     select id from ended`,
 };
@@ -107,7 +110,12 @@ export async function submitForReview(
     JSON.stringify(answer),
     JSON.stringify(taskResult),
     [newId(), newId(), newId(), newId()],
-  ]);
+    result.exitCode ?? null,
+  ]).catch((error: unknown) => {
+    // Two that lock each other out: the general way tries again.
+    if (isTransient(error)) return [];
+    throw error;
+  });
   if (rows.length === 0) {
     return undefined;
   }
