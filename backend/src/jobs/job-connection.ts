@@ -20,9 +20,17 @@ export interface JobHandlers {
   readonly onError: (error: Error) => void;
 }
 
+/** A queue and its worker, which does nothing until it is started. */
+export interface OpenQueue {
+  readonly queue: JobQueue;
+  readonly worker: JobWorker;
+  /** Lets the worker take jobs. @throws when the backend is not there: open another one */
+  start(): Promise<void>;
+}
+
 /** Makes a queue and its worker on one backend: PostgreSQL, or Redis when it is configured. */
 export interface JobConnection {
-  open(name: string, handlers: JobHandlers, concurrency: number): { queue: JobQueue; worker: JobWorker };
+  open(name: string, handlers: JobHandlers, concurrency: number): OpenQueue;
   /** @throws when the backend does not answer within a second. */
   ping(): Promise<void>;
   /** Does something that no other runner does at the same moment. Schedules made by two at once would each run for a while. */
@@ -68,12 +76,17 @@ interface JobClasses<Connection> {
   Queue: new (
     name: string,
     options: { connection: Connection; defaultJobOptions: typeof defaultJobOptions; prefix?: string },
-  ) => JobQueue & Emitter;
+  ) => JobQueue & Emitter & { waitUntilReady(): Promise<unknown> };
   Worker: new (
     name: string,
     process: (job: { name: string }) => Promise<unknown>,
-    options: { connection: Connection; concurrency: number; prefix?: string } & typeof workerTimes,
-  ) => JobWorker & Emitter;
+    options: {
+      connection: Connection;
+      concurrency: number;
+      prefix?: string;
+      autorun: false;
+    } & typeof workerTimes,
+  ) => JobWorker & Emitter & { run(): Promise<void>; waitUntilReady(): Promise<unknown> };
 }
 
 /** Opens a queue and its worker with the classes of one backend. */
@@ -81,6 +94,7 @@ const openOn =
   <Connection>(
     { Queue, Worker }: JobClasses<Connection>,
     place: { connection: Connection; prefix?: string },
+    needsReadiness: boolean,
   ): JobConnection["open"] =>
   (name, { process, onFailed, onError }, concurrency) => {
     const queue = new Queue(name, { ...place, defaultJobOptions });
@@ -91,10 +105,16 @@ const openOn =
           onFailed(job.name, coerceError(error));
           throw error;
         }),
-      { ...place, concurrency, ...workerTimes },
+      { ...place, concurrency, autorun: false, ...workerTimes },
     );
     listen([queue, worker], onError);
-    return { queue, worker };
+    const start = async (): Promise<void> => {
+      // A worker whose first connection fails keeps that failure for good, and asks again and again without ever giving way: the
+      // whole process would stand still.
+      if (needsReadiness) await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]);
+      worker.run().catch((error: unknown) => onError(coerceError(error)));
+    };
+    return { queue, worker, start };
   };
 
 async function onRedis(url: string, prefix: string, onError: (error: Error) => void): Promise<JobConnection> {
@@ -103,7 +123,7 @@ async function onRedis(url: string, prefix: string, onError: (error: Error) => v
   const connection = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: connectMsMax });
   listen([connection], onError);
   return {
-    open: openOn({ Queue, Worker }, { connection, prefix }),
+    open: openOn({ Queue, Worker }, { connection, prefix }, false),
     async ping() {
       // A command would wait for the connection, and be sent again when it breaks.
       if (connection.status !== "ready") throw new AppError("queue.unavailable", "Redis can't be reached.");
@@ -146,7 +166,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
     throw error;
   }
   return {
-    open: openOn({ Queue, Worker }, { connection }),
+    open: openOn({ Queue, Worker }, { connection }, true),
     async ping() {
       await soon(pool.query("select 1"));
     },

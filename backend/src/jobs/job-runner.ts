@@ -5,14 +5,9 @@ import {
   type JobConnection,
   type JobHandlers,
   type JobQueue,
-  type JobWorker,
+  type OpenQueue,
 } from "./job-connection.ts";
 import { scheduleChores } from "./schedule-chores.ts";
-
-interface OpenQueue {
-  readonly queue: JobQueue;
-  readonly worker: JobWorker;
-}
 
 const queueName = "maintenance";
 
@@ -73,6 +68,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     if (stopping.signal.aborted) return await close();
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);
+    await open.start();
     tried.resolve();
     const { queue } = open;
     await connection.exclusively(() => scheduleChores(queue, chores, { isFirst: true }));
