@@ -10,6 +10,7 @@ import {
   executionMachine,
   taskMachine,
   workerMachine,
+  workerRequestMachine,
   workOrderMachine,
 } from "../packages/contracts/src/index.ts";
 import { loadWorkerConfig, environmentSchema as workerSchema } from "../workers/src/config.ts";
@@ -21,7 +22,7 @@ const textOf = (path: string): string => docs.get(path) ?? "";
 
 describe("states.md", () => {
   const diagrams = [...textOf("docs/reference/states.md").matchAll(/```mermaid\n([\s\S]*?)```/g)];
-  const machines = [taskMachine, workOrderMachine, executionMachine, workerMachine];
+  const machines = [taskMachine, workOrderMachine, executionMachine, workerMachine, workerRequestMachine];
 
   it("draws one diagram per state machine", () => {
     expect(diagrams).toHaveLength(machines.length);

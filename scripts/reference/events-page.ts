@@ -73,6 +73,40 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
   "repository.created": ["A repository was registered.", "repositoryId, name"],
   "repository.updated": ["Its name, branch or settings changed.", "repositoryId"],
   "repository.deleted": ["It was removed.", "repositoryId"],
+  "worker_request.raised": ["An agent asks something, or for leave.", "requestId, kind, status, generation"],
+  "worker_request.routed": [
+    "It waits for a controller or for people, and why.",
+    "requestId, kind, status, ruleId, reason",
+  ],
+  "worker_request.adopted": [
+    "A later attempt asks the same: it goes on where it stood.",
+    "requestId, kind, status, generation",
+  ],
+  "worker_request.changed": ["What people see of it changed.", "requestId, kind, status, generation"],
+  "worker_request.answered": [
+    "It was answered, or allowed.",
+    "requestId, kind, status, source, by, decision, choice",
+  ],
+  "worker_request.denied": ["It was denied.", "requestId, kind, status, source, by, reason"],
+  "worker_request.unanswered": [
+    "Nobody decided before its deadline; the agent is told so.",
+    "requestId, kind, status, reason",
+  ],
+  "worker_request.expired": ["Its deadline passed with nobody there to be told.", "requestId, kind, status"],
+  "worker_request.cancelled": [
+    "Its task was cancelled, or the agent took it back.",
+    "requestId, kind, status, reason",
+  ],
+  "worker_request.superseded": ["The work it was raised for ended without it.", "requestId, kind, status"],
+  "worker_request.escalated": [
+    "Its deadline passed; the next of the escalation chain has it.",
+    "requestId, kind, status, escalations, to",
+  ],
+  "worker_request.delegated": ["It was given to somebody.", "requestId, kind, status, assignedTo"],
+  "worker_request.delivered": ["The agent has the answer.", "requestId, kind, status"],
+  "worker_request.spent": ["The approval was used, by the call it was given for.", "requestId, kind, status"],
+  "controller.registered": ["A controller introduced itself.", "controllerId, name"],
+  "controller.vanished": ["A controller was not heard of in time, or left.", "controllerId, name"],
 };
 
 export const eventsPage = (): string =>

@@ -6,9 +6,11 @@ import {
   type TaskStatus,
   taskMachine,
   toMermaid,
+  type WorkerRequestStatus,
   type WorkerStatus,
   type WorkOrderStatus,
   workerMachine,
+  workerRequestMachine,
   workOrderMachine,
 } from "../../packages/contracts/src/index.ts";
 import { code, pageHead, table } from "./markdown.ts";
@@ -58,6 +60,18 @@ const workerStatuses: Record<WorkerStatus, string> = {
   error: "Can't take work and says why (disk full, sandbox broken).",
 };
 
+const workerRequestStatuses: Record<WorkerRequestStatus, string> = {
+  pending: "Raised, not routed; never seen from outside its transaction.",
+  automated: "Waits for a controller.",
+  human: "Waits for a person.",
+  answered: "Answered or allowed.",
+  denied: "Denied.",
+  no_answer: "Its deadline passed; the agent is told that nobody decided.",
+  expired: "Its deadline passed with nobody there to be told.",
+  cancelled: "Its task was cancelled, or the agent took it back.",
+  superseded: "The work it was raised for ended without it.",
+};
+
 const section = <Status extends string, Event extends string>(
   title: string,
   machine: StateMachine<Status, Event>,
@@ -80,4 +94,5 @@ export const statesPage = (): string =>
     section("Work order", workOrderMachine, workOrderStatuses),
     section("Execution", executionMachine, executionStatuses),
     section("Worker", workerMachine, workerStatuses),
+    section("Worker request", workerRequestMachine, workerRequestStatuses),
   ].join("\n\n")}\n`;

@@ -83,6 +83,10 @@ export const permissions = [
   "executions:read",
   "attempt:write",
   "events:read",
+  "requests:read",
+  "requests:answer",
+  "controller:register",
+  "controller:work",
 ] as const;
 export const permissionSchema = z.enum(permissions);
 export type Permission = z.infer<typeof permissionSchema>;

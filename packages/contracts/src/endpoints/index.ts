@@ -6,6 +6,7 @@ import { taskEndpoints } from "./task-endpoints.ts";
 import { workerEndpoints } from "./worker-endpoints.ts";
 
 export * from "./endpoint.ts";
+export * from "./worker-request-endpoints.ts";
 
 /** Every route of the backend. */
 export const endpoints = {

@@ -40,6 +40,22 @@ export const eventTypes = [
   "repository.created",
   "repository.updated",
   "repository.deleted",
+  "worker_request.raised",
+  "worker_request.routed",
+  "worker_request.adopted",
+  "worker_request.changed",
+  "worker_request.answered",
+  "worker_request.denied",
+  "worker_request.unanswered",
+  "worker_request.expired",
+  "worker_request.cancelled",
+  "worker_request.superseded",
+  "worker_request.escalated",
+  "worker_request.delegated",
+  "worker_request.delivered",
+  "worker_request.spent",
+  "controller.registered",
+  "controller.vanished",
 ] as const;
 export const eventTypeSchema = z.enum(eventTypes).meta({ id: "EventType" });
 export type EventType = z.infer<typeof eventTypeSchema>;

@@ -26,6 +26,8 @@ export const runPayloadSchema = z.object({
   baseBranch: z.string().nullable().default(null),
   /** What a reviewer asked to change, or what an answer said; the agent's next prompt when it resumes. */
   followUp: z.string().nullable().default(null),
+  /** Where the follow-up comes from; it tells the agent how to take it. */
+  followUpKind: z.enum(["review", "answer"]).optional(),
 });
 
 export const workOrderSchema = z
@@ -109,6 +111,11 @@ export const claimSchema = z
     repository: repositorySchema,
     /** Tool classes that need no approval, each with the rule that allows it. */
     preAllowed: z.array(z.object({ toolClass: toolClassSchema, ruleId: z.string() })),
+    /** The plan a person agreed to, for tasks that need one before work starts. */
+    approvedPlan: z
+      .object({ requestId: idSchema, steps: z.array(z.string()) })
+      .nullable()
+      .optional(),
     checkpoint: checkpointSchema.nullable(),
     /** Id that follows the task through every log. */
     correlationId: z.string(),
@@ -128,7 +135,13 @@ export const releaseSchema = z
   .object({ ...attemptRef, reason: z.string().max(2_000) })
   .meta({ id: "Release" });
 export const parkSchema = z
-  .object({ ...attemptRef, checkpointId: idSchema, reason: z.string().max(2_000) })
+  .object({
+    ...attemptRef,
+    checkpointId: idSchema,
+    reason: z.string().max(2_000),
+    /** What it waits for. When all of it is settled already, the order goes straight back to the queue with the answers. */
+    requestIds: z.array(idSchema).max(100).optional(),
+  })
   .meta({ id: "Park" });
 export const resumeSchema = z
   .object({ workOrderId: idSchema, answer: z.string().max(100_000) })

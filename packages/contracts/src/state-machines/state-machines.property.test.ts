@@ -5,12 +5,14 @@ import { nextStatus, type StateMachine } from "./state-machine.ts";
 import { taskMachine } from "./task-machine.ts";
 import { workOrderMachine } from "./work-order-machine.ts";
 import { workerMachine } from "./worker-machine.ts";
+import { workerRequestMachine } from "./worker-request-machine.ts";
 
 const machines: StateMachine<string, string>[] = [
   taskMachine,
   workOrderMachine,
   executionMachine,
   workerMachine,
+  workerRequestMachine,
 ];
 /** Events of all machines and words that are none: each machine is asked about all of them. */
 const words = [

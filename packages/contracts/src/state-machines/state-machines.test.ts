@@ -5,12 +5,14 @@ import { nextStatus, type StateMachine, statusesAllowing, toMermaid } from "./st
 import { liveTaskStatuses, taskMachine } from "./task-machine.ts";
 import { workOrderMachine } from "./work-order-machine.ts";
 import { workerMachine } from "./worker-machine.ts";
+import { workerRequestMachine } from "./worker-request-machine.ts";
 
 const machines: StateMachine<string, string>[] = [
   taskMachine,
   workOrderMachine,
   executionMachine,
   workerMachine,
+  workerRequestMachine,
 ];
 
 const eventsOf = (machine: StateMachine<string, string>) => [
