@@ -1,0 +1,141 @@
+import { z } from "zod";
+import {
+  permissionLevelSchema,
+  prioritySchema,
+  sandboxDriverSchema,
+  taskTypeSchema,
+  toolClassSchema,
+} from "../vocabulary.ts";
+import { onTimeoutSchema, workerRequestKindSchema } from "./worker-request.ts";
+
+/** Where a rule sends a request: settled at once, to a controller's model, or to a person. */
+export const ruleEffects = ["allow", "deny", "automated", "human"] as const;
+export const ruleEffectSchema = z.enum(ruleEffects).meta({ id: "RuleEffect" });
+export type RuleEffect = z.infer<typeof ruleEffectSchema>;
+
+/** What a request is about: a call of a tool, the plan of a task, or words (clarifications and questions). */
+export const requestSubjects = ["tool_call", "plan", "text"] as const;
+export const requestSubjectSchema = z.enum(requestSubjects).meta({ id: "RequestSubject" });
+export type RequestSubject = z.infer<typeof requestSubjectSchema>;
+
+const noNul = (text: string): boolean => !text.includes("\u0000");
+const line = (max: number) =>
+  z.string().min(1).max(max).refine(noNul, { message: "must not hold a NUL character" });
+const patterns = (max: number) => z.array(line(max)).min(1).max(200);
+
+/** Whom an unanswered request is shown next, and after how long. */
+export const escalationStepSchema = z
+  .strictObject({
+    afterSeconds: z.number().int().min(1).max(2_592_000),
+    /** A person's user name, or `everybody`. */
+    to: line(200),
+  })
+  .meta({ id: "EscalationStep" });
+
+/** One rule. Every condition that is given must hold; one that is left out holds always. */
+export const policyRuleSchema = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, "small letters, digits and . _ - only, 100 at most"),
+    description: line(500).optional(),
+    effect: ruleEffectSchema,
+    /** Left out: approvals for `allow`; clarifications and questions for `automated`; everything for `deny` and `human`. */
+    kinds: z.array(workerRequestKindSchema).min(1).max(3).optional(),
+    /** Left out: everything, but `allow` settles a plan only when it says so. */
+    subjects: z.array(requestSubjectSchema).min(1).max(3).optional(),
+    /** Names of tools; `*` stands for any characters. */
+    tools: patterns(200).optional(),
+    toolClasses: z.array(toolClassSchema).min(1).max(10).optional(),
+    /** Simple commands. `allow` and `automated` need every command of the shell line to match, `deny` and `human` any. */
+    commands: patterns(500).optional(),
+    /** Globs relative to the workspace. `allow` and `automated` need every path to match, `deny` and `human` any. */
+    paths: patterns(500).optional(),
+    /** Canonical keys of repositories; `*` stands for any characters. */
+    repositories: patterns(500).optional(),
+    /** A condition in CEL over `request`, `tool`, `task`, `worker` and `repository`. */
+    when: line(2_000).optional(),
+    /** Said to the agent and shown to people; the description when left out. */
+    reason: line(1_000).optional(),
+    /** How long the request may stay open. */
+    deadlineSeconds: z.number().int().min(1).max(2_592_000).optional(),
+    onTimeout: onTimeoutSchema.optional(),
+    escalation: z.array(escalationStepSchema).max(10).optional(),
+  })
+  .meta({ id: "PolicyRule" });
+
+/** A rule set: in order, the first that matches wins, and a `deny` that matches outranks them all. */
+export const policyRulesSchema = z
+  .strictObject({
+    description: line(2_000).optional(),
+    rules: z.array(policyRuleSchema).max(500),
+  })
+  .meta({ id: "PolicyRules" });
+
+const taskFactsSchema = z.object({
+  type: taskTypeSchema,
+  priority: prioritySchema,
+  permissionLevel: permissionLevelSchema,
+  title: z.string(),
+});
+const workerFactsSchema = z.object({
+  name: z.string(),
+  labels: z.array(z.string()),
+  sandbox: sandboxDriverSchema,
+  /** False when nothing confines the agent. */
+  isConfined: z.boolean(),
+});
+const repositoryFactsSchema = z.object({ url: z.string(), key: z.string() });
+
+/** Everything a rule may look at. Kept with the request, so that another rule set can be judged by it later. */
+export const policyFactsSchema = z
+  .object({
+    request: z.object({
+      kind: workerRequestKindSchema,
+      subject: requestSubjectSchema,
+      question: z.string(),
+      /** Labels of the offered options. */
+      options: z.array(z.string()),
+      reason: z.string(),
+    }),
+    /** The call that is to be approved; null when there is none. */
+    tool: z
+      .object({
+        name: z.string(),
+        toolClass: toolClassSchema,
+        /** The shell line, when the tool runs one. */
+        command: z.string().nullable(),
+        /** What it reads or writes, relative to the workspace; absolute when outside. */
+        paths: z.array(z.string()),
+        arguments: z.record(z.string(), z.unknown()),
+      })
+      .nullable(),
+    task: taskFactsSchema,
+    worker: workerFactsSchema,
+    repository: repositoryFactsSchema,
+  })
+  .meta({ id: "PolicyFacts" });
+
+/** What is known before any call is made. */
+export const policyContextSchema = policyFactsSchema.pick({ task: true, worker: true, repository: true });
+
+/** How a request is routed, or settled at once. Nothing is ever allowed by a deadline. */
+export const decisionSchema = z
+  .object({
+    kind: ruleEffectSchema,
+    ruleId: z.string(),
+    reason: z.string(),
+    deadlineSeconds: z.number().int(),
+    onTimeout: onTimeoutSchema,
+    escalation: z.array(escalationStepSchema),
+  })
+  .meta({ id: "Decision" });
+
+/** A tool class that needs no approval under the rule named. */
+export const preAllowedClassSchema = z.object({ toolClass: toolClassSchema, ruleId: z.string() });
+
+export type EscalationStep = z.infer<typeof escalationStepSchema>;
+export type PolicyRule = z.infer<typeof policyRuleSchema>;
+export type PolicyRules = z.infer<typeof policyRulesSchema>;
+export type PolicyFacts = z.infer<typeof policyFactsSchema>;
+export type PolicyContext = z.infer<typeof policyContextSchema>;
+export type Decision = z.infer<typeof decisionSchema>;
+export type PreAllowedClass = z.infer<typeof preAllowedClassSchema>;
