@@ -6,6 +6,7 @@ import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
+import { wireHealth } from "./health.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
@@ -13,8 +14,7 @@ import { createRateLimits } from "./http/rate-limits.ts";
 import { identify, requirePermission } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
 import { registerBoard } from "./jobs/board.routes.ts";
-import { createChores } from "./jobs/chores.ts";
-import { type JobRunner, startJobRunner } from "./jobs/job-runner.ts";
+import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
 import { registerMetrics } from "./metrics/metrics.ts";
 import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
@@ -28,24 +28,19 @@ import {
 import {
   createEventService,
   type EventRoutesOptions,
-  type EventSequencer,
   type EventService,
   registerEventRoutes,
   startEventSequencer,
 } from "./modules/events/index.ts";
 import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
-import {
-  createHealthService,
-  type HealthService,
-  type Probe,
-  registerHealthRoutes,
-} from "./modules/health/index.ts";
+import { type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
 import {
   createRepositoryService,
   type RepositoryService,
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
+import { type NoticeWiring, wireNotices } from "./notices.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -73,6 +68,8 @@ export interface AppLimits {
   rateWindowSeconds?: number;
   /** How often waiting claims look by themselves. */
   claimSweepMs?: number;
+  /** How soon people are told of what waits for them. */
+  noticePace?: { graceMs?: number; lookAgainMs?: number };
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -84,21 +81,19 @@ export interface App {
   events: EventService;
   health: HealthService;
   idempotency: IdempotencyStore;
+  notices: NoticeWiring;
   repositories: RepositoryService;
   work: Work;
   /** Background work that runs besides requests; stopped before the database is closed. */
   background: Lifecycle;
 }
 
-/** A process whose event loop is later than this is worth a look. */
-const lagMsFine = 250;
-
 /** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, logger, clock, database, notifications, redis, limits = {} } = deps;
-  const { db, vital } = database;
+  const { db } = database;
   const background = new Lifecycle();
-  let jobs: JobRunner | undefined;
+  let jobs: JobsOnListen | undefined;
 
   const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
@@ -130,17 +125,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     db,
     gate: { allowsPaths: true, allowsPrivateHosts: config.allowsPrivateHosts },
   });
-  const health = createHealthService({
-    ...{ db, vital, clock },
-    connections: () => ({ waiting: database.pool.waitingCount, max: config.databaseConnections }),
-    version,
-    database: config.databaseUrl === undefined ? "embedded" : "external",
-    backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
-    ...(config.runsChores ? { pingBackgroundQueue: async () => await jobs?.ping() } : {}),
-    probes: {
-      ...(redis === undefined ? {} : { redis: probeOf(redis) }),
-      ...probesOfProcess(lag, sequencer),
-    },
+  const health = wireHealth({
+    ...{ config, clock, database, redis, lag, sequencer },
+    pingBackgroundQueue: async () => await jobs?.ping(),
   });
 
   const executions = createExecutionService({ db, clock });
@@ -157,6 +144,15 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     readArtifactText: artifacts.readText,
   });
 
+  const telling = wireNotices({
+    ...{ server, config, database, notifications, logger, clock, background },
+    secret: local.secret,
+    requests: { find: async () => undefined },
+    isLooking: () => false,
+    publicUrl: () => publicUrlOf(config, server),
+    pace: limits.noticePace,
+  });
+
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
   registerStatsRoutes(server, stats);
@@ -166,7 +162,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     eventLagSeconds: sequencer.lagSeconds,
   });
   registerBoard(server, {
-    queue: () => jobs?.queue(),
+    queues: () => jobs?.queues() ?? [],
     guard: async (request, reply) => {
       await identify(server, request, reply);
       requirePermission(request.actor, "system:admin");
@@ -174,45 +170,24 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   registerOpenApi(server, version);
-  server.addHook("onListen", async () => {
-    if (!config.runsChores) {
-      return;
-    }
-    // Only now: whoever waits for the server need not wait for its chores.
-    jobs = startJobRunner({
-      databaseUrl: database.url,
-      redisUrl: config.redisUrl,
-      ...(redis === undefined ? {} : { redisPrefix: redis.prefix }),
-      chores: createChores({ stats, executions, artifacts, idempotency }),
-      logger,
-    });
-    background.add("jobs", () => jobs?.stop());
+  jobs = startJobsOnListen({
+    ...{ server, config, database, redis, logger, background },
+    chores: { stats, executions, artifacts, idempotency },
+    telling,
   });
 
-  return { server, local, auth, apiKeys, events, health, idempotency, repositories, work, background };
-}
-
-const probeOf =
-  ({ client }: SharedRedis): Probe =>
-  async () => {
-    await client.ping();
-    return { status: "up", detail: "" };
-  };
-
-/** How health looks at what only this process knows. */
-function probesOfProcess(lag: LagMeter, sequencer: EventSequencer): Record<string, Probe> {
   return {
-    process: async () => {
-      const lagMs = lag.lagMs();
-      return { status: lagMs > lagMsFine ? "degraded" : "up", detail: `event loop late by ${lagMs} ms` };
-    },
-    events: async () =>
-      sequencer.isLate()
-        ? {
-            status: "degraded",
-            detail: `not shown for ${Math.round(sequencer.lagSeconds())} s: a transaction is held open on the database server`,
-          }
-        : { status: "up", detail: "" },
+    server,
+    local,
+    auth,
+    apiKeys,
+    events,
+    health,
+    idempotency,
+    notices: telling,
+    repositories,
+    work,
+    background,
   };
 }
 

@@ -35,6 +35,10 @@ export const envSchema = z
     AGENTVINE_PUBLIC_URL: urlOf(/^https?:\/\/\S+$/, "https://agentvine.example.org"),
     DATABASE_URL: urlOf(/^postgres(ql)?:\/\/\S+$/, "postgresql://user:password@host:5432/agentvine"),
     AGENTVINE_DATABASE_CONNECTIONS: wholeNumber(4, 500, 20),
+    /** SMTP server for e-mail notices, with user and password when it wants them. */
+    AGENTVINE_SMTP_URL: urlOf(/^smtps?:\/\/\S+$/, "smtps://user:password@mail.example.org"),
+    /** Sender of e-mail notices. */
+    AGENTVINE_MAIL_FROM: z.string().max(320).default("AgentVine <agentvine@localhost>"),
     REDIS_URL: urlOf(/^rediss?:\/\/\S+$/, "redis://host:6379"),
     AGENTVINE_RATE_READS_PER_SECOND: rate(200),
     AGENTVINE_RATE_WRITES_PER_SECOND: rate(200),
@@ -77,6 +81,9 @@ export interface BackendConfig {
   databaseUrl: string | undefined;
   databaseConnections: number;
   redisUrl: string | undefined;
+  /** Undefined: no e-mail is sent. */
+  smtpUrl: string | undefined;
+  mailFrom: string;
   ratesPerSecond: RatesPerSecond;
   leaseSeconds: number;
   heartbeatSeconds: number;
@@ -108,6 +115,8 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     databaseUrl: values.DATABASE_URL,
     databaseConnections: values.AGENTVINE_DATABASE_CONNECTIONS,
     redisUrl: values.REDIS_URL,
+    smtpUrl: values.AGENTVINE_SMTP_URL,
+    mailFrom: values.AGENTVINE_MAIL_FROM,
     ratesPerSecond: {
       reads: values.AGENTVINE_RATE_READS_PER_SECOND,
       writes: values.AGENTVINE_RATE_WRITES_PER_SECOND,

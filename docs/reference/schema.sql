@@ -171,6 +171,50 @@ create table idempotency_keys (
 );
 CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
+create table notice_channels (
+  id uuid not null,
+  user_id uuid not null,
+  kind text not null,
+  name text not null,
+  address text not null,
+  format text not null,
+  types text[] not null,
+  scope text not null,
+  is_enabled boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  last_sent_at timestamp with time zone,
+  last_error text not null default ''::text,
+  constraint notice_channels_format_check CHECK ((format = ANY (ARRAY['json'::text, 'slack'::text]))),
+  constraint notice_channels_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'webhook'::text]))),
+  constraint notice_channels_scope_check CHECK ((scope = ANY (ARRAY['mine'::text, 'all'::text]))),
+  constraint notice_channels_user_id_users_id_fk FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE,
+  constraint notice_channels_pkey PRIMARY KEY (id)
+);
+CREATE INDEX notice_channels_user_id_idx ON public.notice_channels USING btree (user_id);
+
+create table notices (
+  id uuid not null,
+  channel_id uuid not null,
+  type text not null,
+  task_id uuid,
+  worker_request_id uuid,
+  occasion text not null,
+  status text not null default 'waiting'::text,
+  tries integer not null default 0,
+  reason text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  available_at timestamp with time zone not null default now(),
+  queued_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  constraint notices_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text, 'dropped'::text]))),
+  constraint notices_type_check CHECK ((type = ANY (ARRAY['request.waiting'::text, 'task.in_review'::text, 'task.completed'::text, 'task.failed'::text, 'task.blocked'::text]))),
+  constraint notices_channel_id_notice_channels_id_fk FOREIGN KEY (channel_id) REFERENCES notice_channels(id) ON DELETE CASCADE,
+  constraint notices_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX notices_channel_id_occasion_key ON public.notices USING btree (channel_id, occasion);
+CREATE INDEX notices_created_at_idx ON public.notices USING btree (created_at);
+CREATE INDEX notices_waiting_idx ON public.notices USING btree (available_at) WHERE (status = 'waiting'::text);
+
 create table repositories (
   id uuid not null,
   canonical_key text not null,

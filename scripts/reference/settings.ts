@@ -39,6 +39,9 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
   AGENTVINE_DATABASE_CONNECTIONS:
     "Largest number of database connections for requests; up to a dozen more serve heartbeats, waiting and background work.",
+  AGENTVINE_SMTP_URL:
+    "SMTP server for e-mail notices, with user and password when it wants them; unset, notices go to webhooks only. A secret.",
+  AGENTVINE_MAIL_FROM: "Sender of e-mail notices.",
   REDIS_URL:
     "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL; backends that share it wake each other by it and limit rates together.",
   AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),

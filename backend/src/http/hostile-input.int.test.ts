@@ -87,7 +87,19 @@ async function checkpointOf(executionId: string, taskId: string, attempt: number
   return id;
 }
 
-const { queue, tasks, workers, executions, system } = endpoints;
+/** A channel that leads nowhere; there is one at a time, as each person may have only so many. */
+async function noticeChannel(): Promise<string> {
+  await fixture.sql("delete from notice_channels");
+  const body = withBody(endpoints.notices.createChannel, { address: `https://nowhere.invalid/${newId()}` });
+  const { body: made } = await fixture.app.request<{ channel: { id: string } }>(
+    "POST",
+    "/api/v1/notice-channels",
+    { body },
+  );
+  return made.channel.id;
+}
+
+const { queue, tasks, workers, executions, notices, system } = endpoints;
 const reader = async (query: Record<string, unknown> = {}): Promise<Input> => {
   const { claim } = await running();
   return { params: { executionId: claim.executionId, taskId: claim.task.id }, query };
@@ -292,6 +304,20 @@ const requests: {
       },
     }),
     delete: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
+  },
+  notices: {
+    createChannel: async () => {
+      await fixture.sql("delete from notice_channels");
+      return { body: withBody(notices.createChannel, { address: `https://example.org/${newId()}` }) };
+    },
+    listChannels: async () => ({}),
+    updateChannel: async () => ({
+      params: { channelId: await noticeChannel() },
+      body: { name: "n", types: ["task.failed"], scope: "mine", isEnabled: true },
+    }),
+    deleteChannel: async () => ({ params: { channelId: await noticeChannel() } }),
+    testChannel: async () => ({ params: { channelId: await noticeChannel() } }),
+    list: async () => ({ query: { page: 1, pageSize: 5, status: "sent", channelId: newId() } }),
   },
   system: {
     health: async () => ({}),

@@ -25,18 +25,18 @@ export type AdminGuard = (request: FastifyRequest, reply: FastifyReply) => Promi
  */
 export function registerBoard(
   app: FastifyInstance,
-  { queue, guard }: { queue: () => JobQueue | undefined; guard: AdminGuard },
+  { queues, guard }: { queues: () => readonly JobQueue[]; guard: AdminGuard },
 ): void {
   let board: { queue: JobQueue; instance: Promise<FastifyInstance> } | undefined;
 
   async function open(): Promise<FastifyInstance> {
-    const current = queue();
+    const [current, ...others] = queues();
     if (current === undefined) {
       throw new AppError("queue.unavailable", "The background queue is not connected yet.");
     }
     // A queue that had to be opened anew is another one.
     if (board?.queue !== current) {
-      const made = { queue: current, instance: buildBoard(current) };
+      const made = { queue: current, instance: buildBoard([current, ...others]) };
       board = made;
       made.instance.catch(() => {
         if (board === made) board = undefined;
@@ -69,7 +69,7 @@ export function registerBoard(
   });
 }
 
-async function buildBoard(queue: JobQueue): Promise<FastifyInstance> {
+async function buildBoard(queues: readonly JobQueue[]): Promise<FastifyInstance> {
   const [{ createBullBoard }, { BullMQAdapter }, { FastifyAdapter }] = await Promise.all([
     import("@bull-board/api"),
     import("@bull-board/api/bullMQAdapter"),
@@ -78,7 +78,7 @@ async function buildBoard(queue: JobQueue): Promise<FastifyInstance> {
   const adapter = new FastifyAdapter();
   adapter.setBasePath(prefix);
   createBullBoard({
-    queues: [new BullMQAdapter(queue as ConstructorParameters<typeof BullMQAdapter>[0])],
+    queues: queues.map((queue) => new BullMQAdapter(queue as ConstructorParameters<typeof BullMQAdapter>[0])),
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: "AgentVine" } },
   });

@@ -1,6 +1,7 @@
 import type { IdempotencyStore } from "../http/idempotency.ts";
 import type { ArtifactService } from "../modules/artifacts/index.ts";
 import type { ExecutionService } from "../modules/executions/index.ts";
+import type { NoticeService } from "../modules/notices/index.ts";
 import type { StatsService } from "../modules/stats/index.ts";
 import type { Chore } from "./chore.ts";
 
@@ -9,15 +10,26 @@ export interface ChoreDeps {
   executions: Pick<ExecutionService, "forgetLogs">;
   artifacts: Pick<ArtifactService, "sweep">;
   idempotency: Pick<IdempotencyStore, "deleteOld">;
+  notices: Pick<NoticeService, "takeUnqueued" | "forget">;
+  /** Makes a job for a notice. */
+  enqueueNotice: (noticeId: string) => Promise<void>;
 }
 
 const samplesDays = 30;
 const logLinesDays = 90;
+const noticesDays = 30;
 /** An upload writes its row within this time after it began. */
 const unusedBlobSeconds = 3_600;
 
 /** The background work of the backend and how often it is done. */
-export const createChores = ({ stats, executions, artifacts, idempotency }: ChoreDeps): Chore[] => [
+export const createChores = ({
+  stats,
+  executions,
+  artifacts,
+  idempotency,
+  notices,
+  enqueueNotice,
+}: ChoreDeps): Chore[] => [
   {
     name: "sample-stats",
     everySeconds: 60,
@@ -33,11 +45,21 @@ export const createChores = ({ stats, executions, artifacts, idempotency }: Chor
       samples: await stats.forgetSamples(samplesDays),
       idempotencyKeys: await idempotency.deleteOld(),
       logLines: await executions.forgetLogs(logLinesDays),
+      notices: await notices.forget(noticesDays),
     }),
   },
   {
     name: "sweep-blobs",
     everySeconds: 600,
     run: async () => ({ removed: await artifacts.sweep(unusedBlobSeconds) }),
+  },
+  {
+    name: "resend-notices",
+    everySeconds: 30,
+    run: async () => {
+      const ids = await notices.takeUnqueued();
+      for (const id of ids) await enqueueNotice(id);
+      return { enqueued: ids.length };
+    },
   },
 ];

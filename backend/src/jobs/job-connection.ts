@@ -8,7 +8,7 @@ const jobSchema = "bullmq";
 /** What we use of a BullMQ queue, whatever its backend. */
 export type JobQueue = Pick<
   Queue,
-  "name" | "upsertJobScheduler" | "getJobSchedulers" | "removeJobScheduler" | "close"
+  "name" | "add" | "upsertJobScheduler" | "getJobSchedulers" | "removeJobScheduler" | "close"
 >;
 
 export type JobWorker = Pick<Worker, "close" | "disconnect">;

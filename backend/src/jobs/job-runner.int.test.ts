@@ -230,7 +230,7 @@ describe.each([
       await begun.promise;
       await runner.stop();
       expect(isDone).toBe(true);
-      expect(runner.queue()).toBeUndefined();
+      expect(runner.queues()).toEqual([]);
       await expect(runner.ping()).rejects.toMatchObject({ code: "queue.unavailable" });
     });
 

@@ -1,5 +1,6 @@
 import { AppError, backoffDelayMs, coerceError, deferred, type Logger, sleep } from "@agentvine/kit";
 import type { Chore } from "./chore.ts";
+import { type Delivery, jobOptionsOf } from "./delivery.ts";
 import {
   connectJobs,
   type JobConnection,
@@ -14,8 +15,10 @@ const queueName = "maintenance";
 export interface JobRunner {
   /** Resolves when the chores are scheduled for the first time, or the runner was stopped before. */
   readonly started: Promise<void>;
-  /** The queue, for the board; undefined until it is connected. */
-  queue(): JobQueue | undefined;
+  /** All queues, that of the chores first, for the board; none until they are connected. */
+  queues(): JobQueue[];
+  /** Makes the job of a delivery, unless there is one. @throws AppError `queue.unavailable` while it is not connected */
+  enqueue(delivery: string, id: string, delayMs: number): Promise<void>;
   /** @throws when the background queue does not answer. */
   ping(): Promise<void>;
   /** Waits a few seconds for chores that are being done, then leaves them. */
@@ -28,6 +31,7 @@ export interface JobRunnerOptions {
   /** Begins the keys in Redis, so that installations that share one do not meet. */
   redisPrefix?: string;
   chores: readonly Chore[];
+  deliveries?: readonly Delivery[];
   logger: Logger;
   /** How often to look whether the schedules are still there. */
   checkMs?: number;
@@ -50,6 +54,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     redisUrl,
     redisPrefix = "agentvine",
     chores,
+    deliveries = [],
     logger,
     checkMs = checkMsDefault,
     closeMs = closeMsDefault,
@@ -60,6 +65,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const tried = deferred<void>();
   let connection: JobConnection | undefined;
   let open: OpenQueue | undefined;
+  let opened: { delivery: Delivery; open: OpenQueue }[] = [];
 
   const handlers = createHandlers(chores, logger, reportFault.report);
 
@@ -69,6 +75,8 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);
     await open.start();
+    opened = openDeliveries(connection, deliveries, reportFault.report);
+    await Promise.all(opened.map((one) => one.open.start()));
     tried.resolve();
     const { queue } = open;
     await connection.exclusively(() => scheduleChores(queue, chores, { isFirst: true }));
@@ -108,11 +116,12 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   }
 
   async function close(): Promise<void> {
-    const opened = open;
+    const closing = [open, ...opened.map((one) => one.open)].filter((one) => one !== undefined);
     const cutting = connection;
     open = undefined;
+    opened = [];
     connection = undefined;
-    if (cutting !== undefined) await closeConnection(cutting, opened, closeMs);
+    if (cutting !== undefined) await closeConnection(cutting, closing, closeMs);
   }
 
   const trying = keepTrying();
@@ -124,7 +133,13 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const started = Promise.race([trying, stopped]);
   return {
     started,
-    queue: () => open?.queue,
+    queues: () => (open === undefined ? [] : [open.queue, ...opened.map((one) => one.open.queue)]),
+    async enqueue(name, id, delayMs) {
+      const found = opened.find(({ delivery }) => delivery.name === name);
+      if (found === undefined)
+        throw new AppError("queue.unavailable", "The background queue is not connected yet.");
+      await found.open.queue.add(id, {}, jobOptionsOf(found.delivery, id, delayMs));
+    },
     async ping() {
       await tried.promise;
       if (connection === undefined || open === undefined)
@@ -175,21 +190,40 @@ function createHandlers(
   };
 }
 
+/** A queue and a worker for each kind of delivery; a job is named after what it delivers. */
+const openDeliveries = (
+  connection: JobConnection,
+  deliveries: readonly Delivery[],
+  onError: JobHandlers["onError"],
+): { delivery: Delivery; open: OpenQueue }[] =>
+  deliveries.map((delivery) => ({
+    delivery,
+    open: connection.open(
+      delivery.name,
+      // Why it failed is told by whoever delivers.
+      { process: delivery.deliver, onFailed: () => {}, onError },
+      delivery.concurrency,
+    ),
+  }));
+
 /** Lets chores that are being done finish for a while. Never hangs: what a backend that is gone would be asked for is left out. */
 async function closeConnection(
   connection: JobConnection,
-  opened: OpenQueue | undefined,
+  opened: readonly OpenQueue[],
   closeMs: number,
 ): Promise<void> {
   const isThere = await connection.ping().then(
     () => true,
     () => false,
   );
-  if (opened !== undefined && isThere) {
-    await within(closeMs, [opened.worker.close(), opened.queue.close()]);
+  if (isThere) {
+    await within(
+      closeMs,
+      opened.flatMap(({ worker, queue }) => [worker.close(), queue.close()]),
+    );
   }
   // Cutting refuses what still waits for an answer, for a chore that hangs or a backend that is gone.
-  const leaving = opened === undefined ? [] : [opened.worker.disconnect(), opened.worker.close(true)];
+  const leaving = opened.flatMap(({ worker }) => [worker.disconnect(), worker.close(true)]);
   await within(cutMsMax, [...leaving, connection.close()]);
 }
 

@@ -1,36 +1,8 @@
 import { z } from "zod";
+import { decisionErrors } from "./decision-errors.ts";
+import { type CatalogEntry, entry } from "./error-entry.ts";
 
-/** HTTP status of each kind of error. A kind says whose turn it is: the caller's, nobody's, or the operator's. */
-export const errorKinds = {
-  invalid: 400,
-  unauthenticated: 401,
-  forbidden: 403,
-  not_found: 404,
-  conflict: 409,
-  too_large: 413,
-  out_of_range: 416,
-  limited: 429,
-  internal: 500,
-  unavailable: 503,
-} as const;
-
-export type ErrorKind = keyof typeof errorKinds;
-
-interface CatalogEntry {
-  kind: ErrorKind;
-  retryable: boolean;
-  /** What it means, for people. */
-  title: string;
-  /** What to do about it. */
-  remedy: string;
-}
-
-const entry = (kind: ErrorKind, title: string, remedy: string, retryable = false): CatalogEntry => ({
-  kind,
-  retryable,
-  title,
-  remedy,
-});
+export { type ErrorKind, errorKinds } from "./error-entry.ts";
 
 /** Every error code that may cross a process border, `noun.reason`. The only place where codes are made. */
 export const errorCatalog = {
@@ -177,48 +149,6 @@ export const errorCatalog = {
     "The work order's status does not allow this.",
     "Read its status.",
   ),
-  "worker_request.not_found": entry(
-    "not_found",
-    "There is no such worker request.",
-    "List the worker requests.",
-  ),
-  "worker_request.settled": entry(
-    "conflict",
-    "The worker request is already settled.",
-    "Read the answer in `data.answer`; it stands.",
-  ),
-  "worker_request.changed": entry(
-    "conflict",
-    "The worker request changed since it was shown.",
-    "Read it again and answer what it asks now.",
-  ),
-  "worker_request.option_unknown": entry(
-    "invalid",
-    "The answer is none of those offered.",
-    "Choose one of the options named.",
-  ),
-  "worker_request.answer_invalid": entry(
-    "invalid",
-    "The answer does not fit the request.",
-    "Allow or deny an approval; give a text or a choice to a question.",
-  ),
-  "worker_request.not_routed": entry(
-    "conflict",
-    "The worker request is not routed to a controller.",
-    "Leave it: a person or a rule settles it.",
-  ),
-  "worker_request.lease_lost": entry(
-    "conflict",
-    "The controller no longer holds the worker request.",
-    "Drop the answer.",
-  ),
-  "worker_request.spent": entry("conflict", "The approval was used already.", "Ask again for another call."),
-  "worker_request.not_allowed": entry(
-    "conflict",
-    "This call was not allowed.",
-    "Run the call that was allowed, or ask for this one.",
-  ),
-  "controller.not_found": entry("not_found", "There is no such controller.", "Register it again."),
   "execution.not_found": entry("not_found", "There is no such execution.", "List the task's executions."),
   "execution.log_offset": entry(
     "out_of_range",
@@ -358,6 +288,7 @@ export const errorCatalog = {
   ),
   "command.usage": entry("invalid", "The command line is not valid.", "See --help."),
   "internal.unexpected": entry("internal", "Something went wrong inside.", "Report it with the request id."),
+  ...decisionErrors,
 } as const satisfies Record<string, CatalogEntry>;
 
 export type ErrorCode = keyof typeof errorCatalog;

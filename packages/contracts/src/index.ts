@@ -5,6 +5,7 @@ export * from "./resources/controller.ts";
 export * from "./resources/event.ts";
 export * from "./resources/evidence.ts";
 export * from "./resources/execution.ts";
+export * from "./resources/notice.ts";
 export * from "./resources/policy.ts";
 export * from "./resources/repository.ts";
 export * from "./resources/system.ts";

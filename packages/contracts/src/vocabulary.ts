@@ -87,6 +87,7 @@ export const permissions = [
   "requests:answer",
   "controller:register",
   "controller:work",
+  "notices:write",
 ] as const;
 export const permissionSchema = z.enum(permissions);
 export type Permission = z.infer<typeof permissionSchema>;

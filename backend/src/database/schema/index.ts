@@ -1,6 +1,7 @@
 export * from "./api-keys.ts";
 export * from "./events.ts";
 export * from "./executions.ts";
+export * from "./notices.ts";
 export * from "./repositories.ts";
 export * from "./system.ts";
 export * from "./tasks.ts";

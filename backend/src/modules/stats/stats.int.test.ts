@@ -161,6 +161,7 @@ describe("retention", () => {
        from unnest(array[0, 3]) n`,
     );
     const forgotten: number[] = [];
+    const enqueued: string[] = [];
     const chores = createChores({
       stats,
       idempotency: work.app.idempotency,
@@ -171,11 +172,21 @@ describe("retention", () => {
         },
       },
       artifacts: { sweep: async () => 3 },
+      notices: {
+        takeUnqueued: async () => ["a", "b"],
+        forget: async (days) => {
+          forgotten.push(days);
+          return 2;
+        },
+      },
+      enqueueNotice: async (id) => void enqueued.push(id),
     });
     const run = (name: string) => chores.find((chore) => chore.name === name)?.run();
-    expect(await run("retention")).toEqual({ samples: 4, idempotencyKeys: 1, logLines: 7 });
+    expect(await run("retention")).toEqual({ samples: 4, idempotencyKeys: 1, logLines: 7, notices: 2 });
     expect(await run("retention")).toMatchObject({ samples: 0, idempotencyKeys: 0 });
-    expect(forgotten).toEqual([90, 90]);
+    expect(forgotten).toEqual([90, 30, 90, 30]);
+    expect(await run("resend-notices")).toEqual({ enqueued: 2 });
+    expect(enqueued).toEqual(["a", "b"]);
     expect(await run("sweep-blobs")).toEqual({ removed: 3 });
     expect(await run("sample-stats")).toEqual({});
     expect(await work.sql("select from worker_samples where worker_id = $1", [workerId])).toHaveLength(2);

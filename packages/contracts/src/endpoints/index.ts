@@ -1,4 +1,5 @@
 import { executionEndpoints } from "./execution-endpoints.ts";
+import { noticeEndpoints } from "./notice-endpoints.ts";
 import { queueEndpoints } from "./queue-endpoints.ts";
 import { repositoryEndpoints } from "./repository-endpoints.ts";
 import { systemEndpoints } from "./system-endpoints.ts";
@@ -16,4 +17,5 @@ export const endpoints = {
   workers: workerEndpoints,
   queue: queueEndpoints,
   executions: executionEndpoints,
+  notices: noticeEndpoints,
 } as const;

@@ -1,0 +1,132 @@
+import type {
+  Notice,
+  NoticeChannel,
+  NoticeChannelCreate,
+  NoticeChannelUpdate,
+  NoticeQuery,
+} from "@agentvine/contracts";
+import { AppError, coerceError } from "@agentvine/kit";
+import type { Page } from "../../database/bounded-count.ts";
+import type { Db } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { forgetNotices, listNotices, startCursor, takeUnqueued } from "./notice.repository.ts";
+import {
+  type ChannelRow,
+  countChannels,
+  deleteChannel,
+  findOwnChannel,
+  hasChannels,
+  insertChannel,
+  listChannels,
+  updateChannel,
+} from "./notice-channel.repository.ts";
+import type { NoticeDelivery } from "./notice-delivery.service.ts";
+import type { WebhookSender } from "./webhook-sender.service.ts";
+
+export interface NoticeServiceDeps {
+  db: Db;
+  delivery: NoticeDelivery;
+  webhooks: Pick<WebhookSender, "checkAddress">;
+  canMail: boolean;
+  secretOf: (channelId: string) => string;
+}
+
+const channelsMax = 20;
+/** A job that was not heard of for so long is made anew; its own delays are shorter. */
+const lostAfterMs = 1_800_000;
+const sweepMax = 500;
+
+/** Of a webhook only where it leads: the rest of its address is as good as a password. */
+const shownAddress = ({ kind, address }: ChannelRow): string =>
+  kind === "email" ? address : `${new URL(address).origin}/…`;
+
+const toChannel = (row: ChannelRow): NoticeChannel => ({
+  id: row.id,
+  kind: row.kind,
+  name: row.name,
+  address: shownAddress(row),
+  format: row.format,
+  types: row.types,
+  scope: row.scope,
+  isEnabled: row.isEnabled,
+  createdAt: row.createdAt.toISOString(),
+  lastSentAt: row.lastSentAt?.toISOString() ?? null,
+  lastError: row.lastError,
+});
+
+const notFound = (): AppError => new AppError("notice_channel.not_found", "There is no such notice channel.");
+
+/** Where people want to be told things, and what they were told. Everybody sees only their own. */
+export function createNoticeService(deps: NoticeServiceDeps) {
+  const { db, delivery, webhooks, canMail, secretOf } = deps;
+  return {
+    /** @throws AppError `notice_channel.mail_not_configured`, `.address_refused`, `.limit_reached` */
+    createChannel: async (
+      userId: string,
+      input: NoticeChannelCreate,
+    ): Promise<{ channel: NoticeChannel; signingSecret: string | null }> => {
+      if (input.kind === "webhook") webhooks.checkAddress(input.address);
+      else if (!canMail)
+        throw new AppError("notice_channel.mail_not_configured", "This installation has no SMTP server.");
+      const row = await inTransaction(db, async (tx) => {
+        if ((await countChannels(tx, userId)) >= channelsMax)
+          throw new AppError(
+            "notice_channel.limit_reached",
+            `There are ${channelsMax} notice channels already.`,
+          );
+        // Nobody followed the events so far.
+        if (!(await hasChannels(tx))) await startCursor(tx);
+        return await insertChannel(tx, {
+          ...input,
+          userId,
+          format: "format" in input ? input.format : "json",
+        });
+      });
+      return { channel: toChannel(row), signingSecret: row.kind === "webhook" ? secretOf(row.id) : null };
+    },
+
+    listChannels: async (userId: string): Promise<NoticeChannel[]> =>
+      (await listChannels(db, userId)).map(toChannel),
+
+    /** @throws AppError `notice_channel.not_found` */
+    updateChannel: async (
+      userId: string,
+      id: string,
+      change: NoticeChannelUpdate,
+    ): Promise<NoticeChannel> => {
+      const row = await inTransaction(db, async (tx) => {
+        if (change.isEnabled === true && !(await hasChannels(tx))) await startCursor(tx);
+        return await updateChannel(tx, id, userId, change);
+      });
+      if (row === undefined) throw notFound();
+      return toChannel(row);
+    },
+
+    /** @throws AppError `notice_channel.not_found` */
+    deleteChannel: async (userId: string, id: string): Promise<void> => {
+      if (!(await deleteChannel(db, id, userId))) throw notFound();
+    },
+
+    /** Sends a test now. That it did not arrive is an answer, no error. @throws AppError `notice_channel.not_found` */
+    testChannel: async (userId: string, id: string): Promise<{ isSent: boolean; reason: string }> => {
+      const channel = await findOwnChannel(db, id, userId);
+      if (channel === undefined) throw notFound();
+      try {
+        await delivery.sendTest(channel);
+        return { isSent: true, reason: "" };
+      } catch (error) {
+        return { isSent: false, reason: coerceError(error).message };
+      }
+    },
+
+    list: (userId: string, query: NoticeQuery): Promise<Page<Notice>> => listNotices(db, userId, query),
+
+    /** Notices that are due and have no job; the caller makes one for each. */
+    takeUnqueued: (): Promise<string[]> => takeUnqueued(db, lostAfterMs, sweepMax),
+
+    /** Removes notices that ended more than so many days ago. @returns how many */
+    forget: (days: number): Promise<number> => forgetNotices(db, days),
+  };
+}
+
+export type NoticeService = ReturnType<typeof createNoticeService>;

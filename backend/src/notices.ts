@@ -1,0 +1,87 @@
+import type { Clock, Lifecycle, Logger } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
+import type { BackendConfig } from "./config.ts";
+import type { Database } from "./database/client.ts";
+import type { Notifications } from "./database/notifications.ts";
+import type { Delivery } from "./jobs/delivery.ts";
+import type { JobRunner } from "./jobs/job-runner.ts";
+import { createTokenSigner } from "./modules/auth/index.ts";
+import {
+  createMailSender,
+  createNoticeDelivery,
+  createNoticeSender,
+  createNoticeService,
+  createWebhookSender,
+  type IsLooking,
+  type NoticeService,
+  registerNoticeRoutes,
+  startNoticeOutbox,
+  triesMax,
+  type WaitingRequests,
+} from "./modules/notices/index.ts";
+
+export interface NoticeWiringDeps {
+  server: FastifyInstance;
+  config: BackendConfig;
+  database: Database;
+  notifications: Notifications;
+  logger: Logger;
+  clock: Clock;
+  /** The installation's secret. */
+  secret: string;
+  requests: WaitingRequests;
+  isLooking: IsLooking;
+  publicUrl: () => string;
+  background: Lifecycle;
+  /** How long a request waits before people are told, and how long they are left alone while they look. */
+  pace?: { graceMs?: number; lookAgainMs?: number } | undefined;
+}
+
+export interface NoticeWiring {
+  notices: NoticeService;
+  delivery: Delivery;
+  /** Sends a notice now, as its job would. */
+  deliver(noticeId: string): Promise<void>;
+  /** Begins to follow the events; jobs are made by that runner. */
+  follow(jobs: Pick<JobRunner, "enqueue">): void;
+}
+
+/** Name of the queue, on the board and in Redis. */
+export const noticeQueue = "notices";
+
+/** Wires what tells people things outside of the UI. */
+export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
+  const { config, database, notifications, logger, clock, background, pace = {} } = deps;
+  const { db } = database;
+  // Nothing secret needs to be kept per channel: its key follows from the installation's own.
+  const signer = createTokenSigner(deps.secret, "webhook signatures");
+  const secretOf = (channelId: string): string => `avw_${signer.sign(channelId)}`;
+  const webhooks = createWebhookSender({ allowsPrivateHosts: config.allowsPrivateHosts, clock });
+  const mail =
+    config.smtpUrl === undefined
+      ? undefined
+      : createMailSender({ url: config.smtpUrl, from: config.mailFrom });
+  if (mail !== undefined) background.add("mail", () => mail.close());
+  const delivery = createNoticeDelivery({
+    ...{ db, clock, logger },
+    requests: deps.requests,
+    isLooking: deps.isLooking,
+    send: createNoticeSender({ mail, webhooks, secretOf, publicUrl: deps.publicUrl }),
+    lookAgainMs: pace.lookAgainMs,
+  });
+  const notices = createNoticeService({ db, delivery, webhooks, canMail: mail !== undefined, secretOf });
+  registerNoticeRoutes(deps.server, notices);
+  return {
+    notices,
+    delivery: { name: noticeQueue, triesMax, concurrency: 4, deliver: (id) => delivery.deliver(id) },
+    deliver: (id) => delivery.deliver(id),
+    follow(jobs) {
+      const outbox = startNoticeOutbox({
+        ...{ db, notifications, logger },
+        enqueue: (id, delayMs) => jobs.enqueue(noticeQueue, id, delayMs),
+        graceMs: pace.graceMs,
+      });
+      background.add("notices", () => outbox.stop());
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { entry } from "./error-entry.ts";
+
+/** Codes of what agents ask, who answers, and who is told. Part of the catalog. */
+export const decisionErrors = {
+  "worker_request.not_found": entry(
+    "not_found",
+    "There is no such worker request.",
+    "List the worker requests.",
+  ),
+  "worker_request.settled": entry(
+    "conflict",
+    "The worker request is already settled.",
+    "Read the answer in `data.answer`; it stands.",
+  ),
+  "worker_request.changed": entry(
+    "conflict",
+    "The worker request changed since it was shown.",
+    "Read it again and answer what it asks now.",
+  ),
+  "worker_request.option_unknown": entry(
+    "invalid",
+    "The answer is none of those offered.",
+    "Choose one of the options named.",
+  ),
+  "worker_request.answer_invalid": entry(
+    "invalid",
+    "The answer does not fit the request.",
+    "Allow or deny an approval; give a text or a choice to a question.",
+  ),
+  "worker_request.not_routed": entry(
+    "conflict",
+    "The worker request is not routed to a controller.",
+    "Leave it: a person or a rule settles it.",
+  ),
+  "worker_request.lease_lost": entry(
+    "conflict",
+    "The controller no longer holds the worker request.",
+    "Drop the answer.",
+  ),
+  "worker_request.spent": entry("conflict", "The approval was used already.", "Ask again for another call."),
+  "worker_request.not_allowed": entry(
+    "conflict",
+    "This call was not allowed.",
+    "Run the call that was allowed, or ask for this one.",
+  ),
+  "notice_channel.not_found": entry(
+    "not_found",
+    "There is no such notice channel.",
+    "List your notice channels.",
+  ),
+  "notice_channel.mail_not_configured": entry(
+    "invalid",
+    "This installation can't send e-mail.",
+    "Set AGENTVINE_SMTP_URL and AGENTVINE_MAIL_FROM, or use a webhook.",
+  ),
+  "notice_channel.address_refused": entry(
+    "invalid",
+    "Webhooks may not lead into a private network.",
+    "Use a public address, or set AGENTVINE_ALLOW_PRIVATE_HOSTS.",
+  ),
+  "notice_channel.limit_reached": entry(
+    "conflict",
+    "There are too many notice channels.",
+    "Remove one that is not used.",
+  ),
+  "controller.not_found": entry("not_found", "There is no such controller.", "Register it again."),
+} as const;
