@@ -6,16 +6,14 @@ import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
+import { type Decisions, everythingToPeople, wireDecisions } from "./decisions.ts";
 import { wireHealth } from "./health.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
 import { createRateLimits } from "./http/rate-limits.ts";
-import { identify, requirePermission } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
-import { registerBoard } from "./jobs/board.routes.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
-import { registerMetrics } from "./metrics/metrics.ts";
 import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
 import {
@@ -41,6 +39,7 @@ import {
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
 import { type NoticeWiring, wireNotices } from "./notices.ts";
+import { registerOperations } from "./operations.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -77,6 +76,7 @@ export interface App {
   server: FastifyInstance;
   local: LocalMode;
   auth: AuthService;
+  decisions: Decisions;
   apiKeys: ApiKeyService;
   events: EventService;
   health: HealthService;
@@ -144,6 +144,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     readArtifactText: artifacts.readText,
   });
 
+  const decisions = wireDecisions({
+    ...{ server, database, notifications, logger, background },
+    decide: everythingToPeople,
+  });
   const telling = wireNotices({
     ...{ server, config, database, notifications, logger, clock, background },
     secret: local.secret,
@@ -156,18 +160,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
   registerStatsRoutes(server, stats);
-  registerMetrics(server, {
-    readStats: () => stats.read(3_600),
-    pools: { requests: database.pool, vital: database.vitalPool },
-    eventLagSeconds: sequencer.lagSeconds,
-  });
-  registerBoard(server, {
-    queues: () => jobs?.queues() ?? [],
-    guard: async (request, reply) => {
-      await identify(server, request, reply);
-      requirePermission(request.actor, "system:admin");
-    },
-  });
+  registerOperations({ server, database, stats, sequencer, queues: () => jobs?.queues() ?? [] });
 
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
@@ -180,6 +173,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     server,
     local,
     auth,
+    decisions,
     apiKeys,
     events,
     health,

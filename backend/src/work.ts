@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
+import { requests } from "./decisions.ts";
 import type { AuthService } from "./modules/auth/index.ts";
 import type { EventService } from "./modules/events/index.ts";
 import {
@@ -25,6 +26,7 @@ import {
   createDependencyService,
   createReviewService,
   createTaskService,
+  type DispatchPort,
   type ReadArtifactText,
   registerTaskRoutes,
   type TaskService,
@@ -61,6 +63,15 @@ export interface Work {
   sweeps: { stop(): Promise<void> };
 }
 
+/** Who cancels the work withdraws what it asked. */
+const dispatching: DispatchPort = {
+  ...dispatch,
+  cancelLive: async (tx, task, reason) => {
+    await requests.endLive(tx, task, "cancelled", reason);
+    await dispatch.cancelLive(tx, task, reason);
+  },
+};
+
 /** Wires what the backend is there for: tasks, the queue that dispatches them, and the workers that take them on. */
 export function wireWork(deps: WorkDeps): Work {
   const { server, config, database, notifications, logger, background } = deps;
@@ -76,7 +87,7 @@ export function wireWork(deps: WorkDeps): Work {
 
   const tasks = createTaskService({
     db,
-    dispatch,
+    dispatch: dispatching,
     repositories: deps.repositories,
     allowsUnrunnable: config.allowsUnrunnable,
   });
@@ -88,16 +99,16 @@ export function wireWork(deps: WorkDeps): Work {
     issueAttemptToken: deps.auth.issueAttemptToken,
     ...(deps.claimSweepMs === undefined ? {} : { sweepMs: deps.claimSweepMs }),
   });
-  const orders = createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable });
-  const attempts = createAttemptService({ db, retry });
+  const orders = createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable, requests });
+  const attempts = createAttemptService({ db, retry, requests });
   const workers = createWorkerService(workerDeps);
   const commands = createCommandService({ db, notifications });
   const reaper = createReaperService({ db, retry });
 
   registerTaskRoutes(server, {
     tasks,
-    reviews: createReviewService({ db, dispatch, readArtifactText: deps.readArtifactText }),
-    dependencies: createDependencyService({ db, dispatch }),
+    reviews: createReviewService({ db, dispatch: dispatching, readArtifactText: deps.readArtifactText }),
+    dependencies: createDependencyService({ db, dispatch: dispatching }),
     events: deps.events,
   });
   registerQueueRoutes(server, {

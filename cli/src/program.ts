@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { CommandContext, Finish } from "./commands/command.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
+import { addInboxCommands } from "./commands/inbox.ts";
 import { addTaskCommands } from "./commands/task.ts";
 import { up } from "./commands/up.ts";
 import { addWorkerCommands } from "./commands/worker-commands.ts";
@@ -78,6 +79,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
     .action((flags) => finish(doctor(context, flags)));
 
   addTaskCommands(program, context, finish);
+  addInboxCommands(program, context, finish);
   addWorkerCommands(program, context, finish);
   return program;
 };

@@ -79,7 +79,7 @@ create table events (
   correlation_id text,
   data jsonb not null default '{}'::jsonb,
   occurred_at timestamp with time zone not null default now(),
-  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
+  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
   constraint events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
@@ -439,6 +439,81 @@ create table worker_commands (
 CREATE INDEX worker_commands_type_idx ON public.worker_commands USING btree (type);
 CREATE INDEX worker_commands_work_order_id_idx ON public.worker_commands USING btree (work_order_id);
 CREATE INDEX worker_commands_worker_id_position_idx ON public.worker_commands USING btree (worker_id, "position");
+
+create table worker_requests (
+  id uuid not null,
+  task_id uuid not null,
+  repository_id uuid not null,
+  work_order_id uuid not null,
+  execution_id uuid not null,
+  worker_id uuid,
+  attempt integer not null,
+  call_id text not null,
+  generation integer not null default 1,
+  kind text not null,
+  status text not null,
+  fingerprint text not null,
+  granted_fingerprint text,
+  question text not null,
+  reason text not null default ''::text,
+  options jsonb not null,
+  approval jsonb,
+  facts jsonb not null,
+  rule_id text not null,
+  policy_version integer not null,
+  route_reason text not null default ''::text,
+  assigned_to uuid,
+  deadline_at timestamp with time zone,
+  deadline_seconds integer not null,
+  on_timeout text not null,
+  escalation jsonb not null,
+  escalations integer not null default 0,
+  controller_id uuid,
+  lease_token_hash text,
+  lease_expires_at timestamp with time zone,
+  lost_leases integer not null default 0,
+  answer_source text,
+  answer_source_id text,
+  answered_by text not null default ''::text,
+  decision text,
+  choice text,
+  answer_text text not null default ''::text,
+  edited_command text,
+  scope text not null default 'once'::text,
+  citations jsonb,
+  confidence double precision,
+  answer_reason text not null default ''::text,
+  usage jsonb,
+  correlation_id text,
+  raised_at timestamp with time zone not null default now(),
+  routed_at timestamp with time zone,
+  settled_at timestamp with time zone,
+  delivered_at timestamp with time zone,
+  spent_at timestamp with time zone,
+  spent_by_attempt integer,
+  constraint worker_requests_answer_source_check CHECK ((answer_source = ANY (ARRAY['rule'::text, 'precedent'::text, 'controller'::text, 'person'::text, 'deadline'::text, 'system'::text]))),
+  constraint worker_requests_kind_check CHECK ((kind = ANY (ARRAY['clarification'::text, 'question'::text, 'approval'::text]))),
+  constraint worker_requests_on_timeout_check CHECK ((on_timeout = ANY (ARRAY['deny'::text, 'no_answer'::text, 'escalate'::text]))),
+  constraint worker_requests_scope_check CHECK ((scope = ANY (ARRAY['once'::text, 'task'::text, 'rule'::text]))),
+  constraint worker_requests_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text, 'answered'::text, 'denied'::text, 'no_answer'::text, 'expired'::text, 'cancelled'::text, 'superseded'::text]))),
+  constraint worker_requests_assigned_to_users_id_fk FOREIGN KEY (assigned_to) REFERENCES users(id),
+  constraint worker_requests_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id),
+  constraint worker_requests_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint worker_requests_work_order_id_work_orders_id_fk FOREIGN KEY (work_order_id) REFERENCES work_orders(id) ON DELETE CASCADE,
+  constraint worker_requests_pkey PRIMARY KEY (id)
+);
+CREATE INDEX worker_requests_assigned_to_idx ON public.worker_requests USING btree (assigned_to) WHERE (assigned_to IS NOT NULL);
+CREATE INDEX worker_requests_automated_idx ON public.worker_requests USING btree (raised_at) WHERE (status = 'automated'::text);
+CREATE UNIQUE INDEX worker_requests_call_key ON public.worker_requests USING btree (work_order_id, attempt, call_id);
+CREATE INDEX worker_requests_execution_id_idx ON public.worker_requests USING btree (execution_id);
+CREATE INDEX worker_requests_live_deadline_idx ON public.worker_requests USING btree (deadline_at) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
+CREATE INDEX worker_requests_live_task_idx ON public.worker_requests USING btree (task_id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
+CREATE INDEX worker_requests_raised_at_idx ON public.worker_requests USING btree (raised_at);
+CREATE INDEX worker_requests_repository_id_idx ON public.worker_requests USING btree (repository_id, fingerprint);
+CREATE INDEX worker_requests_status_idx ON public.worker_requests USING btree (status, raised_at);
+CREATE INDEX worker_requests_task_id_idx ON public.worker_requests USING btree (task_id, fingerprint);
+CREATE INDEX worker_requests_undelivered_idx ON public.worker_requests USING btree (settled_at) WHERE ((settled_at IS NOT NULL) AND (delivered_at IS NULL));
+CREATE INDEX worker_requests_work_order_id_idx ON public.worker_requests USING btree (work_order_id);
 
 create table worker_samples (
   worker_id uuid not null,

@@ -22,6 +22,7 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
   "task.queued": ["A work order was queued: at first, or by a retry.", move],
   "task.claimed": ["A worker took its work order.", move],
   "task.waiting": ["It waits for an answer.", move],
+  "task.answered": ["The answer came; it goes on.", move],
   "task.requeued": ["It went back to the queue: lease lost, released, or tried again later.", move],
   "task.submitted": ["Its result waits for a review.", moveWithResult],
   "task.approved": ["A reviewer approved the result; it is published next.", "status, by, comment"],

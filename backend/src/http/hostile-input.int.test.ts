@@ -2,6 +2,8 @@ import { type EndpointShape, endpoints, errorResponseSchema } from "@agentvine/c
 import { newId } from "@agentvine/kit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { hostile, placesIn, replaced } from "../testing/hostile-values.ts";
+import { approvalOf, type RequestFixture, requestFixture } from "../testing/request-fixture.ts";
 import { buildWorkFixture, commitA, type TestWorker, type WorkFixture } from "../testing/work-fixture.ts";
 
 // One value of a valid request is replaced by something hostile; whatever the route makes of it, it must not break.
@@ -14,15 +16,15 @@ interface Input {
   token?: string;
 }
 
-type Path = readonly (string | number)[];
-
 const runs = 400;
 const seed = 20_260_101;
 
 let fixture: WorkFixture;
 let worker: TestWorker;
+let asking: RequestFixture;
 beforeAll(async () => {
   fixture = await buildWorkFixture();
+  asking = requestFixture(fixture);
   worker = await fixture.registerWorker({ slots: 256 });
 });
 afterAll(() => fixture.close());
@@ -85,6 +87,12 @@ async function checkpointOf(executionId: string, taskId: string, attempt: number
     [id, taskId, executionId, attempt, commitA, await transcriptOf(executionId, taskId)],
   );
   return id;
+}
+
+/** A running attempt that asks for leave to run `make it`. */
+async function asked() {
+  const attempt = await running();
+  return { ...attempt, request: await asking.askToRun(attempt.claim, "make it") };
 }
 
 /** A channel that leads nowhere; there is one at a time, as each person may have only so many. */
@@ -305,6 +313,49 @@ const requests: {
     }),
     delete: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
   },
+  workerRequests: {
+    raise: async () => {
+      const { ref, token } = await running();
+      const approval = approvalOf("make it");
+      const options = [{ id: "a", label: "b", description: "c" }];
+      const call = { callId: newId(), kind: "approval", question: "q", reason: "r" };
+      return {
+        token,
+        body: { ...ref, ...call, options, approval: { ...approval, diff: "d", steps: ["s"] } },
+      };
+    },
+    wait: async () => {
+      const { ref, token, request } = await asked();
+      return { token, params: { requestId: request.id }, query: { ...ref, waitSeconds: 0 } };
+    },
+    spend: async () => {
+      const { ref, token, request } = await asked();
+      await asking.answer(request, { decision: "allow" });
+      const call = { tool: "run_command", arguments: { command: "make it" } };
+      return { token, params: { requestId: request.id }, body: { ...ref, ...call } };
+    },
+    withdraw: async () => {
+      const { ref, token, request } = await asked();
+      return { token, params: { requestId: request.id }, body: { ...ref, reason: "r" } };
+    },
+    list: async () => ({
+      query: {
+        ...{ page: 1, pageSize: 5, status: "human", kind: "approval", isLive: "true", isOverdue: "true" },
+        ...{ taskId: newId(), repositoryId: newId(), assignedTo: "me", search: "x" },
+        ...{ sort: "priority", order: "asc" },
+      },
+    }),
+    get: async () => ({ params: { requestId: (await asked()).request.id } }),
+    answer: async () => ({
+      params: { requestId: (await asked()).request.id },
+      body: { generation: 1, decision: "allow", scope: "task", editedCommand: "ls", comment: "c" },
+    }),
+    // They need a controller's key; their own tests ask what they make of hostile bodies.
+    claim: null,
+    renew: null,
+    answerAutomated: null,
+    handOver: null,
+  },
   notices: {
     createChannel: async () => {
       await fixture.sql("delete from notice_channels");
@@ -339,108 +390,6 @@ const requests: {
     openLocalLink: async () => ({ query: { code: "x" } }),
   },
 };
-
-const text = fc.constantFrom(
-  ...[
-    "",
-    " ",
-    "\u0000",
-    "a\u0000b",
-    "\ud800",
-    "a\udfff",
-    "'",
-    "'; drop table tasks; --",
-    "$(id)`id`;|&",
-    "%00",
-    "%",
-  ],
-  ...[
-    "--upload-pack=x",
-    "../../etc/passwd",
-    "\\",
-    "\r\nX: y",
-    "{}",
-    "[]",
-    "null",
-    "NaN",
-    "1e999",
-    "-1",
-    "0",
-    "1.5",
-  ],
-  ...[
-    "99999999999999999999",
-    "9007199254740991",
-    "2147483648",
-    "0000-01-01T00:00:00Z",
-    "9999-12-31T23:59:59+23:59",
-  ],
-  ...[
-    "00000000-0000-0000-0000-000000000000",
-    "ffffffff-ffff-ffff-ffff-ffffffffffff",
-    "__proto__",
-    "😀",
-    "\u202e",
-  ],
-  ...["x".repeat(70_000), "/".repeat(300), "a,".repeat(60), "e\u0301".repeat(40)],
-);
-const hostile = fc.oneof(
-  { weight: 4, arbitrary: text },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom(
-      ...[
-        -1,
-        0,
-        -0,
-        0.5,
-        1e-300,
-        1e300,
-        2_147_483_647,
-        2_147_483_648,
-        4_294_967_296,
-        2 ** 53 - 1,
-        2 ** 53,
-        1e21,
-      ],
-    ),
-  },
-  { weight: 1, arbitrary: fc.constantFrom(null, true, false) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom<unknown[]>(
-      [],
-      {},
-      [null],
-      [[]],
-      { a: null },
-      { length: 1 },
-      { "a\u0000": "b\ud800" },
-    ),
-  },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 40 }) },
-  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
-);
-
-/** Every place of a value, itself included. */
-function placesIn(value: unknown, at: Path = []): Path[] {
-  const inner =
-    typeof value === "object" && value !== null
-      ? Object.entries(value).flatMap(([key, field]) => placesIn(field, [...at, key]))
-      : [];
-  return [at, ...inner];
-}
-
-function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
-  if (key === undefined) {
-    return by;
-  }
-  if (Array.isArray(value)) {
-    return value.map((item, index) => (index === Number(key) ? replaced(item, rest, by) : item));
-  }
-  const object = value as Record<string, unknown>;
-  return { ...object, [key]: replaced(object[key], rest, by) };
-}
 
 const segment = (value: unknown): string => encodeURIComponent(wellFormed(value));
 /** Addresses are bytes: halves of characters can't be sent in them. */

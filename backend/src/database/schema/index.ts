@@ -8,4 +8,5 @@ export * from "./tasks.ts";
 export * from "./users.ts";
 export * from "./work-orders.ts";
 export * from "./worker-commands.ts";
+export * from "./worker-requests.ts";
 export * from "./workers.ts";

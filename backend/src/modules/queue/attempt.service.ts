@@ -9,6 +9,7 @@ import type {
 } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
+import { beforeCommit } from "../../database/before-commit.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { annotateTask, moveTask } from "../tasks/index.ts";
 import { type AttemptRef, isCheckpointOf } from "./attempt.repository.ts";
@@ -18,6 +19,7 @@ import type { HeldWork } from "./held-attempt.repository.ts";
 import { insertOrders } from "./order.repository.ts";
 import type { OrderRow } from "./order-row.repository.ts";
 import { branchOf, publishesItself, resultOfPublish, resultOfRun } from "./outcome.ts";
+import type { RequestsPort } from "./requests.port.ts";
 import { resultHash } from "./result-hash.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { submitForReview } from "./review-result.repository.ts";
@@ -26,6 +28,7 @@ import { recordOrderEvent, tellDependents } from "./settle.repository.ts";
 export interface AttemptServiceDeps {
   db: Db;
   retry: RetryPolicy;
+  requests: RequestsPort;
 }
 
 const misfit = (path: string, message: string): AppError =>
@@ -135,7 +138,12 @@ function releaseEffect({ order, task }: HeldWork, reason: string): Effect {
   };
 }
 
-async function parkEffect(tx: Tx, { order, task }: HeldWork, body: Park): Promise<Effect> {
+async function parkEffect(
+  tx: Tx,
+  { order, task }: HeldWork,
+  body: Park,
+  requests: RequestsPort,
+): Promise<Effect> {
   if (order.kind !== "run") {
     throw new AppError("work_order.illegal_transition", "Only a run can be parked.");
   }
@@ -151,14 +159,26 @@ async function parkEffect(tx: Tx, { order, task }: HeldWork, body: Park): Promis
     taskEvent: "wait",
     settle: async (tx, ended) => {
       const moved = await moveTask(tx, task.id, { event: "wait", reason, workOrderId: ended.id });
+      const { requestIds } = body;
+      if (requestIds !== undefined) {
+        const go = () => requests.parkOn(tx, moved ?? task, ended.id, requestIds);
+        if (!beforeCommit(tx, go)) await go();
+      }
       return moved?.status ?? task.status;
     },
   };
 }
 
 /** What a worker says about the attempt it holds: complete, fail, release, park. */
-export function createAttemptService({ db, retry }: AttemptServiceDeps) {
+export function createAttemptService({ db, retry, requests }: AttemptServiceDeps) {
   const finish = (input: FinishInput): Promise<Finished> => finishAttempt(db, input);
+  /** Work that is finished while something of it still waits was finished without it. */
+  const endWaiting = async (tx: Tx, held: HeldWork): Promise<HeldWork> => {
+    if (held.task.status !== "waiting") return held;
+    await requests.endLive(tx, held.task, "superseded", "the work was finished without it");
+    const task = await moveTask(tx, held.task.id, { event: "answer", ...refsOf(held) });
+    return task === undefined ? held : { ...held, task };
+  };
   const submit = (ref: AttemptRef, result: RunSuccess): Promise<Finished | undefined> =>
     submitForReview(db, {
       ref,
@@ -180,6 +200,7 @@ export function createAttemptService({ db, retry }: AttemptServiceDeps) {
           route: "complete",
           input: result,
           artifactIds: result.outcome === "succeeded" ? artifactsOf(result) : [],
+          prepare: endWaiting,
           decide: (_tx, held) => {
             const isPublish = held.order.kind === "publish";
             if (isPublish !== (result.outcome === "published")) {
@@ -214,13 +235,13 @@ export function createAttemptService({ db, retry }: AttemptServiceDeps) {
 
     /** Gives the slot back until an answer comes. @throws AppError as `finishAttempt`, `checkpoint.not_found` */
     park: (actor: Actor, body: Park): Promise<Finished> => {
-      const { workOrderId, attempt, checkpointId, reason } = body;
+      const { workOrderId, attempt, checkpointId, reason, requestIds } = body;
       return finish({
         actor,
         ref: { workOrderId, attempt },
         route: "park",
-        input: { checkpointId, reason },
-        decide: (tx, held) => parkEffect(tx, held, body),
+        input: { checkpointId, reason, ...(requestIds && { requestIds }) },
+        decide: (tx, held) => parkEffect(tx, held, body, requests),
       });
     },
   };

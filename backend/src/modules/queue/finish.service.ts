@@ -37,7 +37,8 @@ export interface Effect {
   settle: (tx: Tx, order: OrderRow) => Promise<TaskStatus>;
 }
 
-const leaseLost = ({ workOrderId, attempt }: AttemptRef): AppError =>
+/** The refusal that tells an attempt to stop. */
+export const leaseLost = ({ workOrderId, attempt }: AttemptRef): AppError =>
   new AppError(
     "work_order.lease_lost",
     `Attempt ${attempt} no longer holds the lease: stop it and publish nothing.`,
@@ -90,6 +91,8 @@ export interface FinishInput {
   reportsCancel?: boolean;
   /** Artifacts that the input names; `decide` is told how many of them are the attempt's own. */
   artifactIds?: readonly string[];
+  /** Makes ready what is held, once it is sure that the attempt holds it. */
+  prepare?: (tx: Tx, held: HeldWork) => Promise<HeldWork>;
   /** Decides under the locks of task and order. Throws when the input does not fit the order. */
   decide: (tx: Tx, held: HeldWork) => Promise<Effect> | Effect;
 }
@@ -101,7 +104,7 @@ export interface FinishInput {
  */
 export function finishAttempt(
   db: Db,
-  { actor, ref, route, input, reportsCancel = false, artifactIds = [], decide }: FinishInput,
+  { actor, ref, route, input, reportsCancel = false, artifactIds = [], prepare, decide }: FinishInput,
 ): Promise<Finished> {
   assertOwnAttempt(actor, ref);
   const hash = resultHash(route, input);
@@ -118,7 +121,8 @@ export function finishAttempt(
         taskStatus: task.status,
       });
     }
-    return await applyEffect(tx, held, await decide(tx, held), hash);
+    const ready = prepare === undefined ? held : await prepare(tx, held);
+    return await applyEffect(tx, ready, await decide(tx, ready), hash);
   });
 }
 

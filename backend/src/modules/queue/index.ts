@@ -1,9 +1,15 @@
 export { type AttemptService, createAttemptService } from "./attempt.service.ts";
 export { type ClaimService, createClaimService } from "./claim.service.ts";
 export { dispatch } from "./dispatch.service.ts";
+export { assertOwnAttempt, leaseLost } from "./finish.service.ts";
+export type { HeldWork } from "./held-attempt.repository.ts";
+export { lockHeldWork } from "./held-work.service.ts";
 export { createLeases } from "./lease.service.ts";
+export { lockLiveOrder } from "./order.repository.ts";
 export { createOrderService, type OrderService } from "./order.service.ts";
 export { registerQueueRoutes } from "./queue.routes.ts";
 export { startSweeps, sweepIntervalMs } from "./reaper.loop.ts";
 export { createReaperService } from "./reaper.service.ts";
+export type { RequestsPort } from "./requests.port.ts";
+export { resumeParked } from "./resume.service.ts";
 export { defaultRetryPolicy } from "./retry-policy.ts";

@@ -3,7 +3,6 @@ import { AppError } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
 import { shareRead } from "../../database/shared-read.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { storableText } from "../../storable-json.ts";
 import { recordEvents } from "../events/index.ts";
 import {
   baseBranchOf,
@@ -18,9 +17,10 @@ import {
 import { explainNoWorker, listAble } from "../workers/index.ts";
 import { requeueFailed } from "./dispatch.service.ts";
 import { enqueueReady } from "./enqueue.repository.ts";
-import { findOrder, insertOrders, listOrders, moveOrder, type NewOrder } from "./order.repository.ts";
+import { findOrder, insertOrders, listOrders, type NewOrder } from "./order.repository.ts";
 import { type OrderRow, toWorkOrder } from "./order-row.repository.ts";
-import { recordOrderEvent } from "./settle.repository.ts";
+import type { RequestsPort } from "./requests.port.ts";
+import { resumeParked } from "./resume.service.ts";
 import { readQueueDepth } from "./status.repository.ts";
 
 interface BatchReply {
@@ -114,7 +114,15 @@ async function enqueueAll(
 }
 
 /** The queue as people see it: what waits, what was given up, and how it gets moving again. */
-export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnrunnable: boolean }) {
+export function createOrderService({
+  db,
+  allowsUnrunnable,
+  requests,
+}: {
+  db: Db;
+  allowsUnrunnable: boolean;
+  requests: RequestsPort;
+}) {
   // Dashboards ask for it again and again, and it reads all that waits.
   const queueDepth = shareRead(() => readQueueDepth(db));
   /** The order with its task locked first, as everywhere. */
@@ -164,11 +172,7 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
       }),
 
     /** Depth and age per lane. */
-    status: async (): Promise<QueueStatus> => ({
-      ...(await queueDepth()),
-      workerRequests: 0,
-      controllerResponses: 0,
-    }),
+    status: (): Promise<QueueStatus> => queueDepth(),
 
     list: async (query: {
       page: number;
@@ -209,17 +213,14 @@ export function createOrderService({ db, allowsUnrunnable }: { db: Db; allowsUnr
     resume: (orderId: string, answer: string): Promise<WorkOrder> =>
       inTransaction(db, async (tx) => {
         const { order, task } = await lockOrder(tx, orderId);
-        const followUp = storableText(answer);
-        const change = { status: "pending" as const, payload: { ...order.payload, followUp } };
-        const resumed = await moveOrder(tx, orderId, "parked", change, { isAvailableNow: true });
+        const resumed = await resumeParked(tx, orderId, answer);
         if (resumed === undefined) {
           throw new AppError(
             "work_order.illegal_transition",
             `The work order is ${order.status}, not parked.`,
           );
         }
-        await recordOrderEvent(tx, "work_order.resumed", resumed);
-        await moveTask(tx, task.id, { event: "requeue", workOrderId: orderId });
+        await requests.endLive(tx, task, "superseded", "a person resumed the work by hand");
         return toWorkOrder(resumed);
       }),
   };

@@ -1,10 +1,10 @@
-import { type LaneStatus, lanes } from "@agentvine/contracts";
+import { lanes, type QueueStatus } from "@agentvine/contracts";
 import { sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
-import { workOrders } from "../../database/schema/index.ts";
+import { workerRequests, workOrders } from "../../database/schema/index.ts";
 
-/** Depth and age of the three lanes, and the number of dead letters. */
-export async function readQueueDepth(db: Db): Promise<{ lanes: LaneStatus[]; deadLetters: number }> {
+/** Depth and age of the three lanes, the number of dead letters, and of requests that wait to be settled or delivered. */
+export async function readQueueDepth(db: Db): Promise<QueueStatus> {
   const rows = await db
     .select({
       lane: workOrders.queueName,
@@ -24,5 +24,10 @@ export async function readQueueDepth(db: Db): Promise<{ lanes: LaneStatus[]; dea
   return {
     lanes: lanes.map((lane) => rows.find((row) => row.lane === lane) ?? { lane, ...empty }),
     deadLetters,
+    workerRequests: await db.$count(workerRequests, sql`status in ('pending', 'automated', 'human')`),
+    controllerResponses: await db.$count(
+      workerRequests,
+      sql`settled_at is not null and delivered_at is null`,
+    ),
   };
 }

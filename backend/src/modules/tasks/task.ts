@@ -14,7 +14,7 @@ export const eventOfMove: Readonly<Record<TaskEvent, EventType>> = {
   unblock: "task.unblocked",
   claim: "task.claimed",
   wait: "task.waiting",
-  answer: "task.claimed",
+  answer: "task.answered",
   requeue: "task.requeued",
   submit: "task.submitted",
   complete: "task.completed",

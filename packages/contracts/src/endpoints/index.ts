@@ -5,9 +5,9 @@ import { repositoryEndpoints } from "./repository-endpoints.ts";
 import { systemEndpoints } from "./system-endpoints.ts";
 import { taskEndpoints } from "./task-endpoints.ts";
 import { workerEndpoints } from "./worker-endpoints.ts";
+import { workerRequestEndpoints } from "./worker-request-endpoints.ts";
 
 export * from "./endpoint.ts";
-export * from "./worker-request-endpoints.ts";
 
 /** Every route of the backend. */
 export const endpoints = {
@@ -18,4 +18,5 @@ export const endpoints = {
   queue: queueEndpoints,
   executions: executionEndpoints,
   notices: noticeEndpoints,
+  workerRequests: workerRequestEndpoints,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { workerRequestExamples } from "../examples/worker-request-examples.ts";
 import {
   automatedAnswerSchema,
   handOverSchema,
@@ -35,6 +36,7 @@ export const workerRequestEndpoints = {
     body: requestRaiseSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.raise,
   }),
   wait: defineEndpoint({
     method: "GET",
@@ -46,6 +48,7 @@ export const workerRequestEndpoints = {
     query: requestWaitQuerySchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.wait,
   }),
   spend: defineEndpoint({
     method: "POST",
@@ -57,6 +60,7 @@ export const workerRequestEndpoints = {
     body: requestSpendSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.spend,
   }),
   withdraw: defineEndpoint({
     method: "POST",
@@ -68,6 +72,7 @@ export const workerRequestEndpoints = {
     body: requestWithdrawSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.withdraw,
   }),
   list: defineEndpoint({
     method: "GET",
@@ -78,6 +83,7 @@ export const workerRequestEndpoints = {
     query: workerRequestQuerySchema,
     response: workerRequestListSchema,
     status: 200,
+    example: workerRequestExamples.list,
   }),
   get: defineEndpoint({
     method: "GET",
@@ -88,6 +94,7 @@ export const workerRequestEndpoints = {
     params,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.get,
   }),
   answer: defineEndpoint({
     method: "POST",
@@ -99,6 +106,7 @@ export const workerRequestEndpoints = {
     body: requestAnswerInputSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.answer,
   }),
   claim: defineEndpoint({
     method: "POST",
@@ -111,6 +119,7 @@ export const workerRequestEndpoints = {
     response: requestLeaseSchema,
     status: 200,
     isEmptyAllowed: true,
+    example: workerRequestExamples.claim,
   }),
   renew: defineEndpoint({
     method: "POST",
@@ -122,6 +131,7 @@ export const workerRequestEndpoints = {
     body: leaseRenewSchema,
     response: z.object({ leaseMs: z.number().int() }).meta({ id: "LeaseRenewed" }),
     status: 200,
+    example: workerRequestExamples.renew,
   }),
   answerAutomated: defineEndpoint({
     method: "POST",
@@ -134,6 +144,7 @@ export const workerRequestEndpoints = {
     body: automatedAnswerSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.answerAutomated,
   }),
   handOver: defineEndpoint({
     method: "POST",
@@ -145,5 +156,6 @@ export const workerRequestEndpoints = {
     body: handOverSchema,
     response: workerRequestSchema,
     status: 200,
+    example: workerRequestExamples.handOver,
   }),
 } as const;

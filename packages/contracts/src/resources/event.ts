@@ -10,6 +10,7 @@ export const eventTypes = [
   "task.queued",
   "task.claimed",
   "task.waiting",
+  "task.answered",
   "task.requeued",
   "task.submitted",
   "task.approved",

@@ -1,0 +1,83 @@
+import type { Lifecycle, Logger } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
+import type { Database } from "./database/client.ts";
+import type { Notifications } from "./database/notifications.ts";
+import {
+  createAgentRequestService,
+  createAnswerService,
+  createRaiseService,
+  createRequestListService,
+  createRequestSweeps,
+  createRequestsPort,
+  type DecidePort,
+  type ResumePort,
+  registerDecisionRoutes,
+} from "./modules/decisions/index.ts";
+import { lockLiveOrder, type RequestsPort, resumeParked, startSweeps } from "./modules/queue/index.ts";
+
+export interface DecisionDeps {
+  server: FastifyInstance;
+  database: Database;
+  notifications: Notifications;
+  logger: Logger;
+  decide: DecidePort;
+  background: Lifecycle;
+}
+
+/** A person has what no controller takes within ten seconds, the sweep included. */
+const handOverMs = 7_000;
+const sweepMs = 1_000;
+
+const resume: ResumePort = {
+  lockLiveOrder,
+  resumeParked: async (tx, orderId, followUp) => {
+    await resumeParked(tx, orderId, followUp);
+  },
+};
+
+/** Stands in for the rules: a person decides everything. */
+export const everythingToPeople: DecidePort = {
+  decide: async (_tx, facts) => ({
+    kind: "human",
+    ruleId: "everything-else",
+    reason: "A person decides.",
+    deadlineSeconds: 86_400,
+    onTimeout: facts.request.kind === "approval" ? "deny" : "no_answer",
+    escalation: [],
+    policyVersion: 0,
+  }),
+};
+
+/** Worker requests as the queue sees them. */
+export const requests: RequestsPort = createRequestsPort(resume);
+
+export interface Decisions {
+  sweeps: ReturnType<typeof createRequestSweeps>;
+}
+
+/** Wires the decision plane: what agents ask, and who settles it. */
+export function wireDecisions(deps: DecisionDeps): Decisions {
+  const { server, database, notifications, logger, background, decide } = deps;
+  const { db } = database;
+  const agentRequests = createAgentRequestService({ db, notifications, resume });
+  registerDecisionRoutes(server, {
+    agentRequests,
+    raises: createRaiseService({ db, decisions: decide }),
+    answers: createAnswerService({ db, decisions: decide, resume }),
+    lists: createRequestListService({ db }),
+  });
+  const sweeps = createRequestSweeps({ db, resume, logger, handOverMs });
+  const { batchMax } = sweeps;
+  const sweeping = startSweeps({
+    sweeps: [
+      { name: "passed deadlines", run: sweeps.passDeadlines, batchMax },
+      { name: "hand-over to people", run: sweeps.handOver, batchMax },
+      { name: "abandoned requests", run: sweeps.supersedeAbandoned, batchMax },
+    ],
+    intervalMs: sweepMs,
+    logger,
+  });
+  background.add("request sweeps", () => sweeping.stop());
+  background.add("agent requests", () => agentRequests.stop());
+  return { sweeps };
+}

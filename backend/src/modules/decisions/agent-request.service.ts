@@ -1,0 +1,142 @@
+import type { RequestSpend, WorkerRequest } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import type { Notifications } from "../../database/notifications.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { assertOwnAttempt, leaseLost, lockHeldWork } from "../queue/index.ts";
+import { createKeyedWaiters } from "../workers/index.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { markDelivered, spendRow } from "./request.repository.ts";
+import { isLiveStatus, requestChannel, unknownRequest } from "./request.ts";
+import { findRow, isHeldBy, lockRow, type RequestRow, readRequest } from "./request-row.repository.ts";
+import type { ResumePort } from "./resume.port.ts";
+import { settle } from "./settle.service.ts";
+
+export interface AgentRequestServiceDeps {
+  db: Db;
+  notifications: Pick<Notifications, "on">;
+  resume: ResumePort;
+}
+
+interface AttemptRef {
+  workOrderId: string;
+  attempt: number;
+}
+
+/** While nothing wakes it, a waiting request looks by itself so often: a wake-up may get lost. */
+const lookMs = 5_000;
+
+/** What an attempt does with its requests: wait, use an approval, take one back. */
+export function createAgentRequestService({ db, notifications, resume }: AgentRequestServiceDeps) {
+  const waiters = createKeyedWaiters();
+  const stopListening = notifications.on(requestChannel, (id) => waiters.wake(id === "" ? undefined : id));
+
+  async function read(tx: Db | Tx, id: string): Promise<WorkerRequest> {
+    const request = await readRequest(tx, id);
+    if (request === undefined) throw unknownRequest();
+    return request;
+  }
+
+  /** The request, when it belongs to that attempt and the attempt holds its lease. */
+  async function mustHold(id: string, ref: AttemptRef): Promise<RequestRow> {
+    const row = await findRow(db, id);
+    if (row === undefined) throw unknownRequest();
+    if (row.workOrderId !== ref.workOrderId || row.attempt !== ref.attempt || !(await isHeldBy(db, ref)))
+      throw leaseLost(ref);
+    return row;
+  }
+
+  /** Locks for a change by the attempt. */
+  async function lockOwn(tx: Tx, id: string, ref: AttemptRef) {
+    const held = await lockHeldWork(tx, ref);
+    const row = await lockRow(tx, id);
+    if (row === undefined || row.taskId !== held.task.id) throw unknownRequest();
+    if (row.workOrderId !== ref.workOrderId || row.attempt !== ref.attempt) throw leaseLost(ref);
+    return { task: held.task, row };
+  }
+
+  return {
+    /**
+     * Waits until the request is settled, at most so long, and says how it stands. Holds no connection meanwhile.
+     * @throws AppError `worker_request.not_found`, `work_order.lease_lost`
+     */
+    wait: async (
+      actor: Actor,
+      id: string,
+      { waitSeconds, ...ref }: AttemptRef & { waitSeconds: number },
+      signal: AbortSignal,
+    ): Promise<WorkerRequest> => {
+      assertOwnAttempt(actor, ref);
+      const endMs = performance.now() + waitSeconds * 1_000;
+      for (;;) {
+        const leftMs = endMs - performance.now();
+        const looked = new AbortController();
+        const woken = waiters.wait(id, Math.min(leftMs, lookMs), AbortSignal.any([signal, looked.signal]));
+        const row = await mustHold(id, ref).catch((error: unknown) => {
+          looked.abort();
+          throw error;
+        });
+        if (!isLiveStatus(row.status) || leftMs <= 0 || signal.aborted) {
+          looked.abort();
+          if (!isLiveStatus(row.status) && row.deliveredAt === null)
+            await inTransaction(db, (tx) => markDelivered(tx, row));
+          return await read(db, id);
+        }
+        await woken;
+      }
+    },
+
+    /**
+     * Uses an approval for the call it was given for, once. A repeat by the same attempt is taken for a reply that got lost.
+     * @throws AppError `worker_request.not_allowed`, `worker_request.spent`, `work_order.lease_lost`
+     */
+    spend: (
+      actor: Actor,
+      id: string,
+      { tool, arguments: args, ...ref }: RequestSpend,
+    ): Promise<WorkerRequest> => {
+      assertOwnAttempt(actor, ref);
+      return inTransaction(db, async (tx) => {
+        const { row } = await lockOwn(tx, id, ref);
+        const call = { subject: "tool_call" as const, tool, arguments: args, steps: [] };
+        const given = fingerprintOf({ kind: "approval", question: "", options: [], approval: call });
+        const isAllowed =
+          row.status === "answered" &&
+          row.decision === "allow" &&
+          given === (row.grantedFingerprint ?? row.fingerprint);
+        if (!isAllowed) throw new AppError("worker_request.not_allowed", "This call was not allowed.");
+        if (row.spentAt !== null && row.spentByAttempt !== ref.attempt)
+          throw new AppError("worker_request.spent", "The approval was used by another attempt.");
+        if (row.spentAt === null && (await spendRow(tx, row)) === undefined)
+          throw new AppError("worker_request.spent", "The approval was used already.");
+        return await read(tx, id);
+      });
+    },
+
+    /** Takes a request back. One that is settled stays as it is. @throws AppError `work_order.lease_lost` */
+    withdraw: (
+      actor: Actor,
+      id: string,
+      { reason, ...ref }: AttemptRef & { reason: string },
+    ): Promise<WorkerRequest> => {
+      assertOwnAttempt(actor, ref);
+      return inTransaction(db, async (tx) => {
+        const locked = await lockOwn(tx, id, ref);
+        if (isLiveStatus(locked.row.status))
+          await settle(tx, resume, locked, {
+            ...{ event: "cancel", source: "system", sourceId: null, by: "the agent" },
+            reason,
+          });
+        return await read(tx, id);
+      });
+    },
+
+    stop: (): void => {
+      stopListening();
+      waiters.wake();
+    },
+  };
+}
+
+export type AgentRequestService = ReturnType<typeof createAgentRequestService>;

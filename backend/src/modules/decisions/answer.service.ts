@@ -1,0 +1,127 @@
+import type { RequestAnswerInput, WorkerRequest } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import type { DecidePort } from "./decide.port.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import type { Settlement } from "./request.repository.ts";
+import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
+import { answerOf, findPersonName, type RequestRow, readRequest } from "./request-row.repository.ts";
+import type { ResumePort } from "./resume.port.ts";
+import { lockRequest, settle } from "./settle.service.ts";
+
+export interface AnswerServiceDeps {
+  db: Db;
+  decisions: DecidePort;
+  resume: ResumePort;
+}
+
+/** Refuses an answer to what is settled, with the answer that stands, or to what is no longer what the person saw. */
+function assertAnswerable(row: RequestRow, generation: number): void {
+  if (!isLiveStatus(row.status)) {
+    const answer = answerOf(row);
+    const by = answer === null ? "" : ` by ${answer.by}`;
+    throw new AppError("worker_request.settled", `The request is already ${row.status}${by}.`, {
+      data: { status: row.status, answer },
+    });
+  }
+  if (row.generation !== generation) {
+    throw new AppError(
+      "worker_request.changed",
+      "The request changed since it was shown: look at it again.",
+      {
+        data: { generation: row.generation },
+      },
+    );
+  }
+}
+
+/** The answer as far as it is words: it must say something, and choose only among what is offered. */
+function wordsOf(row: RequestRow, { decision, editedCommand, scope, choice, text }: RequestAnswerInput) {
+  if (decision !== undefined) throw misfit("decision", "only an approval is allowed or denied");
+  if (editedCommand !== undefined)
+    throw misfit("editedCommand", "only an approval of a command can be changed");
+  if (scope !== "once") throw misfit("scope", "only an approval has a scope");
+  if (choice === undefined && text.trim() === "") throw misfit("text", "give a text or a choice");
+  const option = row.options.find(({ id }) => id === choice);
+  if (choice !== undefined && option === undefined) {
+    const offered = row.options.map(({ id }) => id);
+    throw new AppError("worker_request.option_unknown", `"${choice}" is none of the options offered.`, {
+      issues: [{ path: "choice", message: `choose one of ${offered.join(", ") || "none"}` }],
+    });
+  }
+  return { event: "answer" as const, choice: choice ?? null, text, reason: "" };
+}
+
+/** The call that is allowed instead of the one asked for. */
+function editedCall(row: RequestRow, editedCommand: string) {
+  const { approval } = row;
+  if (approval === null || approval.command === null || typeof approval.arguments.command !== "string")
+    throw misfit("editedCommand", "only an approval of a command can be changed");
+  const args = { ...approval.arguments, command: editedCommand };
+  const call = { ...approval, arguments: args, command: editedCommand };
+  return { call, fingerprint: fingerprintOf({ ...row, approval: call }) };
+}
+
+/** What people answer. */
+export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps) {
+  /** What is allowed instead of what was asked for. A person can't allow what a rule denies. */
+  async function changedCall(tx: Tx, row: RequestRow, editedCommand: string) {
+    const { call, fingerprint } = editedCall(row, editedCommand);
+    const { tool } = row.facts;
+    const facts = {
+      ...row.facts,
+      tool: tool && { ...tool, command: call.command, arguments: call.arguments },
+    };
+    const judged = await decisions.decide(tx, facts);
+    if (judged.kind === "deny")
+      throw misfit("editedCommand", `rule ${judged.ruleId} denies this command: ${judged.reason}`);
+    return { editedCommand, grantedFingerprint: fingerprint };
+  }
+
+  async function approvalOf(tx: Tx, row: RequestRow, input: RequestAnswerInput) {
+    const { decision, editedCommand, scope, text, comment } = input;
+    if (input.choice !== undefined) throw misfit("choice", "an approval is allowed or denied");
+    const reason = comment === "" ? text : comment;
+    switch (decision) {
+      case undefined:
+        throw misfit("decision", "say allow or deny");
+      case "deny":
+        if (editedCommand !== undefined) throw misfit("editedCommand", "what is denied can't be changed");
+        return { event: "deny" as const, decision, reason };
+      case "allow": {
+        const changed = editedCommand === undefined ? {} : await changedCall(tx, row, editedCommand);
+        return { event: "answer" as const, decision, scope, reason, ...changed };
+      }
+    }
+  }
+
+  return {
+    /**
+     * Settles a request by a person's answer. Of two at once the first wins.
+     * @throws AppError `worker_request.not_found`, `.settled` with the winning answer, `.changed`, `.answer_invalid`, `.option_unknown`
+     */
+    answer: (actor: Actor, id: string, input: RequestAnswerInput): Promise<WorkerRequest> =>
+      inTransaction(db, async (tx) => {
+        const locked = await lockRequest(tx, resume, id);
+        if (locked === undefined) throw unknownRequest();
+        const { row } = locked;
+        assertAnswerable(row, input.generation);
+        const said = row.kind === "approval" ? await approvalOf(tx, row, input) : wordsOf(row, input);
+        const how: Settlement = {
+          ...said,
+          source: "person",
+          sourceId: actor.userId,
+          by: await findPersonName(tx, actor.userId),
+        };
+        if ((await settle(tx, resume, locked, how)) === undefined)
+          throw new AppError("worker_request.settled", "The request was settled meanwhile.");
+        const request = await readRequest(tx, id);
+        if (request === undefined) throw unknownRequest();
+        return request;
+      }),
+  };
+}
+
+export type AnswerService = ReturnType<typeof createAnswerService>;

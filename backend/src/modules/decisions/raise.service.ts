@@ -1,0 +1,95 @@
+import type { RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { assertOwnAttempt, type HeldWork, lockHeldWork } from "../queue/index.ts";
+import { moveTask } from "../tasks/index.ts";
+import type { DecidePort } from "./decide.port.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { factsOf, requestByGrant, requestByRules } from "./new-request.service.ts";
+import {
+  adoptRequest,
+  findByCall,
+  findSame,
+  insertRequest,
+  recordRequestEvent,
+} from "./request.repository.ts";
+import { headlineOf, isLiveStatus, misfit } from "./request.ts";
+import { type RequestRow, readRequest } from "./request-row.repository.ts";
+
+export interface RaiseServiceDeps {
+  db: Db;
+  decisions: DecidePort;
+}
+
+const isSticky = (row: RequestRow): boolean => {
+  // What nobody decided, or ended with its work, may be asked again.
+  if (row.status === "denied") return row.answerSource !== "deadline";
+  if (row.status !== "answered") return false;
+  return row.kind !== "approval" || row.spentAt === null;
+};
+
+/** Writes down what an agent asks, and settles or routes it, before anybody sees it. */
+export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
+  async function store(
+    tx: Tx,
+    held: HeldWork,
+    raise: RequestRaise,
+    fingerprint: string,
+  ): Promise<RequestRow> {
+    const facts = await factsOf(tx, held, raise);
+    const decision = await decisions.decide(tx, facts);
+    return await insertRequest(tx, requestByRules(held, raise, { fingerprint, facts, decision }));
+  }
+
+  async function place(tx: Tx, held: HeldWork, raise: RequestRaise): Promise<RequestRow> {
+    const fingerprint = fingerprintOf(raise);
+    const by = {
+      workOrderId: held.order.id,
+      attempt: held.order.attempt,
+      executionId: held.executionId,
+      workerId: held.order.workerId,
+      callId: raise.callId,
+    };
+    const same = await findSame(tx, held.task.id, fingerprint);
+    if (same !== undefined && (isLiveStatus(same.status) || isSticky(same)))
+      return await adoptRequest(tx, same, by);
+    const isGranted = same?.status === "answered" && same.decision === "allow" && same.scope === "task";
+    const row =
+      same !== undefined && isGranted
+        ? await insertRequest(tx, requestByGrant(held, raise, { fingerprint, granted: same }))
+        : await store(tx, held, raise, fingerprint);
+    await recordRequestEvent(tx, "worker_request.raised", row, {
+      ...{ ruleId: row.ruleId, reason: row.routeReason, headline: headlineOf(raise).slice(0, 500) },
+      ...{ source: row.answerSource, decision: row.decision },
+    });
+    return row;
+  }
+
+  return {
+    /**
+     * Writes a request down and decides where it goes, in one transaction. A repeat of the call gets the same request; what the task asked
+     * before is adopted.
+     * @throws AppError `work_order.lease_lost`, `worker_request.answer_invalid`
+     */
+    raise: (actor: Actor, raise: RequestRaise): Promise<WorkerRequest> => {
+      const ref = { workOrderId: raise.workOrderId, attempt: raise.attempt };
+      assertOwnAttempt(actor, ref);
+      return inTransaction(db, async (tx) => {
+        const held = await lockHeldWork(tx, ref);
+        if (held.order.kind !== "run") throw misfit("workOrderId", "only a run asks questions");
+        const row = (await findByCall(tx, ref, raise.callId)) ?? (await place(tx, held, raise));
+        if (isLiveStatus(row.status) && held.task.status === "in_progress") {
+          const reason = headlineOf(raise).slice(0, 500);
+          await moveTask(tx, held.task.id, { event: "wait", reason, ...ref, executionId: held.executionId });
+        }
+        const request = await readRequest(tx, row.id);
+        if (request === undefined) throw new AppError("internal.unexpected", "The request is gone.");
+        return request;
+      });
+    },
+  };
+}
+
+export type RaiseService = ReturnType<typeof createRaiseService>;

@@ -1,0 +1,66 @@
+import { priorities, type WorkerRequest, type WorkerRequestQuery } from "@agentvine/contracts";
+import { and, asc, desc, eq, ilike, inArray, or, type SQL, sql } from "drizzle-orm";
+import { countUpTo, type Page } from "../../database/bounded-count.ts";
+import type { Db } from "../../database/client.ts";
+import { tasks, workerRequests } from "../../database/schema/index.ts";
+import { isLiveRow, readRequests } from "./request-row.repository.ts";
+
+const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
+
+function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined {
+  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, search } = query;
+  const person = assignedTo === "me" ? userId : assignedTo;
+  const words = search === undefined || search.trim() === "" ? undefined : `%${escapeLike(search.trim())}%`;
+  return and(
+    status === undefined ? undefined : inArray(workerRequests.status, status),
+    kind === undefined ? undefined : inArray(workerRequests.kind, kind),
+    isLive === undefined ? undefined : isLive ? isLiveRow : sql`not (${isLiveRow})`,
+    isOverdue === true ? sql`${isLiveRow} and ${workerRequests.deadlineAt} < now()` : undefined,
+    taskId === undefined ? undefined : eq(workerRequests.taskId, taskId),
+    repositoryId === undefined ? undefined : eq(workerRequests.repositoryId, repositoryId),
+    person === undefined ? undefined : sql`${workerRequests.assignedTo}::text = ${person}`,
+    words === undefined
+      ? undefined
+      : or(
+          ilike(workerRequests.question, words),
+          sql`${workerRequests.approval} ->> 'command' ilike ${words}`,
+          inArray(workerRequests.taskId, sql`(select id from tasks where title ilike ${words})`),
+        ),
+  );
+}
+
+const priorityRank = sql`array_position(${sql.raw(`'{${priorities.join(",")}}'`)}::text[], ${tasks.priority})`;
+
+/** A page of requests. */
+export async function listRequests(
+  db: Db,
+  query: WorkerRequestQuery,
+  userId: string,
+): Promise<Page<WorkerRequest>> {
+  const where = conditionOf(query, userId);
+  const inOrder = query.order === "asc" ? asc : desc;
+  const column =
+    query.sort === "priority"
+      ? priorityRank
+      : query.sort === "deadlineAt"
+        ? workerRequests.deadlineAt
+        : workerRequests.raisedAt;
+  const base = db.select({ id: workerRequests.id }).from(workerRequests).$dynamic();
+  const joined =
+    query.sort === "priority" ? base.innerJoin(tasks, eq(tasks.id, workerRequests.taskId)) : base;
+  const [ids, total] = await Promise.all([
+    joined
+      .where(where)
+      .orderBy(inOrder(column), inOrder(workerRequests.raisedAt), inOrder(workerRequests.id))
+      .limit(query.pageSize)
+      .offset((query.page - 1) * query.pageSize),
+    countUpTo(db, workerRequests, where),
+  ]);
+  return {
+    items: await readRequests(
+      db,
+      ids.map(({ id }) => id),
+    ),
+    ...total,
+  };
+}

@@ -1,0 +1,191 @@
+import type { RequestAnswer, WorkerRequest } from "@agentvine/contracts";
+import { and, asc, desc, eq, getTableColumns, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../database/client.ts";
+import { tasks, users, workerRequests, workers, workOrders } from "../../database/schema/index.ts";
+
+export type RequestRow = typeof workerRequests.$inferSelect;
+
+const viewColumns = {
+  request: getTableColumns(workerRequests),
+  taskTitle: tasks.title,
+  taskType: tasks.taskType,
+  taskPriority: tasks.priority,
+  permissionLevel: tasks.permissionLevel,
+  repositoryUrl: tasks.repositoryUrl,
+  workerName: sql<string>`coalesce(${workers.name}, '')`,
+  orderStatus: workOrders.status,
+  now: sql<Date>`now()`.mapWith(workerRequests.raisedAt),
+};
+
+interface RequestView {
+  request: RequestRow;
+  taskTitle: string;
+  taskType: WorkerRequest["taskType"];
+  taskPriority: WorkerRequest["taskPriority"];
+  permissionLevel: WorkerRequest["permissionLevel"];
+  repositoryUrl: string;
+  workerName: string;
+  orderStatus: string;
+  now: Date;
+}
+
+const selectView = (db: Db | Tx) =>
+  db
+    .select(viewColumns)
+    .from(workerRequests)
+    .innerJoin(tasks, eq(tasks.id, workerRequests.taskId))
+    .innerJoin(workOrders, eq(workOrders.id, workerRequests.workOrderId))
+    .leftJoin(workers, eq(workers.id, workerRequests.workerId));
+
+const iso = (moment: Date | null): string | null => moment?.toISOString() ?? null;
+
+/** How a settled request was settled; null while it lives, or when it ended without an answer. */
+export function answerOf(row: RequestRow): RequestAnswer | null {
+  if (row.answerSource === null || row.settledAt === null) return null;
+  return {
+    source: row.answerSource,
+    sourceId: row.answerSourceId,
+    by: row.answeredBy,
+    decision: row.decision,
+    choice: row.choice,
+    text: row.answerText,
+    editedCommand: row.editedCommand,
+    scope: row.scope,
+    citations: row.citations ?? [],
+    confidence: row.confidence,
+    reason: row.answerReason,
+    usage: row.usage,
+    answeredAt: row.settledAt.toISOString(),
+  };
+}
+
+const toWorkerRequest = ({ request: row, orderStatus, now, ...task }: RequestView): WorkerRequest => ({
+  id: row.id,
+  taskId: row.taskId,
+  ...task,
+  repositoryId: row.repositoryId,
+  workOrderId: row.workOrderId,
+  executionId: row.executionId,
+  attempt: row.attempt,
+  generation: row.generation,
+  kind: row.kind,
+  status: row.status,
+  question: row.question,
+  reason: row.reason,
+  options: row.options,
+  approval: row.approval,
+  ruleId: row.ruleId,
+  policyVersion: row.policyVersion,
+  routeReason: row.routeReason,
+  assignedTo: row.assignedTo,
+  escalations: row.escalations,
+  deadlineAt: iso(row.deadlineAt),
+  onTimeout: row.onTimeout,
+  isParked: orderStatus === "parked",
+  conversationId: null,
+  answer: answerOf(row),
+  raisedAt: row.raisedAt.toISOString(),
+  settledAt: iso(row.settledAt),
+  deliveredAt: iso(row.deliveredAt),
+  spentAt: iso(row.spentAt),
+  waitedMs: Math.max(0, Math.round((row.settledAt ?? now).getTime() - row.raisedAt.getTime())),
+});
+
+/** The requests of these ids as the API shows them, in that order. */
+export async function readRequests(db: Db | Tx, ids: readonly string[]): Promise<WorkerRequest[]> {
+  if (ids.length === 0) return [];
+  const rows = await selectView(db).where(inArray(workerRequests.id, [...ids]));
+  const found = new Map(rows.map((row) => [row.request.id, toWorkerRequest(row)]));
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
+/** A request as the API shows it. */
+export async function readRequest(db: Db | Tx, id: string): Promise<WorkerRequest | undefined> {
+  return (await readRequests(db, [id]))[0];
+}
+
+export async function findRow(db: Db | Tx, id: string): Promise<RequestRow | undefined> {
+  const [row] = await db.select().from(workerRequests).where(eq(workerRequests.id, id));
+  return row;
+}
+
+/** The row, locked. Lock its task and its order first. */
+export async function lockRow(tx: Tx, id: string): Promise<RequestRow | undefined> {
+  const [row] = await tx.select().from(workerRequests).where(eq(workerRequests.id, id)).for("update");
+  return row;
+}
+
+export const isLiveRow: SQL = sql`${workerRequests.status} in ('pending', 'automated', 'human')`;
+
+const lockWhere = (tx: Tx, where: SQL | undefined): Promise<RequestRow[]> =>
+  tx
+    .select()
+    .from(workerRequests)
+    .where(where)
+    .orderBy(asc(workerRequests.raisedAt), asc(workerRequests.id))
+    .for("update");
+
+/** What of the task still waits, locked, oldest first. */
+export const lockLiveOf = (tx: Tx, taskId: string): Promise<RequestRow[]> =>
+  lockWhere(tx, and(eq(workerRequests.taskId, taskId), isLiveRow));
+
+/** What of the order still waits, or was settled without the agent having been told; locked. */
+export const lockUntold = (tx: Tx, workOrderId: string): Promise<RequestRow[]> =>
+  lockWhere(
+    tx,
+    and(eq(workerRequests.workOrderId, workOrderId), or(isLiveRow, isNull(workerRequests.deliveredAt))),
+  );
+
+/** The plan of the task that a person agreed to last. */
+export async function findApprovedPlan(
+  tx: Tx,
+  taskId: string,
+): Promise<{ requestId: string; steps: string[] } | null> {
+  const [row] = await tx
+    .select({ requestId: workerRequests.id, approval: workerRequests.approval })
+    .from(workerRequests)
+    .where(
+      and(
+        eq(workerRequests.taskId, taskId),
+        eq(workerRequests.status, "answered"),
+        eq(workerRequests.decision, "allow"),
+        sql`${workerRequests.approval} ->> 'subject' = 'plan'`,
+      ),
+    )
+    .orderBy(desc(workerRequests.settledAt))
+    .limit(1);
+  return row === undefined ? null : { requestId: row.requestId, steps: row.approval?.steps ?? [] };
+}
+
+/** True while anything of the task waits to be settled. */
+export async function hasLive(tx: Tx, taskId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ id: workerRequests.id })
+    .from(workerRequests)
+    .where(and(eq(workerRequests.taskId, taskId), isLiveRow))
+    .limit(1);
+  return rows.length > 0;
+}
+
+/** True while that attempt holds the lease of its order. */
+export async function isHeldBy(
+  db: Db | Tx,
+  { workOrderId, attempt }: { workOrderId: string; attempt: number },
+): Promise<boolean> {
+  const rows = await db
+    .select({ id: workOrders.id })
+    .from(workOrders)
+    .where(
+      and(eq(workOrders.id, workOrderId), eq(workOrders.attempt, attempt), eq(workOrders.status, "claimed")),
+    );
+  return rows.length > 0;
+}
+
+/** What a person is called. */
+export async function findPersonName(tx: Tx, userId: string): Promise<string> {
+  const [row] = await tx
+    .select({ username: users.username, fullName: users.fullName })
+    .from(users)
+    .where(eq(users.id, userId));
+  return row === undefined ? "somebody" : row.fullName || row.username;
+}

@@ -1,0 +1,328 @@
+import type {
+  AnswerScope,
+  AnswerSource,
+  Citation,
+  EscalationStep,
+  Usage,
+  WorkerRequestEvent,
+  WorkerRequestStatus,
+} from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import { and, desc, eq, inArray, isNull, or, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../database/client.ts";
+import { notify } from "../../database/commit-wakes.ts";
+import { executions, repositories, users, workerRequests, workers } from "../../database/schema/index.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
+import { type NewEvent, recordEvent } from "../events/index.ts";
+import { automatedChannel, requestChannel, statusAfter } from "./request.ts";
+import { isLiveRow, type RequestRow } from "./request-row.repository.ts";
+
+/** Notes what happened to a request. */
+export async function recordRequestEvent(
+  tx: Tx,
+  type: NewEvent["type"],
+  row: RequestRow,
+  data: Record<string, unknown> = {},
+): Promise<void> {
+  const { taskId, workOrderId, executionId, workerId, attempt, correlationId } = row;
+  await recordEvent(tx, {
+    ...{ type, taskId, workOrderId, executionId, workerId, attempt, correlationId },
+    data: {
+      requestId: row.id,
+      kind: row.kind,
+      status: row.status,
+      generation: row.generation,
+      assignedTo: row.assignedTo,
+      ...data,
+    },
+  });
+}
+
+export type NewRequest = Omit<
+  typeof workerRequests.$inferInsert,
+  "id" | "deadlineAt" | "deadlineSeconds" | "raisedAt" | "settledAt"
+> & {
+  /** From now; null is never. */
+  deadlineSeconds: number | null;
+  /** Settled as it is raised, and the agent has it with the reply. */
+  isSettled: boolean;
+};
+
+const fromNow = (seconds: number) => sql<Date>`now() + ${seconds} * interval '1 second'`;
+
+/** With a chain, its first step comes before the deadline proper. */
+const firstDeadline = (
+  { onTimeout, escalation }: Pick<NewRequest, "onTimeout" | "escalation">,
+  seconds: number,
+): number => (onTimeout === "escalate" ? escalation[0]?.afterSeconds : undefined) ?? seconds;
+
+export async function insertRequest(
+  tx: Tx,
+  { deadlineSeconds, isSettled, ...values }: NewRequest,
+): Promise<RequestRow> {
+  const [row] = await tx
+    .insert(workerRequests)
+    .values({
+      ...storableJson(values),
+      id: newId(),
+      deadlineSeconds: deadlineSeconds ?? 0,
+      deadlineAt: deadlineSeconds === null ? null : fromNow(firstDeadline(values, deadlineSeconds)),
+      routedAt: sql`now()`,
+      ...(isSettled ? { settledAt: sql`now()`, deliveredAt: sql`now()` } : {}),
+      ...(isSettled && values.decision === "allow"
+        ? { spentAt: sql`now()`, spentByAttempt: values.attempt }
+        : {}),
+    })
+    .returning();
+  if (row === undefined) throw new Error("the insert returned no row");
+  if (row.status === "automated") notify(tx, automatedChannel);
+  return row;
+}
+
+/** The request of that call of that attempt, locked. */
+export async function findByCall(
+  tx: Tx,
+  ref: { workOrderId: string; attempt: number },
+  callId: string,
+): Promise<RequestRow | undefined> {
+  const [row] = await tx
+    .select()
+    .from(workerRequests)
+    .where(
+      and(
+        eq(workerRequests.workOrderId, ref.workOrderId),
+        eq(workerRequests.attempt, ref.attempt),
+        eq(workerRequests.callId, callId),
+      ),
+    )
+    .for("update");
+  return row;
+}
+
+/** The newest request of the task that asked the same, or was answered with leave for this very call; locked. */
+export async function findSame(tx: Tx, taskId: string, fingerprint: string): Promise<RequestRow | undefined> {
+  const [row] = await tx
+    .select()
+    .from(workerRequests)
+    .where(
+      and(
+        eq(workerRequests.taskId, taskId),
+        or(eq(workerRequests.fingerprint, fingerprint), eq(workerRequests.grantedFingerprint, fingerprint)),
+      ),
+    )
+    .orderBy(desc(workerRequests.raisedAt), desc(workerRequests.id))
+    .limit(1)
+    .for("update");
+  return row;
+}
+
+/** Hands a request on to the call that asks the same now. What people see changes when it is another attempt's: the generation rises. */
+export async function adoptRequest(
+  tx: Tx,
+  row: RequestRow,
+  by: Pick<RequestRow, "workOrderId" | "executionId" | "workerId" | "attempt" | "callId">,
+): Promise<RequestRow> {
+  const isOtherAttempt = row.attempt !== by.attempt || row.workOrderId !== by.workOrderId;
+  const [adopted] = await tx
+    .update(workerRequests)
+    .set({
+      ...by,
+      generation: isOtherAttempt ? sql`${workerRequests.generation} + 1` : sql`${workerRequests.generation}`,
+      ...(row.settledAt === null ? {} : { deliveredAt: sql`now()` }),
+    })
+    .where(eq(workerRequests.id, row.id))
+    .returning();
+  if (adopted === undefined) throw new Error("a locked request is gone");
+  if (isOtherAttempt) await recordRequestEvent(tx, "worker_request.adopted", adopted);
+  return adopted;
+}
+
+/** How a request is settled. */
+export interface Settlement {
+  readonly event: WorkerRequestEvent;
+  readonly source: AnswerSource;
+  readonly sourceId: string | null;
+  readonly by: string;
+  readonly decision?: "allow" | "deny" | null;
+  readonly choice?: string | null;
+  readonly text?: string;
+  readonly editedCommand?: string | null;
+  readonly grantedFingerprint?: string | null;
+  readonly scope?: AnswerScope;
+  readonly citations?: readonly Citation[];
+  readonly confidence?: number | null;
+  readonly reason: string;
+  readonly usage?: Usage | null;
+}
+
+const eventOf: Partial<Record<WorkerRequestStatus, NewEvent["type"]>> = {
+  answered: "worker_request.answered",
+  denied: "worker_request.denied",
+  no_answer: "worker_request.unanswered",
+  expired: "worker_request.expired",
+  cancelled: "worker_request.cancelled",
+  superseded: "worker_request.superseded",
+};
+
+/** Settles a locked request, once: undefined when it is settled already. Whoever waits for it is woken after the commit. */
+export async function settleRow(tx: Tx, row: RequestRow, how: Settlement): Promise<RequestRow | undefined> {
+  const status = statusAfter(row.status, how.event);
+  const [settled] = await tx
+    .update(workerRequests)
+    .set({
+      status,
+      settledAt: sql`now()`,
+      answerSource: how.source,
+      answerSourceId: how.sourceId,
+      answeredBy: how.by,
+      decision: how.decision ?? null,
+      choice: how.choice ?? null,
+      answerText: storableText(how.text ?? ""),
+      editedCommand: how.editedCommand ?? null,
+      grantedFingerprint: how.grantedFingerprint ?? null,
+      scope: how.scope ?? "once",
+      citations: storableJson([...(how.citations ?? [])]),
+      confidence: how.confidence ?? null,
+      answerReason: storableText(how.reason),
+      ...(how.usage === undefined ? {} : { usage: how.usage }),
+      leaseTokenHash: null,
+      leaseExpiresAt: null,
+    })
+    .where(and(eq(workerRequests.id, row.id), eq(workerRequests.status, row.status), isLiveRow))
+    .returning();
+  if (settled === undefined) return undefined;
+  const type = eventOf[status];
+  if (type === undefined) throw new Error(`nothing tells of a request that is ${status}`);
+  const { source, by, reason, decision = null, choice = null } = how;
+  await recordRequestEvent(tx, type, settled, { source, by, reason, decision, choice });
+  notify(tx, requestChannel, { payload: row.id });
+  return settled;
+}
+
+/** Notes that the agent has the answer; the first time only. */
+export async function markDelivered(tx: Tx, row: RequestRow): Promise<void> {
+  const [delivered] = await tx
+    .update(workerRequests)
+    .set({ deliveredAt: sql`now()` })
+    .where(and(eq(workerRequests.id, row.id), isNull(workerRequests.deliveredAt)))
+    .returning();
+  if (delivered !== undefined) await recordRequestEvent(tx, "worker_request.delivered", delivered);
+}
+
+/** The worker parks without the answers to these: whatever was sent to it did not arrive. */
+export async function markUntold(tx: Tx, workOrderId: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx
+    .update(workerRequests)
+    .set({ deliveredAt: null })
+    .where(and(eq(workerRequests.workOrderId, workOrderId), inArray(workerRequests.id, [...ids])));
+}
+
+/** Uses an approval, once; undefined when it was used before. */
+export async function spendRow(tx: Tx, row: RequestRow): Promise<RequestRow | undefined> {
+  const [spent] = await tx
+    .update(workerRequests)
+    .set({
+      spentAt: sql`now()`,
+      spentByAttempt: row.attempt,
+      deliveredAt: sql`coalesce(${workerRequests.deliveredAt}, now())`,
+    })
+    .where(
+      and(
+        eq(workerRequests.id, row.id),
+        isNull(workerRequests.spentAt),
+        eq(workerRequests.status, "answered"),
+        eq(workerRequests.decision, "allow"),
+      ),
+    )
+    .returning();
+  if (spent !== undefined) await recordRequestEvent(tx, "worker_request.spent", spent);
+  return spent;
+}
+
+/** What the rules look at besides the request itself. */
+export async function readFactsOf(tx: Tx, executionId: string) {
+  const [row] = await tx
+    .select({
+      workerId: workers.id,
+      workerName: workers.name,
+      capabilities: workers.capabilities,
+      sandbox: executions.sandbox,
+    })
+    .from(executions)
+    .innerJoin(workers, eq(workers.id, executions.workerId))
+    .where(eq(executions.id, executionId));
+  return row;
+}
+
+export async function readRepositoryKey(tx: Tx, repositoryId: string): Promise<string> {
+  const [row] = await tx
+    .select({ key: repositories.canonicalKey })
+    .from(repositories)
+    .where(eq(repositories.id, repositoryId));
+  return row?.key ?? "";
+}
+
+/** Gives a locked request to people, with the reason. */
+export async function routeToHuman(
+  tx: Tx,
+  row: RequestRow,
+  reason: string,
+  usage?: Usage | null,
+): Promise<RequestRow> {
+  const [routed] = await tx
+    .update(workerRequests)
+    .set({
+      status: statusAfter(row.status, "route_human"),
+      routedAt: sql`now()`,
+      routeReason: storableText(`${reason} (before: ${row.routeReason})`).slice(0, 2_000),
+      leaseTokenHash: null,
+      leaseExpiresAt: null,
+      ...(usage === undefined ? {} : { usage }),
+    })
+    .where(and(eq(workerRequests.id, row.id), eq(workerRequests.status, row.status)))
+    .returning();
+  if (routed === undefined) throw new Error("a locked request is gone");
+  await recordRequestEvent(tx, "worker_request.routed", routed, { ruleId: routed.ruleId, reason });
+  return routed;
+}
+
+/** Passes a locked request on to the next of its chain, with a new deadline. */
+export async function escalateRow(
+  tx: Tx,
+  row: RequestRow,
+  step: EscalationStep,
+  rest: readonly EscalationStep[],
+): Promise<void> {
+  const seconds = rest[0]?.afterSeconds ?? row.deadlineSeconds;
+  const [person] = await tx.select({ id: users.id }).from(users).where(eq(users.username, step.to));
+  const [escalated] = await tx
+    .update(workerRequests)
+    .set({
+      assignedTo: person?.id ?? null,
+      escalation: [...rest],
+      escalations: sql`${workerRequests.escalations} + 1`,
+      deadlineAt: fromNow(seconds),
+      // A controller had its chance.
+      status: "human",
+      leaseTokenHash: null,
+      leaseExpiresAt: null,
+    })
+    .where(eq(workerRequests.id, row.id))
+    .returning();
+  if (escalated === undefined) throw new Error("a locked request is gone");
+  await recordRequestEvent(tx, "worker_request.escalated", escalated, {
+    escalations: escalated.escalations,
+    to: step.to,
+  });
+}
+
+/** Takes requests back from controllers that were not heard of in time. @returns how many */
+export async function loseControllerLeases(db: Db): Promise<number> {
+  const lost = await db
+    .update(workerRequests)
+    .set({ leaseTokenHash: null, leaseExpiresAt: null, lostLeases: sql`${workerRequests.lostLeases} + 1` })
+    .where(and(eq(workerRequests.status, "automated"), sql`${workerRequests.leaseExpiresAt} <= now()`));
+  if ((lost.rowCount ?? 0) > 0) notify(db, automatedChannel);
+  return lost.rowCount ?? 0;
+}

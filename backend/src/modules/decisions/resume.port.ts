@@ -1,0 +1,9 @@
+import type { Tx } from "../../database/client.ts";
+
+/** The queue as decisions see it. The task is locked. */
+export interface ResumePort {
+  /** The task's live order, locked. */
+  lockLiveOrder(tx: Tx, taskId: string): Promise<{ id: string; status: string; attempt: number } | undefined>;
+  /** Puts a parked order back to the head of its lane with the answers as the agent's next prompt. */
+  resumeParked(tx: Tx, workOrderId: string, followUp: string): Promise<void>;
+}

@@ -1,0 +1,85 @@
+import type { Tx } from "../../database/client.ts";
+import type { RequestsPort } from "../queue/index.ts";
+import { lockTask, moveTask, type TaskRow } from "../tasks/index.ts";
+import { composeAnswers } from "./answers-text.ts";
+import { markDelivered, markUntold, type Settlement, settleRow } from "./request.repository.ts";
+import {
+  findApprovedPlan,
+  findRow,
+  hasLive,
+  lockLiveOf,
+  lockRow,
+  lockUntold,
+  type RequestRow,
+} from "./request-row.repository.ts";
+import type { ResumePort } from "./resume.port.ts";
+
+/** A request under its locks: task, then order, then itself. */
+export interface LockedRequest {
+  readonly task: TaskRow;
+  readonly row: RequestRow;
+}
+
+/** Locks what settling a request may change, in the order everybody does. Undefined when there is no such request. */
+export async function lockRequest(
+  tx: Tx,
+  resume: ResumePort,
+  id: string,
+): Promise<LockedRequest | undefined> {
+  const seen = await findRow(tx, id);
+  const task = seen && (await lockTask(tx, seen.taskId));
+  if (task === undefined) return undefined;
+  await resume.lockLiveOrder(tx, task.id);
+  const row = await lockRow(tx, id);
+  return row && { task, row };
+}
+
+/** Answers of an order that nobody has told the agent yet, taken as delivered. */
+async function takeAnswers(tx: Tx, workOrderId: string): Promise<string | undefined> {
+  const rows = await lockUntold(tx, workOrderId);
+  if (rows.some(({ settledAt }) => settledAt === null)) return undefined;
+  for (const row of rows) await markDelivered(tx, row);
+  return composeAnswers(rows);
+}
+
+/**
+ * Settles a locked request and lets the work go on: a parked order goes back to its lane with the answers, a task that waited is in progress
+ * again. Undefined when the request was settled before.
+ */
+export async function settle(
+  tx: Tx,
+  resume: ResumePort,
+  { task, row }: LockedRequest,
+  how: Settlement,
+): Promise<RequestRow | undefined> {
+  const settled = await settleRow(tx, row, how);
+  if (settled === undefined) return undefined;
+  await goOn(tx, resume, task);
+  return settled;
+}
+
+/** Lets the task go on when nothing of it waits any more. */
+async function goOn(tx: Tx, resume: ResumePort, task: TaskRow): Promise<void> {
+  if (await hasLive(tx, task.id)) return;
+  const order = await resume.lockLiveOrder(tx, task.id);
+  if (order?.status === "parked") {
+    const followUp = await takeAnswers(tx, order.id);
+    if (followUp !== undefined && followUp !== "") await resume.resumeParked(tx, order.id, followUp);
+  } else if (order?.status === "claimed" && task.status === "waiting") {
+    await moveTask(tx, task.id, { event: "answer", workOrderId: order.id, attempt: order.attempt });
+  }
+}
+
+/** Worker requests as the queue sees them. */
+export const createRequestsPort = (resume: ResumePort): RequestsPort => ({
+  parkOn: async (tx, task, workOrderId, requestIds) => {
+    await markUntold(tx, workOrderId, requestIds);
+    await goOn(tx, resume, task);
+  },
+  endLive: async (tx, task, how, reason) => {
+    const event = how === "cancelled" ? "cancel" : "supersede";
+    for (const row of await lockLiveOf(tx, task.id))
+      await settleRow(tx, row, { event, source: "system", sourceId: null, by: "AgentVine", reason });
+  },
+  approvedPlan: findApprovedPlan,
+});
