@@ -59,6 +59,18 @@ const workspaces = [
     { dependencyTypes: ["core"] },
   ),
   rule(
+    "policy-knows-only-contracts",
+    "The policy engine is pure: facts and rules in, a decision out.",
+    { path: "^packages/policy/src/", pathNot: testCode },
+    { path: "^packages/", pathNot: "^packages/(policy|contracts)/" },
+  ),
+  rule(
+    "policy-decided-in-one-place",
+    "The backend decides, the controller looks its rules up, the cli checks them; who asks never decides for itself.",
+    { pathNot: `${testCode}|^(backend|controller|cli|packages/policy|scripts)/` },
+    { path: "^packages/policy/" },
+  ),
+  rule(
     "kit-knows-only-contracts",
     "The kit is under every process: it knows the contracts and no other package.",
     { path: "^packages/kit/src/", pathNot: testCode },

@@ -31,6 +31,7 @@ export default defineConfig({
     projects: [
       project("contracts", "packages/contracts"),
       project("client", "packages/client"),
+      project("policy", "packages/policy"),
       project("kit", "packages/kit"),
       project("postgres", "packages/postgres"),
       project("scripted-model", "packages/scripted-model"),

@@ -46,6 +46,8 @@ export const canaries: Record<string, Canary> = {
   "contracts-need-only-zod": { "packages/contracts/src/canary-contracts.ts": imports("node:fs") },
   "client-knows-only-contracts": { "packages/client/src/canary-client.ts": imports("@agentvine/kit") },
   "client-runs-in-browsers": { "packages/client/src/canary-browser.ts": imports("node:http") },
+  "policy-knows-only-contracts": { "packages/policy/src/canary-policy.ts": imports("@agentvine/kit") },
+  "policy-decided-in-one-place": { "workers/src/canary-policy.ts": imports("@agentvine/policy") },
   "kit-knows-only-contracts": { "packages/kit/src/canary-kit.ts": imports("@agentvine/client") },
   "postgres-knows-only-kit": { "packages/postgres/src/canary-postgres.ts": imports("@agentvine/contracts") },
   "postgres-started-by-backend-only": { "cli/src/canary-postgres.ts": imports("@agentvine/postgres") },

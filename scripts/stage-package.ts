@@ -28,7 +28,7 @@ const scope = "@agentvine/";
 
 /** Copied as they are, when they exist. */
 const plainFiles =
-  /^(samples|backend\/migrations)\/|^(LICENSE|README\.md|CHANGELOG\.md)$|^cli\/bin\/agentvine\.js$/;
+  /^(samples|backend\/migrations|packages\/policy\/presets)\/|^(LICENSE|README\.md|CHANGELOG\.md)$|^cli\/bin\/agentvine\.js$/;
 
 /** Stages the built checkout at `root` into the folder `target`, which is emptied first. Throws when a file is missing. */
 export function stagePackage(root: string, target: string): void {
