@@ -2,7 +2,7 @@ import type { PolicyContext, PolicyFacts } from "@agentvine/contracts";
 import { Environment } from "@marcbachmann/cel-js";
 
 /** What a condition may look at, and of which type each field is. */
-export const conditionFields = {
+const conditionFields = {
   request: {
     kind: "string",
     subject: "string",
