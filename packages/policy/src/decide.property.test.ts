@@ -202,7 +202,7 @@ test("a command that is not listed is never allowed, however it is combined with
       evil,
       fc.array(fc.constantFrom(...ways), { minLength: 1, maxLength: 3 }),
     )
-    .map(([known, one, chosen]) => chosen.reduce((inner, way) => way(known, inner), one));
+    .map(([known, one, chosen]) => chosen.reduce<string>((inner, way) => way(known, inner), one));
   fc.assert(
     fc.property(line, (command) => {
       expect(decide(someFacts({ tool: { command } }), allowing).kind).toBe("human");
