@@ -147,6 +147,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const decisions = wireDecisions({
     ...{ server, database, notifications, logger, background },
     decide: everythingToPeople,
+    // No documents yet: nothing can be cited but earlier answers.
+    citations: { titleOf: async () => undefined },
+    heartbeatMs: config.heartbeatSeconds * 1_000,
+    confidenceMin: config.confidenceMin,
   });
   const telling = wireNotices({
     ...{ server, config, database, notifications, logger, clock, background },

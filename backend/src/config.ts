@@ -49,6 +49,8 @@ export const envSchema = z
     AGENTVINE_HEARTBEAT_SECONDS: wholeNumber(1, 600, 15),
     /** The longest first wait after a failure that may pass; each further one doubles. */
     AGENTVINE_RETRY_BASE_SECONDS: z.coerce.number("must be a number").min(0).max(3_600).default(10),
+    /** How sure a model must be of an answer, 0 to 1; below it a person is asked. */
+    AGENTVINE_CONFIDENCE_MIN: z.coerce.number("must be a number").min(0).max(1).default(0.7),
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
@@ -88,6 +90,8 @@ export interface BackendConfig {
   leaseSeconds: number;
   heartbeatSeconds: number;
   retryBaseSeconds: number;
+  /** A model that is less sure than this decides nothing. */
+  confidenceMin: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
   stopsWithStdin: boolean;
@@ -127,6 +131,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     leaseSeconds: values.AGENTVINE_LEASE_SECONDS,
     heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
     retryBaseSeconds: values.AGENTVINE_RETRY_BASE_SECONDS,
+    confidenceMin: values.AGENTVINE_CONFIDENCE_MIN,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     runsChores: values.AGENTVINE_CHORES,

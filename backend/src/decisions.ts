@@ -3,9 +3,17 @@ import type { FastifyInstance } from "fastify";
 import type { Database } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
 import {
+  type ControllerService,
+  createControllerService,
+  registerControllerRoutes,
+} from "./modules/controllers/index.ts";
+import {
+  type CitationsPort,
   createAgentRequestService,
   createAnswerService,
+  createAutomatedAnswerService,
   createRaiseService,
+  createRequestLeaseService,
   createRequestListService,
   createRequestSweeps,
   createRequestsPort,
@@ -21,12 +29,17 @@ export interface DecisionDeps {
   notifications: Notifications;
   logger: Logger;
   decide: DecidePort;
+  citations: CitationsPort;
+  heartbeatMs: number;
+  confidenceMin: number;
   background: Lifecycle;
 }
 
 /** A person has what no controller takes within ten seconds, the sweep included. */
 const handOverMs = 7_000;
 const sweepMs = 1_000;
+/** How long a request stays with a controller that is not heard of. */
+const controllerLeaseMs = 6_000;
 
 const resume: ResumePort = {
   lockLiveOrder,
@@ -53,15 +66,27 @@ export const requests: RequestsPort = createRequestsPort(resume);
 
 export interface Decisions {
   sweeps: ReturnType<typeof createRequestSweeps>;
+  controllers: ControllerService;
 }
 
 /** Wires the decision plane: what agents ask, and who settles it. */
 export function wireDecisions(deps: DecisionDeps): Decisions {
   const { server, database, notifications, logger, background, decide } = deps;
   const { db } = database;
+  const controllers = createControllerService({
+    db,
+    heartbeatMs: deps.heartbeatMs,
+    leaseMs: controllerLeaseMs,
+  });
+  registerControllerRoutes(server, controllers);
+  const leases = createRequestLeaseService({ db, notifications, controllers, leaseMs: controllerLeaseMs });
+  const { citations, confidenceMin } = deps;
+  background.add("automated requests", () => leases.stop());
   const agentRequests = createAgentRequestService({ db, notifications, resume });
   registerDecisionRoutes(server, {
     agentRequests,
+    leases,
+    automated: createAutomatedAnswerService({ db, resume, controllers, citations, confidenceMin }),
     raises: createRaiseService({ db, decisions: decide }),
     answers: createAnswerService({ db, decisions: decide, resume }),
     lists: createRequestListService({ db }),
@@ -72,6 +97,7 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
     sweeps: [
       { name: "passed deadlines", run: sweeps.passDeadlines, batchMax },
       { name: "hand-over to people", run: sweeps.handOver, batchMax },
+      { name: "vanished controllers", run: controllers.sweepVanished },
       { name: "abandoned requests", run: sweeps.supersedeAbandoned, batchMax },
     ],
     intervalMs: sweepMs,
@@ -79,5 +105,5 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
   });
   background.add("request sweeps", () => sweeping.stop());
   background.add("agent requests", () => agentRequests.stop());
-  return { sweeps };
+  return { sweeps, controllers };
 }

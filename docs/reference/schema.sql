@@ -66,6 +66,24 @@ CREATE INDEX checkpoints_snapshot_artifact_id_idx ON public.checkpoints USING bt
 CREATE INDEX checkpoints_task_id_idx ON public.checkpoints USING btree (task_id, attempt, step);
 CREATE INDEX checkpoints_transcript_artifact_id_idx ON public.checkpoints USING btree (transcript_artifact_id);
 
+create table controllers (
+  id uuid not null,
+  name text not null,
+  instance_id uuid not null,
+  api_key_id uuid,
+  is_online boolean not null default true,
+  version text not null,
+  model text,
+  is_scripted boolean not null default false,
+  metrics jsonb,
+  fault text not null default ''::text,
+  registered_at timestamp with time zone not null default now(),
+  last_heartbeat_at timestamp with time zone,
+  constraint controllers_pkey PRIMARY KEY (id)
+);
+CREATE INDEX controllers_is_online_idx ON public.controllers USING btree (is_online);
+CREATE UNIQUE INDEX controllers_name_key ON public.controllers USING btree (name);
+
 create table events (
   id uuid not null,
   "position" bigint,
@@ -214,6 +232,32 @@ create table notices (
 CREATE UNIQUE INDEX notices_channel_id_occasion_key ON public.notices USING btree (channel_id, occasion);
 CREATE INDEX notices_created_at_idx ON public.notices USING btree (created_at);
 CREATE INDEX notices_waiting_idx ON public.notices USING btree (available_at) WHERE (status = 'waiting'::text);
+
+create table precedents (
+  id uuid not null,
+  repository_id uuid not null,
+  kind text not null,
+  fingerprint text not null,
+  question text not null,
+  options jsonb not null,
+  choice text,
+  text text not null,
+  worker_request_id uuid not null,
+  answered_by uuid not null,
+  uses integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone,
+  revoked_by uuid,
+  constraint precedents_kind_check CHECK ((kind = ANY (ARRAY['clarification'::text, 'question'::text, 'approval'::text]))),
+  constraint precedents_answered_by_users_id_fk FOREIGN KEY (answered_by) REFERENCES users(id),
+  constraint precedents_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id) ON DELETE CASCADE,
+  constraint precedents_revoked_by_users_id_fk FOREIGN KEY (revoked_by) REFERENCES users(id),
+  constraint precedents_pkey PRIMARY KEY (id)
+);
+CREATE INDEX precedents_answered_by_idx ON public.precedents USING btree (answered_by);
+CREATE UNIQUE INDEX precedents_live_key ON public.precedents USING btree (repository_id, fingerprint) WHERE (revoked_at IS NULL);
+CREATE INDEX precedents_repository_id_idx ON public.precedents USING btree (repository_id, created_at);
+CREATE INDEX precedents_revoked_by_idx ON public.precedents USING btree (revoked_by);
 
 create table repositories (
   id uuid not null,

@@ -53,6 +53,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_HEARTBEAT_SECONDS: "How often workers report; at most half of the lease.",
   AGENTVINE_RETRY_BASE_SECONDS:
     "The longest first wait after a failure that may pass; each further one doubles, up to 15 minutes.",
+  AGENTVINE_CONFIDENCE_MIN:
+    "How sure a controller's model must be of an answer, 0 to 1; what is below goes to a person.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
   AGENTVINE_CHORES: "False leaves sampling, sweeping and retention to other backends on the same database.",

@@ -95,6 +95,17 @@ async function asked() {
   return { ...attempt, request: await asking.askToRun(attempt.claim, "make it") };
 }
 
+const controller = () => ({ name: `controller-${newId()}`, instanceId: newId() });
+async function registeredController() {
+  const body = { ...controller(), version: "1", model: null };
+  const { body: made } = await fixture.app.request<{ controller: { id: string } }>(
+    "POST",
+    "/api/v1/controllers",
+    { body },
+  );
+  return { params: { controllerId: made.controller.id }, instanceId: body.instanceId };
+}
+
 /** A channel that leads nowhere; there is one at a time, as each person may have only so many. */
 async function noticeChannel(): Promise<string> {
   await fixture.sql("delete from notice_channels");
@@ -355,6 +366,25 @@ const requests: {
     renew: null,
     answerAutomated: null,
     handOver: null,
+    precedentsFor: null,
+    precedents: async () => ({
+      query: { page: 1, pageSize: 5, repositoryId: newId(), isRevoked: "true", search: "x" },
+    }),
+    revokePrecedent: async () => ({ params: { precedentId: newId() } }),
+  },
+  controllers: {
+    register: async () => ({
+      body: { ...controller(), version: "1", model: "a/b", isScripted: true },
+    }),
+    heartbeat: async () => {
+      const { params, instanceId } = await registeredController();
+      return { params, body: withBody(endpoints.controllers.heartbeat, { instanceId, fault: "f" }) };
+    },
+    deregister: async () => {
+      const { params, instanceId } = await registeredController();
+      return { params, body: { instanceId } };
+    },
+    list: async () => ({}),
   },
   notices: {
     createChannel: async () => {
@@ -420,6 +450,7 @@ test("the requests that are made hostile are valid", async () => {
     "executions.downloadArtifact": 404,
     "system.openLocalLink": 401,
     "repositories.delete": 409,
+    "workerRequests.revokePrecedent": 404,
   };
   for (const { name, endpoint, make } of all) {
     const { status, body } = await send(endpoint, await make());

@@ -63,5 +63,11 @@ export const decisionErrors = {
     "There are too many notice channels.",
     "Remove one that is not used.",
   ),
+  "precedent.not_found": entry("not_found", "There is no such precedent.", "List the precedents."),
+  "controller.superseded": entry(
+    "conflict",
+    "Another process has registered under the controller's name.",
+    "Stop this process, or give it a name of its own.",
+  ),
   "controller.not_found": entry("not_found", "There is no such controller.", "Register it again."),
 } as const;

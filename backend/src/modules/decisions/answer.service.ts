@@ -5,6 +5,7 @@ import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import type { DecidePort } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { keepPrecedent } from "./precedent.repository.ts";
 import type { Settlement } from "./request.repository.ts";
 import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
 import { answerOf, findPersonName, type RequestRow, readRequest } from "./request-row.repository.ts";
@@ -115,8 +116,10 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
           sourceId: actor.userId,
           by: await findPersonName(tx, actor.userId),
         };
-        if ((await settle(tx, resume, locked, how)) === undefined)
+        const settled = await settle(tx, resume, locked, how);
+        if (settled === undefined)
           throw new AppError("worker_request.settled", "The request was settled meanwhile.");
+        if (settled.kind !== "approval") await keepPrecedent(tx, settled, actor.userId);
         const request = await readRequest(tx, id);
         if (request === undefined) throw unknownRequest();
         return request;

@@ -13,6 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 afterEach(async () => {
+  // The tests ask the same again and again: no earlier answer may settle it.
+  await fixture.sql("delete from precedents");
   const live = await fixture.sql<{ id: string }>(
     "select id from tasks where status in ('pending', 'queued', 'in_progress', 'waiting', 'in_review')",
   );

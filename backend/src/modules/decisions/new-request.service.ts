@@ -2,6 +2,7 @@ import type { Decision, PolicyFacts, RequestRaise } from "@agentvine/contracts";
 import type { Tx } from "../../database/client.ts";
 import type { HeldWork } from "../queue/index.ts";
 import type { RoutedDecision } from "./decide.port.ts";
+import type { PrecedentRow } from "./precedent.repository.ts";
 import { type NewRequest, readFactsOf, readRepositoryKey } from "./request.repository.ts";
 import { isLiveStatus } from "./request.ts";
 import type { RequestRow } from "./request-row.repository.ts";
@@ -67,6 +68,25 @@ function answerByRule({ kind, ruleId, reason }: Decision) {
   };
 }
 
+function answerByPrecedent({ id, question, choice, text, person }: PrecedentRow & { person: string }) {
+  const citation = {
+    kind: "precedent" as const,
+    id,
+    version: null,
+    title: question.slice(0, 300),
+    quote: text.slice(0, 2_000),
+  };
+  return {
+    answerSource: "precedent" as const,
+    answerSourceId: id,
+    answeredBy: `an earlier answer of ${person}`,
+    choice,
+    answerText: text,
+    citations: [citation],
+    answerReason: "the same was asked and answered before",
+  };
+}
+
 /** Who asks what for which piece of work. */
 const askedBy = ({ task, order, executionId }: HeldWork, raise: RequestRaise) => {
   const { kind, question, reason, options, approval, callId } = raise;
@@ -85,10 +105,17 @@ const askedBy = ({ task, order, executionId }: HeldWork, raise: RequestRaise) =>
 export function requestByRules(
   held: HeldWork,
   raise: RequestRaise,
-  { fingerprint, facts, decision }: { fingerprint: string; facts: PolicyFacts; decision: RoutedDecision },
+  judged: {
+    fingerprint: string;
+    facts: PolicyFacts;
+    decision: RoutedDecision;
+    /** The earlier answer that settles it. */
+    precedent: (PrecedentRow & { person: string }) | undefined;
+  },
 ): NewRequest {
+  const { fingerprint, facts, decision, precedent } = judged;
   const routed = planDecision(decision, raise);
-  const status = statusOf[routed.kind];
+  const status = precedent === undefined ? statusOf[routed.kind] : "answered";
   const isSettled = !isLiveStatus(status);
   return {
     ...askedBy(held, raise),
@@ -99,7 +126,7 @@ export function requestByRules(
     onTimeout: routed.onTimeout,
     escalation: routed.escalation,
     deadlineSeconds: isSettled ? null : routed.deadlineSeconds,
-    ...answerByRule(routed),
+    ...(precedent === undefined ? answerByRule(routed) : answerByPrecedent(precedent)),
   };
 }
 

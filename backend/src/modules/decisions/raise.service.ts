@@ -5,9 +5,10 @@ import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, type HeldWork, lockHeldWork } from "../queue/index.ts";
 import { moveTask } from "../tasks/index.ts";
-import type { DecidePort } from "./decide.port.ts";
+import type { DecidePort, RoutedDecision } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { factsOf, requestByGrant, requestByRules } from "./new-request.service.ts";
+import { usePrecedent } from "./precedent.repository.ts";
 import {
   adoptRequest,
   findByCall,
@@ -30,6 +31,17 @@ const isSticky = (row: RequestRow): boolean => {
   return row.kind !== "approval" || row.spentAt === null;
 };
 
+/** Earlier answers settle questions, never approvals; what a rule denies, and what people alone decide, comes first. */
+const mayFollowPrecedent = (
+  { task }: HeldWork,
+  { kind }: RequestRaise,
+  { kind: effect }: RoutedDecision,
+): boolean =>
+  kind !== "approval" &&
+  (effect === "human" || effect === "automated") &&
+  task.permissionLevel !== "human_required" &&
+  task.priority !== "critical";
+
 /** Writes down what an agent asks, and settles or routes it, before anybody sees it. */
 export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
   async function store(
@@ -40,7 +52,10 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
   ): Promise<RequestRow> {
     const facts = await factsOf(tx, held, raise);
     const decision = await decisions.decide(tx, facts);
-    return await insertRequest(tx, requestByRules(held, raise, { fingerprint, facts, decision }));
+    const precedent = mayFollowPrecedent(held, raise, decision)
+      ? await usePrecedent(tx, held.task.repositoryId, fingerprint)
+      : undefined;
+    return await insertRequest(tx, requestByRules(held, raise, { fingerprint, facts, decision, precedent }));
   }
 
   async function place(tx: Tx, held: HeldWork, raise: RequestRaise): Promise<RequestRow> {

@@ -1,6 +1,8 @@
-import type { WorkerRequest, WorkerRequestQuery } from "@agentvine/contracts";
+import type { Precedent, PrecedentQuery, WorkerRequest, WorkerRequestQuery } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db } from "../../database/client.ts";
+import { listPrecedents, revokePrecedent } from "./precedent.repository.ts";
 import { unknownRequest } from "./request.ts";
 import { listRequests } from "./request-list.repository.ts";
 import { readRequest } from "./request-row.repository.ts";
@@ -16,6 +18,15 @@ export function createRequestListService({ db }: { db: Db }) {
       const request = await readRequest(db, id);
       if (request === undefined) throw unknownRequest();
       return request;
+    },
+
+    precedents: (query: PrecedentQuery): Promise<Page<Precedent>> => listPrecedents(db, query),
+
+    /** @throws AppError `precedent.not_found` */
+    revokePrecedent: async (id: string, userId: string): Promise<Precedent> => {
+      const precedent = await revokePrecedent(db, id, userId);
+      if (precedent === undefined) throw new AppError("precedent.not_found", "There is no such precedent.");
+      return precedent;
     },
   };
 }

@@ -2,7 +2,7 @@ import type { WorkerStatus } from "@agentvine/contracts";
 import { count, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
 import { databaseFaultOf } from "../../database/database-error.ts";
-import { workers } from "../../database/schema/index.ts";
+import { controllers, workers } from "../../database/schema/index.ts";
 
 /**
  * Asks whether the database takes changes: a standby, or one in read-only mode, does not. Asked so that it fails, as a session stays
@@ -43,4 +43,14 @@ export async function readBacklog(db: Db): Promise<{ pending: number; oldestSeco
       extract(epoch from now() - min(available_at) filter (where available_at <= now()))::float8 as oldest
     from work_orders where status = 'pending'`);
   return { pending: rows[0]?.pending ?? 0, oldestSeconds: Math.round(rows[0]?.oldest ?? 0) };
+}
+
+/** How many are there, by whether they are online. */
+export async function countControllers(db: Db): Promise<{ online: number; offline: number }> {
+  const rows = await db
+    .select({ isOnline: controllers.isOnline, total: count() })
+    .from(controllers)
+    .groupBy(controllers.isOnline);
+  const of = (isOnline: boolean): number => rows.find((row) => row.isOnline === isOnline)?.total ?? 0;
+  return { online: of(true), offline: of(false) };
 }

@@ -3,7 +3,13 @@ import { type Clock, sleep } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
 import { readSchemaState, type SchemaState } from "../../database/migrate.ts";
 import { shareRead } from "../../database/shared-read.ts";
-import { countWorkers, readBacklog, readServerVersion, takesChanges } from "./health.repository.ts";
+import {
+  countControllers,
+  countWorkers,
+  readBacklog,
+  readServerVersion,
+  takesChanges,
+} from "./health.repository.ts";
 import { overallHealth, type Probe, type ProbeResult } from "./health.ts";
 
 export interface HealthService {
@@ -103,7 +109,12 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
       .join(", ");
     return { status: online > 0 ? "up" : "absent", detail: detail === "" ? "none has registered" : detail };
   };
-  const controllers: Probe = async () => ({ status: "absent", detail: "not part of this version" });
+  const controllers: Probe = async () => {
+    const { online, offline } = await countControllers(db);
+    const detail =
+      online + offline === 0 ? "none has registered: people answer" : `${online} online, ${offline} offline`;
+    return { status: online > 0 ? "up" : "absent", detail };
+  };
 
   async function look(probes: Record<string, Probe>, vital: string[]): Promise<Health> {
     const entries = await Promise.all(

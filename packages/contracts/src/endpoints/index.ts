@@ -1,3 +1,4 @@
+import { controllerEndpoints } from "./controller-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
 import { queueEndpoints } from "./queue-endpoints.ts";
@@ -17,6 +18,7 @@ export const endpoints = {
   workers: workerEndpoints,
   queue: queueEndpoints,
   executions: executionEndpoints,
+  controllers: controllerEndpoints,
   notices: noticeEndpoints,
   workerRequests: workerRequestEndpoints,
 } as const;

@@ -7,6 +7,7 @@ import {
   requestClaimSchema,
   requestLeaseSchema,
 } from "../resources/controller.ts";
+import { precedentListSchema, precedentQuerySchema, precedentSchema } from "../resources/precedent.ts";
 import {
   requestAnswerInputSchema,
   requestRaiseSchema,
@@ -157,5 +158,39 @@ export const workerRequestEndpoints = {
     response: workerRequestSchema,
     status: 200,
     example: workerRequestExamples.handOver,
+  }),
+  precedents: defineEndpoint({
+    method: "GET",
+    path: "/api/v1/precedents",
+    permission: "requests:read",
+    tag,
+    summary: "List the answers that settle the same question again",
+    query: precedentQuerySchema,
+    response: precedentListSchema,
+    status: 200,
+    example: workerRequestExamples.precedents,
+  }),
+  precedentsFor: defineEndpoint({
+    method: "GET",
+    path: `${base}/:requestId/precedents`,
+    permission: "controller:work",
+    tag,
+    summary: "Earlier answers of people about the same repository, the most alike first",
+    params,
+    query: z.object({ controllerId: idSchema, leaseToken: z.string().min(1).max(200) }),
+    response: z.object({ items: z.array(precedentSchema) }).meta({ id: "AlikePrecedents" }),
+    status: 200,
+    example: workerRequestExamples.precedentsFor,
+  }),
+  revokePrecedent: defineEndpoint({
+    method: "POST",
+    path: "/api/v1/precedents/:precedentId/revoke",
+    permission: "requests:answer",
+    tag,
+    summary: "Let an answer settle nothing any more",
+    params: z.object({ precedentId: idSchema }),
+    response: precedentSchema,
+    status: 200,
+    example: workerRequestExamples.revokePrecedent,
   }),
 } as const;

@@ -86,7 +86,34 @@ const question = {
 
 const lease = { controllerId, leaseToken: "avr_4mWq", generation: 1 };
 
+const precedentId = "0192f0c1-7a10-7c11-8a01-000000000034";
+const precedent = {
+  id: precedentId,
+  repositoryId: ids.repository,
+  kind: "clarification",
+  question: question.question,
+  options: [],
+  choice: null,
+  text: "Per line, half up.",
+  workerRequestId: requestId,
+  answeredBy: "Local user",
+  uses: 2,
+  createdAt: at(6),
+  revokedAt: null,
+  revokedBy: "",
+};
+
 export const workerRequestExamples = {
+  precedents: { query: { search: "rounded" }, response: pageOfOne(precedent) },
+  precedentsFor: {
+    params,
+    query: { controllerId, leaseToken: lease.leaseToken },
+    response: { items: [precedent] },
+  },
+  revokePrecedent: {
+    params: { precedentId },
+    response: { ...precedent, revokedAt: at(9), revokedBy: "Local user" },
+  },
   raise: {
     body: {
       ...attempt,

@@ -24,10 +24,16 @@ export const controllerSchema = z
     model: z.string().nullable(),
     isScripted: z.boolean(),
     metrics: controllerMetricsSchema.nullable(),
+    /** Why it can't answer (no model, model unreachable); empty when it can. */
+    fault: z.string(),
     registeredAt: timestampSchema,
     lastHeartbeatAt: timestampSchema.nullable(),
   })
   .meta({ id: "Controller" });
+
+export const controllerListSchema = z
+  .object({ items: z.array(controllerSchema) })
+  .meta({ id: "ControllerList" });
 
 export const controllerRegisterSchema = z
   .object({

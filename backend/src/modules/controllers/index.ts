@@ -1,0 +1,2 @@
+export { registerControllerRoutes } from "./controller.routes.ts";
+export { type ControllerService, createControllerService } from "./controller.service.ts";
