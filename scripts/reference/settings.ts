@@ -84,6 +84,8 @@ const workerMeanings: Meanings<typeof workerSchema> = {
   AGENTVINE_WORKER_DISK_FREE_BYTES_MIN:
     "With less free disk, in bytes, the worker takes no work and says so.",
   AGENTVINE_WORKER_GRACE_SECONDS: "What it has at SIGTERM to finish or give back what it holds.",
+  AGENTVINE_WORKER_ANSWER_WAIT_SECONDS:
+    "How long an agent waits for an answer, holding its slot, before its work is parked.",
   AGENTVINE_MODEL:
     "Model of the builtin agent, provider/name; providers are anthropic, openai, ollama and openai-compatible. Unset, a key below chooses one.",
   AGENTVINE_MODEL_BASE_URL: "Address of the model's API; needed for openai-compatible.",

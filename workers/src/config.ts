@@ -36,6 +36,8 @@ export interface WorkerConfig {
     readonly diskFreeBytesMin: number;
   };
   readonly graceMs: number;
+  /** How long an agent waits for an answer, holding its slot, before its work is parked. */
+  readonly answerWaitMs: number;
   readonly log: { readonly level: string; readonly isPretty: boolean };
   readonly isStoppedWithStdin: boolean;
   /** PATH for git and for what agents run. */
@@ -82,6 +84,7 @@ export const environmentSchema = z.object({
   AGENTVINE_WORKER_WORKSPACE_BYTES_MAX: countSchema.default(4_294_967_296),
   AGENTVINE_WORKER_DISK_FREE_BYTES_MIN: z.coerce.number().int().min(0).default(1_073_741_824),
   AGENTVINE_WORKER_GRACE_SECONDS: z.coerce.number().min(1).max(3_600).default(20),
+  AGENTVINE_WORKER_ANSWER_WAIT_SECONDS: z.coerce.number().min(0).max(3_600).default(240),
   AGENTVINE_MODEL: z.string().optional(),
   AGENTVINE_MODEL_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
   AGENTVINE_MODEL_API_KEY: z.string().optional(),
@@ -113,6 +116,7 @@ const fileSchema = z.strictObject({
   workspaceBytesMax: z.number().optional(),
   diskFreeBytesMin: z.number().optional(),
   graceSeconds: z.number().optional(),
+  answerWaitSeconds: z.number().optional(),
   logLevel: z.string().optional(),
 });
 
@@ -135,6 +139,7 @@ export const variableOf: Record<keyof z.output<typeof fileSchema>, keyof Values>
   workspaceBytesMax: "AGENTVINE_WORKER_WORKSPACE_BYTES_MAX",
   diskFreeBytesMin: "AGENTVINE_WORKER_DISK_FREE_BYTES_MIN",
   graceSeconds: "AGENTVINE_WORKER_GRACE_SECONDS",
+  answerWaitSeconds: "AGENTVINE_WORKER_ANSWER_WAIT_SECONDS",
   logLevel: "AGENTVINE_LOG_LEVEL",
 };
 
@@ -168,6 +173,7 @@ export const loadWorkerConfig = (environment: Environment = process.env): Worker
       workspaceBytesMax: values.AGENTVINE_WORKER_WORKSPACE_BYTES_MAX,
       diskFreeBytesMin: values.AGENTVINE_WORKER_DISK_FREE_BYTES_MIN,
     },
+    answerWaitMs: values.AGENTVINE_WORKER_ANSWER_WAIT_SECONDS * 1_000,
     graceMs: values.AGENTVINE_WORKER_GRACE_SECONDS * 1_000,
     log: { level: values.AGENTVINE_LOG_LEVEL, isPretty: values.AGENTVINE_LOG_FORMAT === "pretty" },
     isStoppedWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,

@@ -1,4 +1,12 @@
-import type { AgentDriverName, Task, TaskLimits, ToolClass, Usage } from "@agentvine/contracts";
+import type {
+  AgentDriverName,
+  Approval,
+  RequestOption,
+  Task,
+  TaskLimits,
+  ToolClass,
+  Usage,
+} from "@agentvine/contracts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** What an agent does, as it happens. Triples of start, update, end share an id. */
@@ -12,6 +20,8 @@ export type AgentEvent =
       readonly name: string;
       readonly toolClass: ToolClass;
       readonly summary: string;
+      /** The rule that allows it without asking; null when none does. */
+      readonly ruleId: string | null;
     }
   | {
       readonly type: "tool.output";
@@ -34,6 +44,8 @@ export type AgentOutcome =
   | { readonly kind: "finished"; readonly summary: string }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string }
+  /** It waits for answers that did not come in time: the turn is over, and the work goes on when they come. */
+  | { readonly kind: "parked"; readonly requestIds: readonly string[] }
   | { readonly kind: "limit_reached"; readonly limit: "steps" | "tokens"; readonly reason: string }
   /** The model could not be reached, also after retries: worth another attempt later. */
   | { readonly kind: "model_unavailable"; readonly reason: string; readonly retryAfterMs?: number }
@@ -48,11 +60,53 @@ export interface AgentTurnResult {
   readonly modelRetries: number;
 }
 
-/** The answer to something the agent asked. `no_answer` is typed: the agent is told that nobody answered, never a guess. */
+/** A call of a tool that is about to run. */
+export interface ToolCallFields {
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** Something the agent wants to know, or to be allowed. */
+export interface Question {
+  readonly kind: "clarification" | "question" | "approval";
+  readonly text: string;
+  /** Why it asks. */
+  readonly reason?: string;
+  readonly options?: readonly RequestOption[];
+  /** What exactly is to be allowed; with kind `approval` only. */
+  readonly approval?: Approval;
+}
+
+/**
+ * The answer to something the agent asked. `no_answer` is typed: the agent is told that nobody answered, never a guess. `pending`:
+ * nobody answered while the agent could wait, and its turn must end.
+ */
 export type Answer =
   | { readonly kind: "answered"; readonly text: string; readonly by: string }
+  | {
+      readonly kind: "allowed";
+      readonly requestId: string;
+      readonly by: string;
+      /** Runs instead of the shell line that was asked for. */
+      readonly editedCommand: string | null;
+      readonly isSpent: boolean;
+    }
   | { readonly kind: "denied"; readonly reason: string }
-  | { readonly kind: "no_answer"; readonly reason: string };
+  | { readonly kind: "no_answer"; readonly reason: string }
+  | { readonly kind: "pending"; readonly requestId: string };
+
+/** Whether an approval may be used for a call, now and once. */
+export type Spent = { readonly isSpent: true } | { readonly isSpent: false; readonly reason: string };
+
+/** What an attempt asks, and how it uses what it was allowed. */
+export interface Desk {
+  /** Raises a question or an approval and waits for the answer as long as the agent may wait. Never throws. */
+  ask(question: Question): Promise<Answer>;
+  /** Uses an approval for the call that runs next. Never throws. */
+  spend(requestId: string, call: ToolCallFields): Promise<Spent>;
+  /** What was asked in this turn and is not answered yet. */
+  openRequests(): readonly string[];
+}
 
 /** The agent's memory of the conversation, opaque JSON of its driver. */
 export type Transcript = {
@@ -75,14 +129,11 @@ export interface AgentTurnInput {
   readonly limits: Required<{ [K in keyof TaskLimits]-?: number }>;
   /** The turn must end (typed `timed_out`) when this fires with reason `"timed_out"`, `cancelled` for any other reason. */
   readonly signal: AbortSignal;
-  /** May this class of tool run without asking? */
-  readonly isPreAllowed: (toolClass: ToolClass) => boolean;
-  /** Raises a question or approval. Until a decision plane exists it answers `no_answer`. */
-  readonly ask: (question: {
-    readonly kind: "clarification" | "question" | "approval";
-    readonly text: string;
-    readonly options?: readonly string[];
-  }) => Promise<Answer>;
+  /** Id of the rule by which this class of tool runs without asking; undefined when it must ask. */
+  readonly ruleFor: (toolClass: ToolClass) => string | undefined;
+  readonly desk: Desk;
+  /** Only looks and makes a plan: nothing but reading and `report_plan` is offered. */
+  readonly isPlanning?: boolean;
   /** Must not throw. */
   readonly onEvent: (event: AgentEvent) => void;
   /** Called after every step whose effects should not be done twice; resolves once the checkpoint is safe. */

@@ -17,6 +17,7 @@ const settings: ExecutorSettings = {
   sandbox: "none",
   limits: { stepsMax: 1, tokensMax: 1, workspaceBytesMax: 1, diskFreeBytesMin: 0 },
   stopGraceMs: 1_000,
+  waiting: { liveMsMax: 240_000, pollSeconds: 45 },
   logLevel: "silent",
 };
 const failure = {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Claim } from "@agentvine/contracts";
-import { coerceError, deferred, type Logger, sleep } from "@agentvine/kit";
+import { coerceError, deferred, type Logger, sleep, systemClock } from "@agentvine/kit";
 import {
   type AttemptResult,
   type ExecutorSettings,
@@ -9,6 +9,7 @@ import {
   fromExecutorSchema,
   type ToExecutor,
 } from "../execution/executor-channel.ts";
+import { WaitingTime } from "../execution/waiting-time.ts";
 import { sweepProcesses } from "../process/sweep-processes.ts";
 import { startWatcher } from "../process/watcher.ts";
 
@@ -40,6 +41,8 @@ export interface ExecutorHandle {
   readonly ended: Promise<ExecutorEnd>;
   /** Resolves when the process and everything below it is gone. */
   readonly gone: Promise<void>;
+  /** How long it has waited for answers, by its own word. */
+  readonly waiting: Pick<WaitingTime, "totalMs">;
   /** True when the executor answers within the time. */
   ping(timeoutMs: number): Promise<boolean>;
   /** TERM to the agent, KILL after its grace; an executor that does not come back in time is killed. */
@@ -75,6 +78,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   const ended = deferred<ExecutorEnd>();
   const gone = deferred<void>();
   const patience = new AbortController();
+  const waiting = new WaitingTime(systemClock);
 
   const send = (message: ToExecutor): void => {
     // A closed channel means that the process is ending: its end is what counts.
@@ -107,6 +111,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
   const onMessage = (message: FromExecutor): void => {
     if (message.type === "ready") send({ type: "start", claim, settings: spec.settings });
     else if (message.type === "pong") pings.onPong(message.id);
+    else if (message.type === "waiting") message.isWaiting ? waiting.begin() : waiting.end();
     else if (message.type === "phase") logger.debug({ phase: message.phase }, "phase");
     else if (message.type === "result") end({ kind: "result", result: message.result });
     else end({ kind: "lease_lost", reason: message.reason });
@@ -131,6 +136,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
 
   return {
     pid: child.pid,
+    waiting,
     ended: ended.promise,
     gone: gone.promise,
     ping: pings.ping,

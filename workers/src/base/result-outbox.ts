@@ -160,8 +160,8 @@ const send = async (api: ResultApi, entry: OutboxEntry, signal: AbortSignal) => 
     case "release":
       return await api.release(attemptToken, { workOrderId, attempt, reason: result.reason }, signal);
     case "park": {
-      const { checkpointId, reason } = result;
-      return await api.park(attemptToken, { workOrderId, attempt, checkpointId, reason }, signal);
+      const { kind: _, ...park } = result;
+      return await api.park(attemptToken, { workOrderId, attempt, ...park }, signal);
     }
   }
 };

@@ -1,6 +1,14 @@
 import type { Claim, FailureResult, HeldOrder } from "@agentvine/contracts";
-import { type Clock, coerceError, type Logger, sleep as realSleep, type sleep } from "@agentvine/kit";
+import {
+  type Clock,
+  coerceError,
+  type Logger,
+  sleep as realSleep,
+  type sleep,
+  systemClock,
+} from "@agentvine/kit";
 import type { AttemptResult } from "../execution/executor-channel.ts";
+import { untilUsedUp } from "../execution/waiting-time.ts";
 import type { ExecutorEnd, ExecutorHandle } from "./executor-handle.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { ResultOutbox } from "./result-outbox.ts";
@@ -93,7 +101,11 @@ export class RunningExecution {
   async #follow(): Promise<void> {
     const { claim, logger, cleanUp } = this.#options;
     const timeOut = new AbortController();
-    realSleep(claim.workOrder.timeoutSeconds * 1_000 + timeOutSlackMs, timeOut.signal).then(
+    untilUsedUp(claim.workOrder.timeoutSeconds * 1_000 + timeOutSlackMs, this.#handle.waiting, {
+      clock: systemClock,
+      sleep: realSleep,
+      signal: timeOut.signal,
+    }).then(
       () => this.#handle.timeOut("the order's time is over"),
       () => undefined,
     );

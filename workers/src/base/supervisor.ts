@@ -26,6 +26,8 @@ import { createResultApi, createWorkerApi } from "./worker-api.ts";
 const packageFile = new URL("../../package.json", import.meta.url);
 /** The agent gets this long between TERM and KILL when its task is cancelled. */
 const agentStopGraceMs = 10_000;
+/** Real agents cut off tool calls at 60 s: none waits longer than this for one reply. */
+const answerPollSeconds = 45;
 
 /** What of the process around it a supervisor needs. */
 export interface SupervisorHost {
@@ -182,6 +184,7 @@ const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): Execut
   sandbox: sandbox.driver,
   limits: config.limits,
   stopGraceMs: agentStopGraceMs,
+  waiting: { liveMsMax: config.answerWaitMs, pollSeconds: answerPollSeconds },
   logLevel: config.log.level,
 });
 

@@ -29,6 +29,7 @@ const aHandle = () => {
   };
   const handle: ExecutorHandle = {
     pid: 1,
+    waiting: { totalMs: 0 },
     ended: ended.promise,
     gone: gone.promise,
     ping: async () => isAnswering,

@@ -18,7 +18,10 @@ export const createEventWriter = ({
         return log.say("agent", "info", `plan:\n${event.steps.map((step) => `- ${step}`).join("\n")}`);
       case "tool.started":
         names.set(event.id, event.name);
-        return log.say("tool", "info", `${event.name}: ${event.summary}`, { toolClass: event.toolClass });
+        return log.say("tool", "info", `${event.name}: ${event.summary}`, {
+          toolClass: event.toolClass,
+          ...(event.ruleId === null ? {} : { ruleId: event.ruleId }),
+        });
       case "tool.output":
         return log.write("tool", event.stream, event.text);
       case "tool.ended": {

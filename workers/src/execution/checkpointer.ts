@@ -16,6 +16,8 @@ const progressSchema = z.object({
   refusedRounds: z.number().int().min(0),
   /** The order's follow-up when this was written; another one means a new instruction. */
   followUp: z.string().nullable(),
+  /** Plans that were turned down so far; a plan is still being made, unless one was agreed to. */
+  refusedPlans: z.number().int().min(0).optional(),
 });
 export type ExecutionProgress = z.infer<typeof progressSchema>;
 
@@ -52,20 +54,22 @@ export class Checkpointer {
   /**
    * Resolves when the checkpoint is safe, or when it is clear that this one can't be made: the work then goes on from the last one
    * that could. Only a lost lease ends the work.
+   * @returns its id; null when it is not safe
    */
-  async save(transcript: Transcript, progress: ExecutionProgress): Promise<void> {
+  async save(transcript: Transcript, progress: ExecutionProgress): Promise<string | null> {
     const { stop, logger, log } = this.#context;
     try {
-      await this.#save(transcript, progress);
+      return await this.#save(transcript, progress);
     } catch (error) {
       if (isLeaseLost(error)) stop.refuse("the backend refuses this attempt's checkpoint");
-      if (stop.work.aborted) return;
+      if (stop.work.aborted) return null;
       logger.warn({ err: coerceError(error) }, "a checkpoint could not be kept");
       log.say("worker", "warn", `a checkpoint could not be kept: ${coerceError(error).message}`);
+      return null;
     }
   }
 
-  async #save(transcript: Transcript, progress: ExecutionProgress): Promise<void> {
+  async #save(transcript: Transcript, progress: ExecutionProgress): Promise<string> {
     const { api, stop } = this.#context;
     this.#count += 1;
     const number = `${transcript.step}-${this.#count}`;
@@ -79,7 +83,7 @@ export class Checkpointer {
       },
       stop.lease,
     );
-    await api.createCheckpoint(
+    const { id } = await api.createCheckpoint(
       {
         step: transcript.step,
         driver: transcript.driver,
@@ -90,6 +94,7 @@ export class Checkpointer {
       },
       stop.lease,
     );
+    return id;
   }
 
   /** The workspace as it is now; one that has not changed since is not sent again. */

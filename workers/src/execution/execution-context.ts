@@ -4,12 +4,14 @@ import type { AgentDriver } from "../agents/agent-driver.ts";
 import type { Sandbox, SandboxFactory } from "../sandbox/sandbox.ts";
 import type { Git } from "../workspace/git.ts";
 import type { ExecutionLayout } from "../workspace/layout.ts";
+import type { RequestDesk } from "./decisions/request-desk.ts";
 import type { ExecutionApi } from "./execution-api.ts";
 import type { ExecutorSettings } from "./executor-channel.ts";
 import type { LogStreamer } from "./log-streamer.ts";
 import type { MetricsRecorder } from "./metrics.ts";
 import type { ProgressReporter } from "./progress.ts";
 import type { StopRequest } from "./stop-request.ts";
+import type { WaitingTime } from "./waiting-time.ts";
 
 /** What the phases of one execution share. */
 export interface ExecutionContext {
@@ -25,6 +27,9 @@ export interface ExecutionContext {
   readonly progress: ProgressReporter;
   readonly metrics: MetricsRecorder;
   readonly stop: StopRequest;
+  /** Where it asks what it must not decide itself. */
+  readonly desk: RequestDesk;
+  readonly waiting: WaitingTime;
   /** Sandboxes that the cleanup closes, whatever happens. */
   readonly open: Set<Sandbox>;
   readonly logger: Logger;

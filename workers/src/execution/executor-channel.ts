@@ -43,6 +43,8 @@ export const executorSettingsSchema = z.object({
   }),
   /** How long the agent gets between TERM and KILL. */
   stopGraceMs: z.number(),
+  /** How long an agent waits for an answer before its turn ends, and how long one question to the backend takes at most. */
+  waiting: z.object({ liveMsMax: z.number(), pollSeconds: z.number() }),
   logLevel: z.string(),
 });
 
@@ -54,7 +56,13 @@ export const attemptResultSchema = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("fail"), result: failureResultSchema }),
   z.object({ kind: z.literal("release"), reason: z.string() }),
-  z.object({ kind: z.literal("park"), checkpointId: z.string(), reason: z.string() }),
+  z.object({
+    kind: z.literal("park"),
+    checkpointId: z.string(),
+    reason: z.string(),
+    /** What it waits for. */
+    requestIds: z.array(z.string()).optional(),
+  }),
 ]);
 
 export const toExecutorSchema = z.discriminatedUnion("type", [
@@ -75,6 +83,8 @@ export const fromExecutorSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   z.object({ type: z.literal("pong"), id: z.number() }),
   z.object({ type: z.literal("phase"), phase: z.string() }),
+  /** It begins or ends to wait for answers; that time is not the order's. */
+  z.object({ type: z.literal("waiting"), isWaiting: z.boolean() }),
   z.object({ type: z.literal("result"), result: attemptResultSchema }),
   /** The backend told the executor that its attempt is over. */
   z.object({ type: z.literal("lease_lost"), reason: z.string() }),

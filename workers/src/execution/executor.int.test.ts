@@ -73,6 +73,7 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     sandbox: "none",
     limits: { stepsMax: 10, tokensMax: 10, workspaceBytesMax: 1_000_000_000, diskFreeBytesMin: 0 },
     stopGraceMs: 500,
+    waiting: { liveMsMax: 240_000, pollSeconds: 45 },
     logLevel: "silent",
   });
 

@@ -8,6 +8,8 @@ import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
 import { createGit } from "../workspace/git.ts";
 import { executionLayout } from "../workspace/layout.ts";
+import { createDecisionApi } from "./decisions/decision-api.ts";
+import { RequestDesk } from "./decisions/request-desk.ts";
 import { driverConfigOf } from "./driver-choice.ts";
 import { createExecutionApi } from "./execution-api.ts";
 import type { ExecutionContext } from "./execution-context.ts";
@@ -24,6 +26,7 @@ import { failureOf, faultOfError } from "./outcome.ts";
 import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
 import { StopRequest } from "./stop-request.ts";
+import { WaitingTime } from "./waiting-time.ts";
 
 /** The executor's end of the pipe to its supervisor. */
 export interface Channel {
@@ -117,6 +120,20 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
     }, leaseDoubtMs).unref();
   };
   const { toolPath, modelApiKey } = environment;
+  const secrets = [claim.attemptToken, modelApiKey];
+  const log = new LogStreamer({
+    spoolPath: join(layout.spool, "log.ndjson"),
+    send: (chunk, signal) => api.appendLog(chunk, signal),
+    secrets,
+    onLeaseLost,
+    logger,
+    clock: systemClock,
+    sleep,
+  });
+  const waiting = new WaitingTime(
+    systemClock,
+    (isWaiting) => void channel.send({ type: "waiting", isWaiting }),
+  );
   return {
     claim,
     settings,
@@ -126,18 +143,22 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
     // The supervisor proved the driver and had it accepted before it claimed anything.
     sandboxes: createSandboxFactory(settings.sandbox, { acceptNoSandbox: true, toolPath }),
     createDriver: () => createDriver(driverConfigOf(settings, claim, modelApiKey)),
-    log: new LogStreamer({
-      spoolPath: join(layout.spool, "log.ndjson"),
-      send: (chunk, signal) => api.appendLog(chunk, signal),
-      secrets: [claim.attemptToken, modelApiKey],
-      onLeaseLost,
-      logger,
-      clock: systemClock,
-      sleep,
-    }),
+    log,
     progress: new ProgressReporter({ api, onLeaseLost, logger, signal: stop.lease }),
     metrics: new MetricsRecorder(systemClock),
     stop,
+    waiting,
+    desk: new RequestDesk({
+      api: createDecisionApi(client, { workOrderId: claim.workOrder.id, attempt: claim.attempt }),
+      secrets,
+      ...settings.waiting,
+      waiting,
+      clock: systemClock,
+      sleep,
+      signal: stop.work,
+      onLeaseLost,
+      say: (level, message, metadata) => log.say("agent", level, message, metadata),
+    }),
     open: new Set(),
     logger,
   };

@@ -34,7 +34,10 @@ export class MetricsRecorder {
     this.#gateRounds += 1;
   }
 
-  snapshot(log: { readonly bytes: number; readonly droppedBytes: number }): ExecutionMetrics {
+  snapshot(
+    log: { readonly bytes: number; readonly droppedBytes: number },
+    waitingMs: number,
+  ): ExecutionMetrics {
     this.#closePhase();
     return {
       usage: this.#usage,
@@ -43,7 +46,7 @@ export class MetricsRecorder {
       modelRetries: this.#modelRetries,
       gateRounds: this.#gateRounds,
       phasesMs: { ...this.#phasesMs },
-      waitingMs: 0,
+      waitingMs: Math.round(waitingMs),
       logBytes: log.bytes,
       logDroppedBytes: log.droppedBytes,
     };

@@ -1,11 +1,8 @@
-import { linkSignals } from "@agentvine/client";
-import type { Evidence, RunPayload } from "@agentvine/contracts";
+import type { Evidence } from "@agentvine/contracts";
 import { runPayloadSchema } from "@agentvine/contracts";
-import type { AgentDriver, AgentOutcome, AgentTurnInput, Transcript } from "../agents/agent-driver.ts";
 import { gateFeedback, setUpCheckout } from "../gate/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { watchDisk } from "../sandbox/watch-disk.ts";
-import type { Recipe, TestPlan } from "../specialized/recipe.ts";
 import { recipeFor } from "../specialized/recipes.ts";
 import { createLayout, mirrorsDir } from "../workspace/layout.ts";
 import { hasCommit, type Mirror, refreshMirror, resolveBase } from "../workspace/mirror.ts";
@@ -13,8 +10,8 @@ import { ignoreSetupOutput } from "../workspace/result.ts";
 import { restoreSnapshot } from "../workspace/snapshot.ts";
 import { readTestPlan } from "../workspace/test-plan.ts";
 import { createWorkspace } from "../workspace/workspace.ts";
-import { createEventWriter } from "./agent-events.ts";
-import { Checkpointer, type TakenUp, takeUp } from "./checkpointer.ts";
+import { AgentTurns, afterAnswer, type Bench } from "./agent-turns.ts";
+import { takeUp } from "./checkpointer.ts";
 import { readConventions } from "./conventions.ts";
 import { type ExecutionContext, enterPhase } from "./execution-context.ts";
 import { failed } from "./outcome.ts";
@@ -25,17 +22,6 @@ export interface RunResult extends JudgedResult {
   readonly baseCommit: string;
   readonly summary: string;
   readonly mirror: Mirror;
-}
-
-interface Bench {
-  readonly payload: RunPayload;
-  readonly driver: AgentDriver;
-  readonly recipe: Recipe;
-  readonly mirror: Mirror;
-  readonly baseCommit: string;
-  readonly plan: TestPlan;
-  readonly sandbox: Sandbox;
-  readonly takenUp: TakenUp | null;
 }
 
 /** The agent gets a refused gate's output back so often. */
@@ -139,7 +125,7 @@ const workAndVerify = async (
   let { instruction, refusedRounds } = first;
   for (;;) {
     enterPhase(context, "run", refusedRounds === 0 ? "" : `after refused gate round ${refusedRounds}`);
-    const summary = await turns.run(instruction, refusedRounds);
+    const summary = await turns.run(instruction, { refusedRounds });
     const round = refusedRounds + 1;
     enterPhase(context, "verify", `round ${round}`);
     const result = await judge(context, { ...bench, round, summary });
@@ -156,6 +142,9 @@ const workAndVerify = async (
   }
 };
 
+const afterReview = (comment: string): string =>
+  `Your result was looked at by a person, who asks for this:\n\n${comment}`;
+
 /** What the agent is told first: the task, or where it was when the checkpoint was made, or what people said since. */
 const firstInstruction = async (
   context: ExecutionContext,
@@ -169,91 +158,11 @@ const firstInstruction = async (
     return { system, instruction: progress.instruction, refusedRounds: progress.refusedRounds };
   }
   if (followUp === null) return { system, instruction, refusedRounds: 0 };
-  const asked = `Your result was looked at by a person, who asks for this:\n\n${followUp}`;
-  return { system, instruction: takenUp === null ? `${instruction}\n\n${asked}` : asked, refusedRounds: 0 };
-};
-
-/** The agent's turns on one workspace, each going on from the memory of the one before. */
-class AgentTurns {
-  readonly #context: ExecutionContext;
-  readonly #bench: Bench;
-  readonly #system: string;
-  readonly #diskSignal: AbortSignal;
-  readonly #checkpointer: Checkpointer;
-  #transcript: Transcript | undefined;
-
-  constructor(context: ExecutionContext, bench: Bench, system: string, diskSignal: AbortSignal) {
-    this.#context = context;
-    this.#bench = bench;
-    this.#system = system;
-    this.#diskSignal = diskSignal;
-    this.#checkpointer = new Checkpointer(context, bench.sandbox, bench.baseCommit);
-    this.#transcript = bench.takenUp?.transcript;
-  }
-
-  /** One turn. @returns the agent's summary. @throws when it ended any other way than finished. */
-  async run(instruction: string, refusedRounds: number): Promise<string> {
-    const { metrics, stop } = this.#context;
-    using linked = linkSignals(stop.work, this.#diskSignal);
-    const turn = await this.#bench.driver.run(this.#input(instruction, refusedRounds, linked.signal));
-    metrics.addTurn(turn);
-    stop.work.throwIfAborted();
-    this.#diskSignal.throwIfAborted();
-    return summaryOf(turn.outcome);
-  }
-
-  #input(instruction: string, refusedRounds: number, signal: AbortSignal): AgentTurnInput {
-    const { claim, settings, log } = this.#context;
-    const { sandbox, plan, payload } = this.#bench;
-    const preAllowed = new Set(claim.preAllowed.map(({ toolClass }) => toolClass));
-    return {
-      task: claim.task,
-      system: this.#system,
-      instruction,
-      sandbox,
-      testCommand: plan.testCommand,
-      limits: {
-        stepsMax: claim.task.limits.stepsMax ?? settings.limits.stepsMax,
-        tokensMax: claim.task.limits.tokensMax ?? settings.limits.tokensMax,
-      },
-      signal,
-      isPreAllowed: (toolClass) => preAllowed.has(toolClass),
-      ask: async ({ kind, text }) => {
-        log.say("agent", "warn", `asked (${kind}), and nobody could answer: ${text}`);
-        return { kind: "no_answer", reason: "Nobody can answer yet: there is no controller and no inbox." };
-      },
-      onEvent: createEventWriter(this.#context),
-      onCheckpoint: async (transcript) => {
-        this.#transcript = transcript;
-        await this.#checkpointer.save(transcript, {
-          instruction,
-          refusedRounds,
-          followUp: payload.followUp,
-        });
-      },
-      ...(this.#transcript === undefined ? {} : { transcript: this.#transcript }),
-    };
-  }
-}
-
-const summaryOf = (outcome: AgentOutcome): string => {
-  switch (outcome.kind) {
-    case "finished":
-      return outcome.summary;
-    case "refused":
-      throw failed("agent", outcome.reason, { outcome: "refused", failure: null });
-    case "failed":
-      throw failed("agent", outcome.reason);
-    case "limit_reached":
-      throw failed("agent", `The limit of ${outcome.limit} was reached: ${outcome.reason}`);
-    case "model_unavailable":
-      throw failed("infrastructure", `The model is not available: ${outcome.reason}`, {
-        isRetryable: true,
-        ...(outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs }),
-      });
-    case "cancelled":
-      throw failed("agent", "The agent stopped although nobody asked it to.");
-    case "timed_out":
-      throw failed("agent", "The agent ran out of its own time.", { outcome: "timed_out", failure: null });
-  }
+  const isAnswer = payload.followUpKind === "answer";
+  const asked = isAnswer ? afterAnswer(followUp) : afterReview(followUp);
+  return {
+    system,
+    instruction: takenUp === null ? `${instruction}\n\n${asked}` : asked,
+    refusedRounds: isAnswer ? (takenUp?.progress.refusedRounds ?? 0) : 0,
+  };
 };

@@ -1,42 +1,15 @@
-import { existsSync, mkdirSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Claim, RepositorySettings, TaskType } from "@agentvine/contracts";
-import { newId, sleep, systemClock } from "@agentvine/kit";
-import {
-  commitFiles,
-  createRepository,
-  git,
-  listProcessesWithEnv,
-  useTempDir,
-  waitUntil,
-} from "@agentvine/testkit";
-import { describe, expect, it, onTestFinished } from "vitest";
+import type { Claim } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import { commitFiles, createRepository, git, listProcessesWithEnv, waitUntil } from "@agentvine/testkit";
+import { describe, expect, it } from "vitest";
 import type { AgentDriver, AgentTurnInput, AgentTurnResult, Transcript } from "../agents/agent-driver.ts";
-import { createDriver } from "../agents/index.ts";
-import { aClaim, apiError, silentLogger } from "../base/testing/fakes.ts";
-import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
-import { createGit } from "../workspace/git.ts";
-import { executionLayout, removeTree } from "../workspace/layout.ts";
-import type { ExecutionContext } from "./execution-context.ts";
-import type { ExecutorSettings } from "./executor-channel.ts";
-import { LogStreamer } from "./log-streamer.ts";
-import { MetricsRecorder } from "./metrics.ts";
+import { apiError } from "../base/testing/fakes.ts";
 import { failed } from "./outcome.ts";
-import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
-import { StopRequest } from "./stop-request.ts";
-import { MemoryBackend } from "./testing/memory-backend.ts";
+import { describeSums, type SetUp, soundSum, useOrderWorld, type World } from "./testing/order-world.ts";
 
-const brokenSum = "export const sum = (a, b) => a - b;\n";
-const soundSum = "export const sum = (a, b) => a + b;\n";
-const files = {
-  "package.json": JSON.stringify({ name: "sums", type: "module", scripts: { test: "node --test" } }),
-  "src/sum.js": brokenSum,
-  "test/zero.test.js": `import test from "node:test";\nimport assert from "node:assert";\nimport { sum } from "../src/sum.js";\ntest("adds zero", () => assert.equal(sum(1, 0), 1));\n`,
-  "AGENTS.md": "Be brief.",
-  "README.md": "# Sums\n\nAdds numbers.\n",
-};
 const newTest = `import test from "node:test";
 import assert from "node:assert";
 import { sum } from "../src/sum.js";
@@ -49,130 +22,11 @@ const mend = [
   "echo 'Error: sums were wrong'; echo 'Suspected cause: a minus sign'; echo 'Files: src/sum.js'",
 ].join("\n");
 
-/** Documentation is judged without running tests, which most of this file can do without. */
-const describeSums = "printf '# Sums\\n\\nAdds two numbers.\\n' > GUIDE.md";
 const brokenLink = "printf '# Sums\\n\\nSee [more](nowhere.md).\\n' > GUIDE.md";
 
-interface World {
-  readonly claim: Claim;
-  readonly backend: MemoryBackend;
-  readonly context: ExecutionContext;
-  readonly stop: StopRequest;
-  readonly prompts: string[];
-}
-
 describe("runWorkOrder", () => {
-  const dir = useTempDir();
-  const upstream = () => join(dir(), "upstream");
-
-  interface SetUp {
-    /** The agent: a shell script. */
-    readonly script?: string;
-    readonly driver?: AgentDriver;
-    readonly type?: TaskType;
-    readonly claim?: Partial<Claim>;
-    readonly settings?: Partial<RepositorySettings>;
-    readonly workspaceBytesMax?: number;
-    readonly timeoutSeconds?: number;
-    readonly backend?: MemoryBackend;
-    readonly worker?: string;
-    readonly payload?: Record<string, unknown>;
-    readonly branchName?: string;
-  }
-
-  const aWorld = async (setUp: SetUp = {}): Promise<World> => {
-    if (!existsSync(upstream())) await createRepository(upstream(), files);
-    const backend = setUp.backend ?? new MemoryBackend();
-    const base = aClaim();
-    const claim: Claim = {
-      ...base,
-      task: {
-        ...base.task,
-        id: backend.taskId,
-        type: setUp.type ?? "docs",
-        branchName: setUp.branchName ?? null,
-      },
-      workOrder: {
-        ...base.workOrder,
-        timeoutSeconds: setUp.timeoutSeconds ?? 60,
-        payload: setUp.payload ?? {},
-      },
-      repository: {
-        ...base.repository,
-        url: upstream(),
-        canonicalKey: upstream(),
-        settings: { ...base.repository.settings, ...setUp.settings },
-      },
-      preAllowed: [{ toolClass: "command", ruleId: "test" }],
-      ...setUp.claim,
-    };
-    const dataDir = join(dir(), setUp.worker ?? "worker");
-    const settings: ExecutorSettings = {
-      serverUrl: "http://127.0.0.1:9",
-      dataDir,
-      workerName: "w",
-      isLocalMode: true,
-      agent: null,
-      sandbox: "none",
-      limits: {
-        stepsMax: 10,
-        tokensMax: 1_000,
-        workspaceBytesMax: setUp.workspaceBytesMax ?? 1_000_000_000,
-        diskFreeBytesMin: 0,
-      },
-      stopGraceMs: 500,
-      logLevel: "silent",
-    };
-    const layout = executionLayout(dataDir, claim.executionId);
-    mkdirSync(layout.spool, { recursive: true });
-    const stop = new StopRequest();
-    const onLeaseLost = () => stop.request("lease_lost", "test");
-    const log = new LogStreamer({
-      spoolPath: join(layout.spool, "log.ndjson"),
-      send: (chunk) => backend.appendLog(chunk),
-      secrets: [claim.attemptToken],
-      onLeaseLost,
-      logger: silentLogger,
-      clock: systemClock,
-      sleep,
-    });
-    onTestFinished(async () => {
-      await log.close();
-      await removeTree(layout.root);
-    });
-    const prompts: string[] = [];
-    const own =
-      setUp.driver ?? createDriver({ driver: "command", argv: ["sh", "-c", setUp.script ?? describeSums] });
-    const driver: AgentDriver = {
-      ...own,
-      run: (input) => {
-        prompts.push(input.instruction);
-        return own.run(input);
-      },
-    };
-    const toolPath = process.env.PATH ?? "";
-    const context: ExecutionContext = {
-      claim,
-      settings,
-      api: backend,
-      layout,
-      git: createGit({ toolPath, isLocalMode: true, tempDir: layout.host }),
-      sandboxes: createSandboxFactory("none", { acceptNoSandbox: true, toolPath }),
-      createDriver: () => driver,
-      log,
-      progress: new ProgressReporter({ api: backend, onLeaseLost, logger: silentLogger, signal: stop.lease }),
-      metrics: new MetricsRecorder(systemClock),
-      stop,
-      open: new Set(),
-      logger: silentLogger,
-    };
-    return { claim, backend, context, stop, prompts };
-  };
+  const { dir, upstream, aWorld, runOf } = useOrderWorld();
   const tagOf = ({ claim }: World) => `AGENTVINE_EXECUTION_ID=${claim.executionId}`;
-  const runOf = async (setUp: SetUp = {}) => {
-    const world = await aWorld(setUp);
-    return { ...world, result: await runWorkOrder(world.context) };
-  };
   const failureIn = (result: Awaited<ReturnType<typeof runWorkOrder>>) => {
     if (result?.kind !== "fail") throw new Error(`expected a failure, got ${JSON.stringify(result)}`);
     return result.result;
@@ -464,9 +318,9 @@ describe("runWorkOrder", () => {
       name: "builtin",
       label: "test/ends",
       isScripted: true,
-      run: async ({ ask, onEvent, isPreAllowed }) => {
-        expect(await ask({ kind: "question", text: "which?" })).toMatchObject({ kind: "no_answer" });
-        expect([isPreAllowed("command"), isPreAllowed("network")]).toEqual([true, false]);
+      run: async ({ desk, onEvent, ruleFor }) => {
+        expect(await desk.ask({ kind: "question", text: "which?" })).toMatchObject({ kind: "pending" });
+        expect([ruleFor("command"), ruleFor("network")]).toEqual(["test", undefined]);
         onEvent({ type: "step.started", step: 1 });
         onEvent({ type: "message", text: "thinking" });
         onEvent({ type: "plan", steps: ["look", "mend"] });
@@ -480,7 +334,7 @@ describe("runWorkOrder", () => {
     const { result, backend } = await runOf({ driver });
     expect(failureIn(result)).toMatchObject({ ...expected, metrics: { steps: 2, usage: { costUsd: 0.5 } } });
     expect(backend.reports).toContainEqual({ kind: "plan", steps: ["look", "mend"] });
-    expect(backend.logText).toMatch(/asked \(question\), and nobody could answer: which\?/);
+    expect(backend.logText).toMatch(/asked \(question\): which\?/);
   });
 
   it("fails typed when no agent can be made for the task", async () => {

@@ -1,12 +1,14 @@
 import type { Evidence, ExecutionMetrics } from "@agentvine/contracts";
-import { coerceError, sleep } from "@agentvine/kit";
+import { coerceError, sleep, systemClock } from "@agentvine/kit";
 import { diskFreeBytes } from "../base/machine.ts";
 import { type ExecutionContext, enterPhase } from "./execution-context.ts";
 import type { AttemptResult } from "./executor-channel.ts";
 import { evidenceUpload, logUpload, uploadForReading, uploadResult } from "./hand-in.ts";
 import { blameFullDisk, type Fault, failed, failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
+import { ParkRequest } from "./park-request.ts";
 import { publishOrder } from "./publish-order.ts";
 import { runOrder } from "./run-order.ts";
+import { untilUsedUp } from "./waiting-time.ts";
 
 type Success = Extract<AttemptResult, { kind: "complete" }>["result"];
 /** A success but for the numbers, which are complete only after the cleanup. */
@@ -22,9 +24,13 @@ const flushMsMax = { calm: 90_000, hurried: 2_500 } as const;
  * The cleanup runs in every case, on its own time.
  */
 export const runWorkOrder = async (context: ExecutionContext): Promise<AttemptResult | null> => {
-  const { claim, stop, logger } = context;
+  const { claim, stop, logger, waiting } = context;
   const timer = new AbortController();
-  sleep(claim.workOrder.timeoutSeconds * 1_000, timer.signal).then(
+  untilUsedUp(claim.workOrder.timeoutSeconds * 1_000, waiting, {
+    clock: systemClock,
+    sleep,
+    signal: timer.signal,
+  }).then(
     () => stop.request("timed_out", "the order's time is over"),
     () => undefined,
   );
@@ -40,14 +46,16 @@ export const runWorkOrder = async (context: ExecutionContext): Promise<AttemptRe
   // Before the cleanup makes room again.
   const disk = await lookAtDisk(context);
   const judged = () => blameFullDisk(faultOfError(error, stop, claim.workOrder.timeoutSeconds), disk);
-  const end = draft === undefined ? describe(context, judged) : "succeeded";
-  context.log.say("worker", draft === undefined ? "error" : "info", end);
+  const park = stop.stop === undefined && error instanceof ParkRequest ? error : undefined;
+  const end = park?.message ?? (draft === undefined ? describe(context, judged) : "succeeded");
+  context.log.say("worker", draft === undefined && park === undefined ? "error" : "info", end);
   const metrics = await cleanUp(context);
   if (stop.stop?.kind === "lease_lost") {
     logger.warn({ reason: stop.stop.reason }, "the lease is lost, nothing is handed in");
     return null;
   }
   if (draft !== undefined) return { kind: "complete", result: draft(metrics) };
+  if (park !== undefined) return park.result;
   if (stop.stop?.kind === "drained") return { kind: "release", reason: stop.stop.reason.slice(0, 2_000) };
   const fault = judged();
   logger.info({ outcome: fault.outcome, failure: fault.failure, err: coerceError(error) }, "ended");
@@ -125,7 +133,7 @@ const cleanUp = async (context: ExecutionContext): Promise<ExecutionMetrics> => 
     await uploadForReading(context, logUpload(log.readAll()), msMax);
     await atMost(msMax, progress.settled());
   }
-  return metrics.snapshot(log);
+  return metrics.snapshot(log, context.waiting.totalMs);
 };
 
 const atMost = async (ms: number, work: Promise<unknown>): Promise<void> => {

@@ -125,12 +125,18 @@ export class AgentLoop {
     let hasEffects = false;
     let isNonsense = true;
     let circle: AgentOutcome | undefined;
+    let pendingRequestId: string | undefined;
     for (const call of answer.calls) {
+      if (pendingRequestId !== undefined) {
+        results.push(toolResult(call, notRunYet, true));
+        continue;
+      }
       this.#toolCalls += 1;
       const result = await runToolCall(call, answer.malformed.get(call.toolCallId), {
         input,
         commandTimeoutMs,
         redactor,
+        words: answer.text,
       });
       if (input.signal.aborted) return abortedOutcome(input.signal);
       const repeats = this.#guard.note({
@@ -142,10 +148,12 @@ export class AgentLoop {
       results.push(toolResult(call, result.text + noteOn(repeats), result.isError));
       hasEffects ||= result.hasEffects;
       isNonsense &&= result.isNonsense;
+      pendingRequestId = result.pendingRequestId;
       if (repeats >= repeatsMax) circle = goesInCircles(call, repeats);
     }
     if (answer.message !== null) this.#messages.push(answer.message);
     this.#messages.push({ role: "tool", content: this.#withStepNote(results) });
+    if (pendingRequestId !== undefined) return { kind: "parked", requestIds: [pendingRequestId] };
     const outcome = circle ?? this.#tooMuchNonsense(isNonsense);
     if (outcome === undefined && hasEffects) await this.#checkpoint();
     return outcome;
@@ -186,6 +194,8 @@ export class AgentLoop {
     this.#parts.input.onEvent(this.#parts.redactor.value(event));
   }
 }
+
+const notRunYet = "not run: an earlier call waits for an answer. Make this call again if it is still needed";
 
 const noteOn = (repeats: number): string =>
   repeats < repeatsTold

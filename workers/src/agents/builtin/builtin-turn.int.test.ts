@@ -12,7 +12,7 @@ import {
   prepareTurn,
   scriptedTurn,
 } from "../testing/scripted-turn.ts";
-import { eventsOf } from "../testing/turn-fixture.ts";
+import { aDesk, eventsOf } from "../testing/turn-fixture.ts";
 
 const dir = useTempDir();
 
@@ -187,11 +187,13 @@ describe("a turn that is cut off", () => {
         model,
         input: {
           signal: abort.signal,
-          isPreAllowed: () => false,
-          ask: () => {
-            asked.resolve();
-            return new Promise(() => {});
-          },
+          ruleFor: () => undefined,
+          desk: aDesk({
+            ask: () => {
+              asked.resolve();
+              return new Promise(() => {});
+            },
+          }),
         },
       });
       const running = run();
@@ -310,60 +312,6 @@ describe("answers nobody can use", () => {
   });
 });
 
-describe("approval", () => {
-  const onlyRead = { isPreAllowed: (toolClass: string) => toolClass === "read" };
-  const edit = call("write_file", { path: "b.txt", content: "b" });
-
-  test.each([
-    [
-      { kind: "no_answer", reason: "no decision plane" },
-      /nobody allowed it \(no answer: no decision plane\)/,
-    ],
-    [{ kind: "denied", reason: "not on a Friday" }, /it was denied: not on a Friday/],
-    [{ kind: "answered", text: "deny", by: "ada" }, /it was not allowed/],
-  ] as const)("%j leaves the call undone and tells the model", async (answer, told) => {
-    const model = await modelWith(inOrder(edit, done));
-    const questions: unknown[] = [];
-    const { result, sandbox } = await scriptedTurn({
-      dir: dir(),
-      model,
-      input: {
-        ...onlyRead,
-        ask: async (question) => {
-          questions.push(question);
-          return answer;
-        },
-      },
-    });
-    expect(result.outcome.kind).toBe("finished");
-    expect(questions).toEqual([
-      { kind: "approval", text: "write_file (edit): b.txt (1 characters)", options: ["allow", "deny"] },
-    ]);
-    expect(lastResults(model)).toEqual([{ text: expect.stringMatching(told), isError: true }]);
-    await expect(sandbox.readFile("b.txt", 10)).rejects.toThrow();
-  });
-
-  test("a plain allow lets exactly this call through", async () => {
-    const model = await modelWith(inOrder(edit, done));
-    const { sandbox } = await scriptedTurn({
-      dir: dir(),
-      model,
-      input: { ...onlyRead, ask: async () => ({ kind: "answered", text: "allow", by: "ada" }) },
-    });
-    await expect(sandbox.readFile("b.txt", 10)).resolves.toMatchObject({ sizeBytes: 1 });
-  });
-
-  test("a question that fails is told like any other error", async () => {
-    const model = await modelWith(inOrder(edit, done));
-    await scriptedTurn({
-      dir: dir(),
-      model,
-      input: { ...onlyRead, ask: () => Promise.reject(new Error("gone")) },
-    });
-    expect(lastResults(model)).toEqual([{ text: "Error: gone", isError: true }]);
-  });
-});
-
 describe("a turn that goes on", () => {
   test("adds a new instruction to the conversation so far", async () => {
     const model = await modelWith(
@@ -436,40 +384,5 @@ describe("a turn that goes on", () => {
     const model = await modelWith(always(({ phases }) => ({ text: String(phases.length) })));
     const { result } = await scriptedTurn({ dir: dir(), model, input: { transcript } });
     expect(result.outcome).toMatchObject({ kind: "finished", summary: "[scripted] 1" });
-  });
-});
-
-describe("ask_controller", () => {
-  const question = call("ask_controller", { question: "Which colour?", options: ["red", "green"] });
-  test.each([
-    [{ kind: "answered", text: "green", by: "ada" }, "Answer of ada: green"],
-    [{ kind: "denied", reason: "decide yourself" }, "Denied: decide yourself"],
-    [{ kind: "no_answer", reason: "nobody is there" }, /^No answer: nobody is there\. Nobody decided this/],
-  ] as const)("hands over %j as it is, and needs no approval", async (answer, told) => {
-    const model = await modelWith(inOrder(question, done));
-    await scriptedTurn({ dir: dir(), model, input: { isPreAllowed: () => false, ask: async () => answer } });
-    expect(lastResults(model)).toEqual([
-      { text: typeof told === "string" ? told : expect.stringMatching(told), isError: false },
-    ]);
-  });
-
-  test("waits as long as the answer takes", async () => {
-    const model = await modelWith(inOrder(question, done));
-    const answer = deferred<{ kind: "answered"; text: string; by: string }>();
-    const asked = deferred<void>();
-    const { run } = await prepareTurn({
-      dir: dir(),
-      model,
-      input: {
-        ask: () => {
-          asked.resolve();
-          return answer.promise;
-        },
-      },
-    });
-    const running = run();
-    await asked.promise;
-    answer.resolve({ kind: "answered", text: "red", by: "ada" });
-    await expect(running).resolves.toMatchObject({ outcome: { kind: "finished" } });
   });
 });

@@ -7,7 +7,7 @@ import type { Message } from "./message.ts";
 import { callModel, type ModelAnswer } from "./model-call.ts";
 import { type ModelFault, ModelFaultError, modelFaultOf } from "./model-fault.ts";
 import { contextTokensOf, outputTokensMaxOf } from "./resolve-model.ts";
-import { toolbox } from "./tools/toolbox.ts";
+import { toolsOf } from "./tools/toolbox.ts";
 
 const streamIdleMsDefault = 180_000;
 const retryDefault = { attemptsMax: 6, elapsedMsMax: 300_000, baseMs: 1_000, maxMs: 30_000 };
@@ -29,7 +29,7 @@ export interface Asked {
 export class ModelAsker {
   readonly #parts: LoopParts;
   readonly #emit: (event: AgentEvent) => void;
-  readonly #declarations = toolbox.map((tool) => tool.declaration);
+  readonly #declarations;
   readonly #fixedCharacters: number;
   #charactersPerToken = charactersPerTokenGuess;
   #messages: readonly Message[] = [];
@@ -39,6 +39,7 @@ export class ModelAsker {
   constructor(parts: LoopParts, emit: (event: AgentEvent) => void) {
     this.#parts = parts;
     this.#emit = emit;
+    this.#declarations = toolsOf(parts.input).map((tool) => tool.declaration);
     this.#fixedCharacters = parts.input.system.length + JSON.stringify(this.#declarations).length;
   }
 

@@ -1,8 +1,18 @@
 import { type Usage, usageSchema } from "@agentvine/contracts";
 import { z } from "zod";
 import type { Transcript } from "../agent-driver.ts";
-import { callsOf, isNudge, type Message, resultsOf, textOf, toolResult, userMessage } from "./message.ts";
+import {
+  callsOf,
+  isNudge,
+  type Message,
+  nudgeMessage,
+  resultsOf,
+  textOf,
+  toolResult,
+  userMessage,
+} from "./message.ts";
 import { noUsage } from "./price.ts";
+import { waitingText } from "./tools/ask-controller.tool.ts";
 
 const messageSchema = z.discriminatedUnion("role", [
   z.looseObject({ role: z.literal("user"), content: z.array(z.looseObject({ type: z.string() })) }),
@@ -35,8 +45,15 @@ export function takeUp(transcript: Transcript | undefined, instruction: string):
     return { kind: "open", messages: [...messages, userMessage(instruction)], usage };
   }
   if (last?.role === "assistant") return { kind: "finished", summary: textOf(last) };
+  // The turn ended to wait, and the execution before the wait was on record.
+  if (last !== undefined && isWaiting(last)) messages.push(nudgeMessage(askAgain));
   return { kind: "open", messages, usage };
 }
+
+const askAgain = "No answer has come here yet. Make the call that waits again, exactly as it was.";
+
+const isWaiting = (message: Message): boolean =>
+  resultsOf(message).some(({ output }) => output.type === "text" && output.value.startsWith(waitingText));
 
 /** Gives each tool call without a result one that says it was interrupted, and drops results without a call. */
 function closePending(messages: readonly Message[]): Message[] {

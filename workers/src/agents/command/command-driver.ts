@@ -34,7 +34,11 @@ export function createCommandDriver(config: CommandDriverConfig): AgentDriver {
 
 async function runCommandTurn(config: CommandDriverConfig, input: AgentTurnInput): Promise<AgentTurnResult> {
   const instructions = instructionsSoFar(input);
-  const outcome = await runOnce(config, input, [input.system, ...instructions].join("\n\n"));
+  const ended = await runOnce(config, input, [input.system, ...instructions].join("\n\n"));
+  // A command can't wait for long: it ends, and runs again with the answers.
+  const requestIds = input.desk.openRequests();
+  const outcome: AgentOutcome =
+    ended.kind === "finished" && requestIds.length > 0 ? { kind: "parked", requestIds } : ended;
   const step = (input.transcript?.step ?? 0) + 1;
   if (outcome.kind !== "cancelled" && outcome.kind !== "timed_out") {
     await input.onCheckpoint({ driver: "command", step, messages: instructions });
@@ -93,6 +97,7 @@ async function runCommand(
     name: "command",
     toolClass: "command",
     summary: config.argv.join(" "),
+    ruleId: null,
   });
   const result = await sandbox.run({
     argv: [program ?? "", ...rest],

@@ -4,7 +4,7 @@ import { newId } from "@agentvine/kit";
 import { createRepository } from "@agentvine/testkit";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 import { createSandboxFactory } from "../../sandbox/sandbox-factory.ts";
-import type { AgentEvent, AgentTurnInput, Transcript } from "../agent-driver.ts";
+import type { AgentEvent, AgentTurnInput, Desk, Transcript } from "../agent-driver.ts";
 
 type Task = AgentTurnInput["task"];
 
@@ -74,6 +74,14 @@ export interface RecordedTurn {
   readonly transcripts: Transcript[];
 }
 
+/** A desk that answers as told; nobody is there unless told. */
+export const aDesk = (desk: Partial<Desk> = {}): Desk => ({
+  ask: async () => ({ kind: "no_answer", reason: "nobody is there" }),
+  spend: async () => ({ isSpent: true }),
+  openRequests: () => [],
+  ...desk,
+});
+
 /** The input of a turn that allows everything, answers nothing and records what it is told. */
 export function recordedTurn(
   sandbox: Sandbox,
@@ -90,8 +98,8 @@ export function recordedTurn(
     testCommand: "npm test",
     limits: { stepsMax: 100, tokensMax: 10_000_000 },
     signal: new AbortController().signal,
-    isPreAllowed: () => true,
-    ask: async () => ({ kind: "no_answer", reason: "nobody is there" }),
+    ruleFor: () => "test",
+    desk: aDesk(),
     onEvent: (event) => {
       events.push(event);
     },

@@ -7,14 +7,16 @@ import type {
   LogLine,
   Progress,
 } from "@agentvine/contracts";
-import { newId } from "@agentvine/kit";
+import { newId, sleep } from "@agentvine/kit";
 import type { ArtifactUpload, ExecutionApi } from "../execution-api.ts";
+import { MemoryDecisions } from "./memory-decisions.ts";
 
 /** Keeps in memory what an execution tells the backend; several executions of a task may share one. */
 export class MemoryBackend implements ExecutionApi {
   readonly executionId = newId();
   readonly taskId = newId();
   readonly reports: Progress[] = [];
+  readonly decisions = new MemoryDecisions(sleep);
   readonly checkpoints: Checkpoint[] = [];
   readonly artifacts = new Map<string, ArtifactUpload>();
   /** Thrown by the named call instead of an answer, while set. */

@@ -1,5 +1,6 @@
+import type { RequestOption } from "@agentvine/contracts";
 import { z } from "zod";
-import { defineTool, succeeded } from "./tool.ts";
+import { defineTool, failed, succeeded, type ToolOutcome } from "./tool.ts";
 
 const input = z.object({
   question: z.string().min(1).max(10_000),
@@ -10,6 +11,23 @@ const input = z.object({
   options: z.array(z.string().min(1).max(500)).max(10).optional().describe("the answers to choose from"),
 });
 
+/** What a call gets for a result whose answer is still to come. */
+export const waitingText = "Waiting for an answer; the work goes on when it comes.";
+
+/** Each offered answer with the id by which it is chosen: its place. */
+const optionsOf = (labels: readonly string[]): RequestOption[] =>
+  labels.map((label, index) => ({ id: String(index + 1), label, description: "" }));
+
+/** That nobody decided is an answer of its own, and never a guess. */
+const noAnswerText = (reason: string): string =>
+  `No answer: ${reason}. Nobody decided this. Take the most careful way that keeps to the task and say in your summary what you assumed; if there is none, stop and say why.`;
+
+/** The turn ends with this call: what it asked for is not answered yet. */
+export const pendingOutcome = (requestId: string): ToolOutcome => ({
+  ...succeeded(waitingText, "waiting for an answer"),
+  pendingRequestId: requestId,
+});
+
 /** Asks whoever steers the task. That nobody answered is an answer of its own, never a guess. */
 export const askControllerTool = defineTool({
   name: "ask_controller",
@@ -18,18 +36,24 @@ export const askControllerTool = defineTool({
   input,
   classOf: () => "read",
   summarize: ({ question }) => question.slice(0, 200),
-  run: async ({ question, kind, options }, { ask }) => {
-    const answer = await ask({ kind, text: question, ...(options === undefined ? {} : { options }) });
+  run: async ({ question, kind, options }, { ask, words }) => {
+    const answer = await ask({
+      kind,
+      text: question,
+      reason: words,
+      ...(options === undefined ? {} : { options: optionsOf(options) }),
+    });
     switch (answer.kind) {
       case "answered":
         return succeeded(`Answer of ${answer.by}: ${answer.text}`, `answered by ${answer.by}`);
+      case "allowed":
+        return failed(`${answer.by} allowed something nobody asked to do`);
       case "denied":
         return succeeded(`Denied: ${answer.reason}`, "denied");
       case "no_answer":
-        return succeeded(
-          `No answer: ${answer.reason}. Nobody decided this. Take the most careful way that keeps to the task and say in your summary what you assumed; if there is none, stop and say why.`,
-          "no answer",
-        );
+        return succeeded(noAnswerText(answer.reason), "no answer");
+      case "pending":
+        return pendingOutcome(answer.requestId);
     }
   },
 });

@@ -51,6 +51,15 @@ export function commandClass(line: string, context: CommandClassContext): ToolCl
   return network.test(words) ? "network" : "command";
 }
 
+/** The words of a shell line that lead out of the workspace, as far as can be told from reading it. */
+export const outsidePaths = (line: string, context: Omit<CommandClassContext, "testCommand">): string[] => [
+  ...new Set(
+    (line.match(pathWords) ?? []).filter(
+      (path) => !harmless.test(path) && workspacePath(path, context.workspaceRoot).isOutside,
+    ),
+  ),
+];
+
 function leavesWorkspace(words: string, { workspaceRoot, isConfined }: CommandClassContext): boolean {
   return (words.match(pathWords) ?? []).some((path) => {
     if (harmless.test(path)) return false;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { fileClass, readWhole, refusedPath } from "./file-access.ts";
 import { changed, defineTool, failed, type ToolContext, type ToolOutcome } from "./tool.ts";
+import { oneHunkDiff } from "./unified-diff.ts";
 import { workspacePath } from "./workspace-path.ts";
 
 const input = z.object({
@@ -20,15 +21,22 @@ export const editFileTool = defineTool({
   input,
   classOf: ({ path }, context) => fileClass(path, "edit", context),
   summarize: ({ path }) => path,
+  pathsOf: ({ path }) => [path],
+  diffOf: diffOfEdit,
   run: edit,
 });
 
-async function edit(
+interface PlannedEdit {
+  readonly before: string;
+  readonly after: string;
+  readonly line: number;
+}
+
+/** What the file would be, or why it can't be edited so. */
+async function plan(
   { path, oldText, newText }: z.infer<typeof input>,
   context: ToolContext,
-): Promise<ToolOutcome> {
-  const refused = refusedPath(path, context);
-  if (refused !== undefined) return refused;
+): Promise<PlannedEdit | ToolOutcome> {
   if (oldText === newText) return failed("oldText and newText are the same");
   const before = await readWhole(path, context);
   if (typeof before !== "string") return before;
@@ -46,13 +54,24 @@ async function edit(
     );
   }
   const after = before.slice(0, place) + replacement + before.slice(place + wanted.length);
-  await context.sandbox.writeFile(workspacePath(path, context.sandbox.workspacePath).relative, after);
+  return { before, after, line: lineAt(before, place) };
+}
+
+async function edit(edited: z.infer<typeof input>, context: ToolContext): Promise<ToolOutcome> {
+  const { path, oldText, newText } = edited;
+  const refused = refusedPath(path, context);
+  if (refused !== undefined) return refused;
+  const planned = await plan(edited, context);
+  if ("isError" in planned) return planned;
+  await context.sandbox.writeFile(workspacePath(path, context.sandbox.workspacePath).relative, planned.after);
   const added = newText.split("\n").length;
   const removed = oldText.split("\n").length;
-  return changed(
-    `${path} was changed at line ${lineAt(before, place)}`,
-    `${path}: ${removed} → ${added} lines`,
-  );
+  return changed(`${path} was changed at line ${planned.line}`, `${path}: ${removed} → ${added} lines`);
+}
+
+async function diffOfEdit(edited: z.infer<typeof input>, context: ToolContext): Promise<string | null> {
+  const planned = await plan(edited, context);
+  return "isError" in planned ? null : oneHunkDiff(edited.path, planned.before, planned.after);
 }
 
 function placesOf(text: string, wanted: string): number[] {

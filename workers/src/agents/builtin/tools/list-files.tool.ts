@@ -19,6 +19,7 @@ export const listFilesTool = defineTool({
   input,
   classOf: ({ path }, context) => fileClass(path, "read", context),
   summarize: ({ path, glob }) => glob ?? path,
+  pathsOf: ({ path }) => [path],
   run: list,
 });
 

@@ -23,6 +23,7 @@ export const readFileTool = defineTool({
   input,
   classOf: ({ path }, context) => fileClass(path, "read", context),
   summarize: ({ path, startLine }) => (startLine > 1 ? `${path} from line ${startLine}` : path),
+  pathsOf: ({ path }) => [path],
   run: readLines,
 });
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CommandResult } from "../../../sandbox/sandbox.ts";
-import { commandClass } from "./command-class.ts";
+import { commandClass, outsidePaths } from "./command-class.ts";
 import { defineTool, failed, succeeded, type ToolContext, type ToolOutcome } from "./tool.ts";
 
 const timeoutSecondsMax = 900;
@@ -29,6 +29,9 @@ export const runCommandTool = defineTool({
       isConfined: sandbox.isConfined,
     }),
   summarize: ({ command }) => command,
+  commandOf: ({ command }) => command,
+  pathsOf: ({ command }, { sandbox }) =>
+    outsidePaths(command, { workspaceRoot: sandbox.workspacePath, isConfined: sandbox.isConfined }),
   run,
 });
 

@@ -1,14 +1,17 @@
 import { coerceError, deferred } from "@agentvine/kit";
-import type { AgentTurnInput, Answer } from "../../agent-driver.ts";
+import type { AgentTurnInput, Answer, Desk, Question, Spent, ToolCallFields } from "../../agent-driver.ts";
 import type { SecretRedactor } from "../../secret-redactor.ts";
 import type { ToolCallPart } from "../message.ts";
-import { failed, type PreparedCall, type ToolContext, type ToolOutcome } from "./tool.ts";
-import { toolbox } from "./toolbox.ts";
+import { approveCall } from "./approve-call.ts";
+import { failed, type PreparedCall, type Tool, type ToolContext, type ToolOutcome } from "./tool.ts";
+import { toolsOf } from "./toolbox.ts";
 
 export interface ToolRunner {
   readonly input: AgentTurnInput;
   readonly commandTimeoutMs: number;
   readonly redactor: SecretRedactor;
+  /** What the agent said before its calls. */
+  readonly words: string;
 }
 
 export interface ToolCallResult extends ToolOutcome {
@@ -27,7 +30,9 @@ export async function runToolCall(
   const { input, redactor } = runner;
   const live = liveOutput(call, runner);
   const prepared =
-    malformed === undefined ? prepare(call, contextOf(runner, live.push)) : notJson(call, malformed);
+    malformed === undefined
+      ? prepare(call, contextOf(runner, live.push), toolsOf(input))
+      : notJson(call, malformed);
   const { toolClass, summary } =
     typeof prepared === "string" ? ({ toolClass: "read", summary: "not understood" } as const) : prepared;
   input.onEvent({
@@ -36,9 +41,10 @@ export async function runToolCall(
     name: call.toolName,
     toolClass,
     summary: redactor.text(summary),
+    ruleId: needsNoLeave(call) ? null : (input.ruleFor(toolClass) ?? null),
   });
   const outcome =
-    typeof prepared === "string" ? failed(prepared) : await approveAndRun(prepared, call, input);
+    typeof prepared === "string" ? failed(prepared) : await approveAndRun(prepared, call, runner, live.push);
   live.end();
   const clean = { ...outcome, text: redactor.text(outcome.text), summary: redactor.text(outcome.summary) };
   input.onEvent({
@@ -52,10 +58,10 @@ export async function runToolCall(
   return { ...clean, hasEffects, isNonsense: typeof prepared === "string" };
 }
 
-function prepare(call: ToolCallPart, context: ToolContext): PreparedCall | string {
-  const tool = toolbox.find((candidate) => candidate.name === call.toolName);
+function prepare(call: ToolCallPart, context: ToolContext, tools: readonly Tool[]): PreparedCall | string {
+  const tool = tools.find((candidate) => candidate.name === call.toolName);
   if (tool === undefined) {
-    return `there is no tool ${call.toolName}; the tools are ${toolbox.map(({ name }) => name).join(", ")}`;
+    return `there is no tool ${call.toolName}; the tools are ${tools.map(({ name }) => name).join(", ")}`;
   }
   return tool.prepare(call.input, context);
 }
@@ -64,7 +70,7 @@ const notJson = (call: ToolCallPart, received: string): string =>
   `the input of ${call.toolName} is no JSON object; it begins with ${JSON.stringify(received.slice(0, 200))}. If it was cut off, do it in smaller pieces`;
 
 function contextOf(
-  { input, commandTimeoutMs, redactor }: ToolRunner,
+  { input, commandTimeoutMs, redactor, words }: ToolRunner,
   onOutput: ToolContext["onOutput"],
 ): ToolContext {
   return {
@@ -72,7 +78,8 @@ function contextOf(
     testCommand: input.testCommand ?? null,
     commandTimeoutMs,
     signal: input.signal,
-    ask: async (question) => redactor.value(await askUntilAborted(input, question)),
+    ask: async (question) => redactor.value(await deskUntilAborted(input, redactor).ask(question)),
+    words,
     onPlan: (steps) => input.onEvent({ type: "plan", steps: redactor.value(steps) }),
     onOutput,
   };
@@ -93,54 +100,68 @@ function liveOutput({ toolCallId: id }: ToolCallPart, { input, redactor }: ToolR
   };
 }
 
+/** To speak with people needs nobody's leave. */
+const needsNoLeave = ({ toolName }: ToolCallPart): boolean =>
+  toolName === "ask_controller" || toolName === "report_plan";
+
 async function approveAndRun(
   prepared: PreparedCall,
   call: ToolCallPart,
-  input: AgentTurnInput,
+  runner: ToolRunner,
+  onOutput: ToolContext["onOutput"],
 ): Promise<ToolOutcome> {
+  const { input } = runner;
   try {
-    const refusal = await refusalOf(prepared, call, input);
-    return refusal ?? (await prepared.run());
+    if (needsNoLeave(call) || input.ruleFor(prepared.toolClass) !== undefined) return await prepared.run();
+    // The tools for files never leave the workspace: there is nothing anybody could allow.
+    if (prepared.command === null && prepared.toolClass === "outside_workspace")
+      return failed(`${prepared.paths.join(", ")} is outside the repository`);
+    const approved = await approveCall({
+      call: prepared,
+      desk: deskUntilAborted(input, runner.redactor),
+      words: runner.words,
+      withCommand: (command) => {
+        const changed = { ...call, input: { ...prepared.arguments, command } };
+        return prepare(changed, contextOf(runner, onOutput), toolsOf(input));
+      },
+    });
+    if (approved.kind === "not_run") return approved.outcome;
+    input.signal.throwIfAborted();
+    const outcome = await approved.call.run();
+    return { ...outcome, text: approved.note + outcome.text };
   } catch (error) {
     return failed(coerceError(error).message);
   }
 }
 
-/** People may take hours: a turn that is cut off does not wait for them. */
-async function askUntilAborted(
-  { ask, signal }: AgentTurnInput,
-  question: Parameters<AgentTurnInput["ask"]>[0],
-): Promise<Answer> {
-  const aborted = deferred<Answer>();
-  const stop = (): void => aborted.resolve({ kind: "no_answer", reason: "the turn was cut off" });
+/** People may take hours: a turn that is cut off does not wait for them. The driver's own secrets go to nobody. */
+function deskUntilAborted(
+  { desk, signal }: AgentTurnInput,
+  redactor: SecretRedactor,
+): Pick<Desk, "ask" | "spend"> {
+  const cutOff = "the turn was cut off";
+  return {
+    ask: (question: Question) =>
+      orAborted<Answer>(signal, () => desk.ask(redactor.value(question)), {
+        kind: "no_answer",
+        reason: cutOff,
+      }),
+    spend: (requestId: string, call: ToolCallFields) =>
+      orAborted<Spent>(signal, () => desk.spend(requestId, redactor.value(call)), {
+        isSpent: false,
+        reason: cutOff,
+      }),
+  };
+}
+
+async function orAborted<T>(signal: AbortSignal, work: () => Promise<T>, instead: T): Promise<T> {
+  if (signal.aborted) return instead;
+  const aborted = deferred<T>();
+  const stop = (): void => aborted.resolve(instead);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([ask(question), aborted.promise]);
+    return await Promise.race([work(), aborted.promise]);
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-/** Asks for a call whose class is not allowed beforehand; anything but a plain "allow" leaves it undone. */
-async function refusalOf(
-  { toolClass, summary }: PreparedCall,
-  call: ToolCallPart,
-  input: AgentTurnInput,
-): Promise<ToolOutcome | undefined> {
-  // To speak with people needs nobody's leave.
-  if (call.toolName === "ask_controller" || call.toolName === "report_plan" || input.isPreAllowed(toolClass))
-    return;
-  const answer = await askUntilAborted(input, {
-    kind: "approval",
-    text: `${call.toolName} (${toolClass.replaceAll("_", " ")}): ${summary}`,
-    options: ["allow", "deny"],
-  });
-  if (answer.kind === "answered" && answer.text === "allow") return;
-  const why = {
-    answered: () => "it was not allowed",
-    denied: (reason: string) => `it was denied: ${reason}`,
-    no_answer: (reason: string) => `nobody allowed it (no answer: ${reason})`,
-  };
-  const reason = "reason" in answer ? answer.reason : "";
-  return failed(`not run, ${why[answer.kind](reason)}. Find another way or go on without it`, "not allowed");
 }

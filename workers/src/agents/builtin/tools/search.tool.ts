@@ -22,6 +22,7 @@ export const searchTool = defineTool({
   input,
   classOf: ({ path }, context) => fileClass(path, "read", context),
   summarize: ({ pattern, path }) => (path === "." ? pattern : `${pattern} in ${path}`),
+  pathsOf: ({ path }) => [path],
   run: search,
 });
 

@@ -11,7 +11,9 @@ export interface ToolContext {
   /** Time-out of a command that names none. */
   readonly commandTimeoutMs: number;
   readonly signal: AbortSignal;
-  readonly ask: AgentTurnInput["ask"];
+  readonly ask: AgentTurnInput["desk"]["ask"];
+  /** What the agent said before the call. */
+  readonly words: string;
   readonly onPlan: (steps: readonly string[]) => void;
   readonly onOutput: (stream: "stdout" | "stderr", text: string) => void;
 }
@@ -25,6 +27,8 @@ export interface ToolOutcome {
   readonly isError: boolean;
   /** A file of the workspace was changed by it. */
   readonly isChange: boolean;
+  /** The request nobody has answered yet: the turn ends here. */
+  readonly pendingRequestId?: string;
 }
 
 export const succeeded = (text: string, summary: string): ToolOutcome => ({
@@ -46,11 +50,20 @@ export const failed = (text: string, summary = text): ToolOutcome => ({
   isChange: false,
 });
 
-/** A call whose input was understood and that is ready to run. */
+/** A call whose input was understood and that is ready to run, in the fields people and rules judge it by. */
 export interface PreparedCall {
+  readonly tool: string;
   readonly toolClass: ToolClass;
-  /** What is about to happen, in words a person can approve or deny. */
+  /** As the tool understood them. */
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** The shell line, when it runs one. */
+  readonly command: string | null;
+  /** What it reads or writes, relative to the workspace; absolute when outside. */
+  readonly paths: readonly string[];
+  /** What is about to happen, in a short line. */
   readonly summary: string;
+  /** What would change, as a unified diff. Reads the file, so it is made only when somebody is asked. */
+  readonly diff: () => Promise<string | null>;
   readonly run: () => Promise<ToolOutcome>;
 }
 
@@ -63,12 +76,15 @@ export interface Tool {
 }
 
 /** Declares a tool. Its input is checked before any of its functions sees it. */
-export function defineTool<I>(definition: {
+export function defineTool<I extends Record<string, unknown>>(definition: {
   readonly name: string;
   readonly description: string;
   readonly input: z.ZodType<I>;
   readonly classOf: (input: I, context: ToolContext) => ToolClass;
   readonly summarize: (input: I) => string;
+  readonly commandOf?: (input: I) => string;
+  readonly pathsOf?: (input: I, context: ToolContext) => readonly string[];
+  readonly diffOf?: (input: I, context: ToolContext) => Promise<string | null>;
   readonly run: (input: I, context: ToolContext) => Promise<ToolOutcome>;
 }): Tool {
   const { name, description, input: schema } = definition;
@@ -85,8 +101,13 @@ export function defineTool<I>(definition: {
       const parsed = schema.safeParse(raw);
       if (!parsed.success) return `the input of ${name} is not valid:\n${z.prettifyError(parsed.error)}`;
       return {
+        tool: name,
         toolClass: definition.classOf(parsed.data, context),
+        arguments: parsed.data,
+        command: definition.commandOf?.(parsed.data) ?? null,
+        paths: definition.pathsOf?.(parsed.data, context) ?? [],
         summary: definition.summarize(parsed.data),
+        diff: async () => (await definition.diffOf?.(parsed.data, context)) ?? null,
         run: () => definition.run(parsed.data, context),
       };
     },

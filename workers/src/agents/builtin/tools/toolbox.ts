@@ -19,3 +19,15 @@ export const toolbox: readonly Tool[] = [
   reportPlanTool,
   askControllerTool,
 ];
+
+const planning: readonly Tool[] = [
+  readFileTool,
+  listFilesTool,
+  searchTool,
+  reportPlanTool,
+  askControllerTool,
+];
+
+/** The tools of a turn: one that makes a plan only looks. */
+export const toolsOf = ({ isPlanning = false }: { readonly isPlanning?: boolean }): readonly Tool[] =>
+  isPlanning ? planning : toolbox;

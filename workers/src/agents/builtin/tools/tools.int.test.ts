@@ -36,6 +36,7 @@ async function use(
     input: turn,
     commandTimeoutMs: changes.commandTimeoutMs ?? 30_000,
     redactor: createSecretRedactor([]),
+    words: "",
   });
   return { ...result, events };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { fileClass, refusedPath } from "./file-access.ts";
+import { fileClass, readWhole, refusedPath } from "./file-access.ts";
 import { changed, defineTool, failed, type ToolContext, type ToolOutcome } from "./tool.ts";
+import { oneHunkDiff } from "./unified-diff.ts";
 import { workspacePath } from "./workspace-path.ts";
 
 const contentBytesMax = 2 * 1024 * 1024;
@@ -18,6 +19,8 @@ export const writeFileTool = defineTool({
   input,
   classOf: ({ path }, context) => fileClass(path, "edit", context),
   summarize: ({ path, content }) => `${path} (${content.length} characters)`,
+  pathsOf: ({ path }) => [path],
+  diffOf: diffOfWrite,
   run: write,
 });
 
@@ -31,4 +34,13 @@ async function write({ path, content }: z.infer<typeof input>, context: ToolCont
   if (relative === ".") return failed("the path names no file");
   await context.sandbox.writeFile(relative, content);
   return changed(`${path} was written (${bytes} bytes)`, `${path}: ${bytes} bytes`);
+}
+
+async function diffOfWrite(
+  { path, content }: z.infer<typeof input>,
+  context: ToolContext,
+): Promise<string | null> {
+  // What is not there, or no text, is shown as a new file.
+  const before = await readWhole(path, context).catch(() => null);
+  return oneHunkDiff(path, typeof before === "string" ? before : null, content);
 }
