@@ -1,5 +1,5 @@
 import type { RequestAnswer, WorkerRequest } from "@agentvine/contracts";
-import { and, asc, desc, eq, getTableColumns, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, inArray, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { tasks, users, workerRequests, workers, workOrders } from "../../database/schema/index.ts";
 
@@ -129,11 +129,15 @@ const lockWhere = (tx: Tx, where: SQL | undefined): Promise<RequestRow[]> =>
 export const lockLiveOf = (tx: Tx, taskId: string): Promise<RequestRow[]> =>
   lockWhere(tx, and(eq(workerRequests.taskId, taskId), isLiveRow));
 
-/** What of the order still waits, or was settled without the agent having been told; locked. */
+/** What of the order was settled without the agent having been told; locked. */
 export const lockUntold = (tx: Tx, workOrderId: string): Promise<RequestRow[]> =>
   lockWhere(
     tx,
-    and(eq(workerRequests.workOrderId, workOrderId), or(isLiveRow, isNull(workerRequests.deliveredAt))),
+    and(
+      eq(workerRequests.workOrderId, workOrderId),
+      isNotNull(workerRequests.settledAt),
+      isNull(workerRequests.deliveredAt),
+    ),
   );
 
 /** The plan of the task that a person agreed to last. */
@@ -157,12 +161,15 @@ export async function findApprovedPlan(
   return row === undefined ? null : { requestId: row.requestId, steps: row.approval?.steps ?? [] };
 }
 
-/** True while anything of the task waits to be settled. */
-export async function hasLive(tx: Tx, taskId: string): Promise<boolean> {
+/** True while anything that this attempt asked waits to be settled. */
+export async function hasLive(
+  tx: Tx,
+  { workOrderId, attempt }: { workOrderId: string; attempt: number },
+): Promise<boolean> {
   const rows = await tx
     .select({ id: workerRequests.id })
     .from(workerRequests)
-    .where(and(eq(workerRequests.taskId, taskId), isLiveRow))
+    .where(and(eq(workerRequests.workOrderId, workOrderId), eq(workerRequests.attempt, attempt), isLiveRow))
     .limit(1);
   return rows.length > 0;
 }

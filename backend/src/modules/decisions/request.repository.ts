@@ -215,7 +215,14 @@ export async function markUntold(tx: Tx, workOrderId: string, ids: readonly stri
   await tx
     .update(workerRequests)
     .set({ deliveredAt: null })
-    .where(and(eq(workerRequests.workOrderId, workOrderId), inArray(workerRequests.id, [...ids])));
+    .where(
+      and(
+        eq(workerRequests.workOrderId, workOrderId),
+        inArray(workerRequests.id, [...ids]),
+        // What was used has arrived.
+        isNull(workerRequests.spentAt),
+      ),
+    );
 }
 
 /** Uses an approval, once; undefined when it was used before. */

@@ -34,10 +34,12 @@ export async function lockRequest(
   return row && { task, row };
 }
 
-/** Answers of an order that nobody has told the agent yet, taken as delivered. */
-async function takeAnswers(tx: Tx, workOrderId: string): Promise<string | undefined> {
+/** Said to an agent that waits for nothing any more, and was told everything. */
+const nothingWaits = "Nothing that you asked is open any more. Go on.";
+
+/** Answers of an order that nobody has told the agent yet, taken as delivered; not what an earlier attempt asked and nobody settled. */
+async function takeAnswers(tx: Tx, workOrderId: string): Promise<string> {
   const rows = await lockUntold(tx, workOrderId);
-  if (rows.some(({ settledAt }) => settledAt === null)) return undefined;
   for (const row of rows) await markDelivered(tx, row);
   return composeAnswers(rows);
 }
@@ -58,14 +60,17 @@ export async function settle(
   return settled;
 }
 
-/** Lets the task go on when nothing of it waits any more. */
-async function goOn(tx: Tx, resume: ResumePort, task: TaskRow): Promise<void> {
-  if (await hasLive(tx, task.id)) return;
+/**
+ * Lets the task go on when nothing of the attempt that waits, or parked, is open any more. What an earlier attempt asked and this one did
+ * not ask again stays open beside it and holds nothing up.
+ */
+async function goOn(tx: Tx, resume: ResumePort, task: TaskRow, otherwise = ""): Promise<void> {
   const order = await resume.lockLiveOrder(tx, task.id);
-  if (order?.status === "parked") {
-    const followUp = await takeAnswers(tx, order.id);
-    if (followUp !== undefined && followUp !== "") await resume.resumeParked(tx, order.id, followUp);
-  } else if (order?.status === "claimed" && task.status === "waiting") {
+  if (order === undefined || (await hasLive(tx, { workOrderId: order.id, attempt: order.attempt }))) return;
+  if (order.status === "parked") {
+    const followUp = (await takeAnswers(tx, order.id)) || otherwise;
+    if (followUp !== "") await resume.resumeParked(tx, order.id, followUp);
+  } else if (order.status === "claimed" && task.status === "waiting") {
     await moveTask(tx, task.id, { event: "answer", workOrderId: order.id, attempt: order.attempt });
   }
 }
@@ -74,7 +79,8 @@ async function goOn(tx: Tx, resume: ResumePort, task: TaskRow): Promise<void> {
 export const createRequestsPort = (resume: ResumePort): RequestsPort => ({
   parkOn: async (tx, task, workOrderId, requestIds) => {
     await markUntold(tx, workOrderId, requestIds);
-    await goOn(tx, resume, task);
+    // Who parks on what it took back itself would wait for ever.
+    await goOn(tx, resume, task, requestIds.length === 0 ? "" : nothingWaits);
   },
   endLive: async (tx, task, how, reason) => {
     const event = how === "cancelled" ? "cancel" : "supersede";

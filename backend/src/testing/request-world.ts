@@ -1,0 +1,283 @@
+import type { Claim, RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import { AppError, newId } from "@agentvine/kit";
+import { attemptPermissions } from "../actor.ts";
+import { createRaiseService, type DecidePort } from "../modules/decisions/index.ts";
+import { createReaperService, defaultRetryPolicy } from "../modules/queue/index.ts";
+import { approvalOf, type RequestFixture, requestFixture } from "./request-fixture.ts";
+import type { TestWorker, WorkFixture } from "./work-fixture.ts";
+
+/** Rules of the tests: the first word of what is asked says where it goes. */
+export const routeByFirstWord: DecidePort = {
+  decide: async (_tx, { request, tool }) => {
+    const word = (tool?.command ?? request.question).split(" ")[0];
+    const kind = word === "allow" || word === "deny" ? word : "human";
+    const isEscalated = word === "pass";
+    return {
+      kind,
+      ruleId: `first-word-${kind}`,
+      reason: `it begins with "${word}"`,
+      deadlineSeconds: 3_600,
+      onTimeout: isEscalated ? "escalate" : request.kind === "approval" ? "deny" : "no_answer",
+      escalation: isEscalated
+        ? [
+            { to: "everybody", afterSeconds: 60 },
+            { to: "nobody-of-that-name", afterSeconds: 60 },
+          ]
+        : [],
+      policyVersion: 7,
+    };
+  },
+};
+
+export type Asked = Pick<RequestRaise, "kind" | "question" | "options" | "approval">;
+
+const call = (command: string): Asked => ({
+  kind: "approval",
+  question: `run ${command}`,
+  options: [],
+  approval: { ...approvalOf(command), diff: null, steps: [] },
+});
+
+/** What the agent of a world may ask. */
+export const asked: readonly Asked[] = [
+  { kind: "question", question: "Which port?", options: [], approval: null },
+  {
+    kind: "clarification",
+    question: "pass on: which style?",
+    options: [
+      { id: "a", label: "short", description: "" },
+      { id: "b", label: "long", description: "" },
+    ],
+    approval: null,
+  },
+  call("make deploy"),
+  call("make deploy --dry"),
+  call("pass it on"),
+  call("allow ls"),
+  call("deny push"),
+];
+
+/** The command that a person allows instead. */
+export const editedCommand = "make deploy --dry";
+
+/** An answer that a person was told has won. */
+export interface Won {
+  id: string;
+  body: { generation: number; decision?: string; text?: string; choice?: string; scope?: string };
+}
+
+/** One task with everything that happened to what it asked, as those who did it know it. */
+export interface RequestWorld {
+  taskId: string;
+  worker: TestWorker;
+  /** Every lease ever handed out; stale ones keep trying. */
+  claims: Claim[];
+  /** Every sight of a request that anybody had. */
+  seen: WorkerRequest[];
+  won: Won[];
+  /** What was asked, and the request that the agent got for it. */
+  got: { what: Asked; request: WorkerRequest }[];
+  /** Spends that were told to have succeeded. */
+  spent: { id: string; attempt: number; command: string }[];
+  /** Requests that a worker parked on, once for each time. */
+  parkedOn: string[];
+}
+
+export const requestActions = [
+  "claim",
+  "claim",
+  "raise",
+  "raise",
+  "raise",
+  "raise",
+  "repeat",
+  "wait",
+  "spend",
+  "spend",
+  "allow",
+  "allow",
+  "allow_task",
+  "allow_changed",
+  "deny",
+  "say",
+  "say",
+  "say_stale",
+  "withdraw",
+  "park",
+  "park",
+  "resume",
+  "deadline",
+  "lose",
+  "release",
+  "complete",
+  "fail",
+  "fail_world",
+  "cancel",
+  "retry",
+] as const;
+export type RequestAction = (typeof requestActions)[number];
+
+/** What agents, people, workers and time do to requests. */
+export function requestActor(work: WorkFixture) {
+  const requests: RequestFixture = requestFixture(work);
+  const { db } = work.app.database;
+  const raises = createRaiseService({ db, decisions: routeByFirstWord });
+  const reaper = createReaperService({ db, retry: defaultRetryPolicy });
+  const { sweeps } = work.app.decisions;
+
+  async function raise(world: RequestWorld, claim: Claim, what: Asked, callId: string): Promise<void> {
+    const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
+    const actor = {
+      kind: "attempt" as const,
+      id: ref.workOrderId,
+      userId: work.app.local.userId,
+      permissions: attemptPermissions,
+      attempt: ref,
+    };
+    try {
+      const request = await raises.raise(actor, { ...ref, callId, reason: "", ...what });
+      world.seen.push(request);
+      world.got.push({ what, request });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "work_order.lease_lost") throw error;
+    }
+  }
+
+  async function answer(world: RequestWorld, request: WorkerRequest, body: Record<string, unknown>) {
+    const given = { generation: request.generation, ...body };
+    const reply = await requests.answer(request, given);
+    if (reply.status === 200) world.won.push({ id: request.id, body: given });
+    if (reply.status >= 500) throw new Error(`answer: ${reply.status} ${JSON.stringify(reply.body)}`);
+  }
+
+  /** The newest sight of a request that fits. */
+  const newest = (world: RequestWorld, pick: number, fits: (one: WorkerRequest) => boolean) => {
+    const ids = [...new Set(world.seen.filter(fits).map(({ id }) => id))];
+    const id = ids[ids.length - 1 - (pick % Math.max(1, ids.length))];
+    return world.seen.findLast((one) => one.id === id);
+  };
+  const isApproval = ({ kind }: WorkerRequest) => kind === "approval";
+  const isWords = ({ kind }: WorkerRequest) => kind !== "approval";
+  const commandOf = (request: WorkerRequest) =>
+    request.answer?.editedCommand ?? request.approval?.command ?? "";
+
+  async function passDeadlines(world: RequestWorld): Promise<void> {
+    await work.sql(
+      `update worker_requests set deadline_at = now() - interval '1 second' where task_id = $1 and settled_at is null`,
+      [world.taskId],
+    );
+    await sweeps.passDeadlines();
+  }
+
+  const byPerson: Partial<Record<RequestAction, (world: RequestWorld, pick: number) => Promise<unknown>>> = {
+    allow: async (world, pick) => {
+      const request = newest(world, pick, isApproval);
+      if (request) await answer(world, request, { decision: "allow" });
+    },
+    allow_task: async (world, pick) => {
+      const request = newest(world, pick, isApproval);
+      if (request) await answer(world, request, { decision: "allow", scope: "task" });
+    },
+    allow_changed: async (world, pick) => {
+      const request = newest(world, pick, isApproval);
+      if (request) await answer(world, request, { decision: "allow", editedCommand });
+    },
+    deny: async (world, pick) => {
+      const request = newest(world, pick, isApproval);
+      if (request) await answer(world, request, { decision: "deny" });
+    },
+    say: async (world, pick) => {
+      const request = newest(world, pick, isWords);
+      if (request) await answer(world, request, { text: `words ${newId()}` });
+    },
+    say_stale: async (world, pick) => {
+      const request = world.seen[pick % Math.max(1, world.seen.length)];
+      if (request === undefined) return;
+      await answer(world, request, isWords(request) ? { text: "late" } : { decision: "allow" });
+    },
+    resume: async (world) => {
+      const [order] = await work.sql<{ id: string }>(
+        "select id from work_orders where task_id = $1 and status = 'parked'",
+        [world.taskId],
+      );
+      if (order === undefined) return;
+      const body = { workOrderId: order.id, answer: "go on" };
+      await work.app.request("POST", "/api/v1/queue/resume", { body });
+    },
+    cancel: ({ taskId }) => work.app.request("POST", `/api/v1/tasks/${taskId}/cancel`, { body: {} }),
+    retry: ({ taskId }) => work.app.request("POST", `/api/v1/tasks/${taskId}/retry`, { body: {} }),
+  };
+
+  const byTime: Partial<Record<RequestAction, (world: RequestWorld) => Promise<unknown>>> = {
+    claim: async (world) => {
+      const { status, body } = await work.claim(world.worker);
+      if (status === 200) world.claims.push(body);
+    },
+    deadline: passDeadlines,
+  };
+
+  type ByAttempt = (world: RequestWorld, claim: Claim, pick: number) => Promise<unknown>;
+  const byAttempt: Partial<Record<RequestAction, ByAttempt>> = {
+    raise: (world, claim, pick) => raise(world, claim, mustPick(asked, pick), newId()),
+    // The worker's name for the call is that of the question: each is asked by it as often as its reply gets lost.
+    repeat: (world, claim, pick) => raise(world, claim, mustPick(asked, pick), `call-${pick % asked.length}`),
+    wait: async (world, claim, pick) => {
+      const request = newest(world, pick, () => true);
+      const reply = request && (await requests.wait(claim, request.id));
+      if (reply?.status === 200) world.seen.push(reply.body);
+    },
+    spend: async (world, claim, pick) => {
+      const seen = newest(world, pick, isApproval);
+      if (seen === undefined) return;
+      // Now and then another call than the one that was allowed.
+      const command = pick % 4 === 3 ? "make deploy --force" : commandOf(await requests.get(seen.id));
+      const reply = await requests.spend(claim, seen.id, command);
+      if (reply.status === 200) world.spent.push({ id: seen.id, attempt: claim.attempt, command });
+    },
+    withdraw: async (world, claim, pick) => {
+      const request = newest(world, pick, () => true);
+      if (request === undefined) return;
+      await work.app.request("POST", `/api/v1/worker-requests/${request.id}/withdraw`, {
+        token: claim.attemptToken,
+        body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, reason: "found it" },
+      });
+    },
+    park: async (world, claim, pick) => {
+      const own = world.seen.filter(
+        ({ workOrderId, attempt }) => workOrderId === claim.workOrder.id && attempt === claim.attempt,
+      );
+      const ids = [...new Set(own.map(({ id }) => id))].slice(-1 - (pick % 2));
+      if (ids.length === 0) return;
+      const { status } = await requests.park(claim, ids);
+      if (status === 200) world.parkedOn.push(...ids);
+    },
+    lose: async (_world, { workOrder }) => {
+      await work.expireLease(workOrder.id);
+      await reaper.reapLeases();
+    },
+    release: (_world, claim) => work.post(claim, "release", { reason: "drain" }),
+    complete: async (_world, claim) => await work.complete(claim, await work.runResult(claim)),
+    fail: (_world, claim) => work.fail(claim),
+    fail_world: (_world, claim) => work.fail(claim, { failure: "infrastructure" }),
+  };
+
+  return {
+    passDeadlines,
+    supersedeAbandoned: sweeps.supersedeAbandoned,
+
+    /** Does one thing to the world; what can't be done now does nothing. */
+    act: async (world: RequestWorld, action: RequestAction, pick: number): Promise<void> => {
+      await byPerson[action]?.(world, pick);
+      await byTime[action]?.(world);
+      // The last attempt most of the time, now and then one that lost its lease.
+      const claim = world.claims.at(pick % 5 === 4 ? -2 : -1);
+      if (claim !== undefined) await byAttempt[action]?.(world, claim, pick);
+    },
+  };
+}
+
+function mustPick<T>(from: readonly T[], pick: number): T {
+  const one = from[pick % from.length];
+  if (one === undefined) throw new Error("there is nothing to pick from");
+  return one;
+}
