@@ -7,7 +7,7 @@ import { approvalOf, type RequestFixture, requestFixture } from "./request-fixtu
 import type { TestWorker, WorkFixture } from "./work-fixture.ts";
 
 /** Rules of the tests: the first word of what is asked says where it goes. */
-export const routeByFirstWord: DecidePort = {
+const routeByFirstWord: DecidePort = {
   decide: async (_tx, { request, tool }) => {
     const word = (tool?.command ?? request.question).split(" ")[0];
     const kind = word === "allow" || word === "deny" ? word : "human";
@@ -39,7 +39,7 @@ const call = (command: string): Asked => ({
 });
 
 /** What the agent of a world may ask. */
-export const asked: readonly Asked[] = [
+const asked: readonly Asked[] = [
   { kind: "question", question: "Which port?", options: [], approval: null },
   {
     kind: "clarification",
@@ -58,7 +58,7 @@ export const asked: readonly Asked[] = [
 ];
 
 /** The command that a person allows instead. */
-export const editedCommand = "make deploy --dry";
+const editedCommand = "make deploy --dry";
 
 /** An answer that a person was told has won. */
 export interface Won {
