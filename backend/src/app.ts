@@ -6,7 +6,7 @@ import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
-import { type Decisions, everythingToPeople, wireDecisions } from "./decisions.ts";
+import { type Decisions, wireDecisions } from "./decisions.ts";
 import { wireHealth } from "./health.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
@@ -40,6 +40,7 @@ import {
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
 import { type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
+import { wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -138,15 +139,17 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerApiKeyRoutes(server, apiKeys);
   registerEventRoutes(server, events, limits.eventStream);
   registerRepositoryRoutes(server, repositories);
+  const policies = await wirePolicies({ server, config, database, notifications, clock });
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
     claimSweepMs: limits.claimSweepMs,
     readArtifactText: artifacts.readText,
+    preAllow: policies.preAllow,
   });
 
   const decisions = wireDecisions({
     ...{ server, database, notifications, logger, background },
-    decide: everythingToPeople,
+    decide: policies.decide,
     // No documents yet: nothing can be cited but earlier answers.
     citations: { titleOf: async () => undefined },
     heartbeatMs: config.heartbeatSeconds * 1_000,

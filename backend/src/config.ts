@@ -54,6 +54,8 @@ export const envSchema = z
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
+    /** The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed through the API. */
+    AGENTVINE_POLICY: z.string().min(1).max(4_096).default("default"),
     /** False leaves sampling, sweeping and retention to other backends on the same database. */
     AGENTVINE_CHORES: flagOf("true"),
     /** Set by whoever starts us with a pipe as stdin: its end means that the starter is gone. */
@@ -94,6 +96,8 @@ export interface BackendConfig {
   confidenceMin: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
+  /** Name of a preset or path of a file; only a new installation looks at it. */
+  policy: string;
   stopsWithStdin: boolean;
   runsChores: boolean;
   logLevel: string;
@@ -134,6 +138,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     confidenceMin: values.AGENTVINE_CONFIDENCE_MIN,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
+    policy: values.AGENTVINE_POLICY,
     runsChores: values.AGENTVINE_CHORES,
     stopsWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
     logLevel: values.AGENTVINE_LOG_LEVEL,

@@ -48,19 +48,6 @@ const resume: ResumePort = {
   },
 };
 
-/** Stands in for the rules: a person decides everything. */
-export const everythingToPeople: DecidePort = {
-  decide: async (_tx, facts) => ({
-    kind: "human",
-    ruleId: "everything-else",
-    reason: "A person decides.",
-    deadlineSeconds: 86_400,
-    onTimeout: facts.request.kind === "approval" ? "deny" : "no_answer",
-    escalation: [],
-    policyVersion: 0,
-  }),
-};
-
 /** Worker requests as the queue sees them. */
 export const requests: RequestsPort = createRequestsPort(resume);
 

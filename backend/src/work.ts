@@ -17,6 +17,7 @@ import {
   defaultRetryPolicy,
   dispatch,
   type OrderService,
+  type PreAllowPort,
   registerQueueRoutes,
   startSweeps,
   sweepIntervalMs,
@@ -50,6 +51,7 @@ export interface WorkDeps {
   repositories: RepositoryService;
   readArtifactText: ReadArtifactText;
   claimSweepMs: number | undefined;
+  preAllow: PreAllowPort;
   background: Lifecycle;
 }
 
@@ -97,6 +99,7 @@ export function wireWork(deps: WorkDeps): Work {
     logger,
     leaseMs,
     issueAttemptToken: deps.auth.issueAttemptToken,
+    preAllow: deps.preAllow,
     ...(deps.claimSweepMs === undefined ? {} : { sweepMs: deps.claimSweepMs }),
   });
   const orders = createOrderService({ db, allowsUnrunnable: config.allowsUnrunnable, requests });

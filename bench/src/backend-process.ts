@@ -37,6 +37,7 @@ export async function startBenchBackend(
       AGENTVINE_RATE_WRITES_PER_SECOND: rateMax,
       AGENTVINE_RATE_WORKER_PER_SECOND: rateMax,
       AGENTVINE_RATE_OPEN_PER_SECOND: rateMax,
+      AGENTVINE_POLICY: "no-sandbox",
       ...env,
     },
   });

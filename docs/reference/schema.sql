@@ -97,7 +97,7 @@ create table events (
   correlation_id text,
   data jsonb not null default '{}'::jsonb,
   occurred_at timestamp with time zone not null default now(),
-  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
+  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'policy.changed'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
   constraint events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
@@ -232,6 +232,23 @@ create table notices (
 CREATE UNIQUE INDEX notices_channel_id_occasion_key ON public.notices USING btree (channel_id, occasion);
 CREATE INDEX notices_created_at_idx ON public.notices USING btree (created_at);
 CREATE INDEX notices_waiting_idx ON public.notices USING btree (available_at) WHERE (status = 'waiting'::text);
+
+create table policies (
+  version integer not null,
+  yaml text not null,
+  rules jsonb not null,
+  author_id uuid,
+  comment text not null default ''::text,
+  based_on_version integer,
+  restores_version integer,
+  is_active boolean not null,
+  created_at timestamp with time zone not null default now(),
+  activated_at timestamp with time zone not null default now(),
+  constraint policies_author_id_users_id_fk FOREIGN KEY (author_id) REFERENCES users(id),
+  constraint policies_pkey PRIMARY KEY (version)
+);
+CREATE UNIQUE INDEX policies_active_key ON public.policies USING btree (is_active) WHERE is_active;
+CREATE INDEX policies_author_id_idx ON public.policies USING btree (author_id);
 
 create table precedents (
   id uuid not null,

@@ -106,6 +106,7 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
   "worker_request.delegated": ["It was given to somebody.", "requestId, kind, status, assignedTo"],
   "worker_request.delivered": ["The agent has the answer.", "requestId, kind, status"],
   "worker_request.spent": ["The approval was used, by the call it was given for.", "requestId, kind, status"],
+  "policy.changed": ["Another version of the policy is active.", "version, previousVersion, comment"],
   "controller.registered": ["A controller introduced itself.", "controllerId, name"],
   "controller.vanished": ["A controller was not heard of in time, or left.", "controllerId, name"],
 };

@@ -57,6 +57,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "How sure a controller's model must be of an answer, 0 to 1; what is below goes to a person.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_POLICY:
+    "The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed with `agentvine policy apply`.",
   AGENTVINE_CHORES: "False leaves sampling, sweeping and retention to other backends on the same database.",
 };
 

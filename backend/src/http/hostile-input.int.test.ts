@@ -118,6 +118,12 @@ async function noticeChannel(): Promise<string> {
   return made.channel.id;
 }
 
+/** A change on top of the version that is active now. */
+async function policyChange(body: object = {}): Promise<object> {
+  const { body: active } = await fixture.app.request<{ version: number }>("GET", "/api/v1/policies/active");
+  return { ...body, comment: "c", basedOnVersion: active.version };
+}
+
 const { queue, tasks, workers, executions, notices, system } = endpoints;
 const reader = async (query: Record<string, unknown> = {}): Promise<Input> => {
   const { claim } = await running();
@@ -173,6 +179,17 @@ const requests: {
       return { token, body: { ...ref, checkpointId, reason: "asks" } };
     },
     resume: async () => ({ body: { workOrderId: await parked(), answer: "yes" } }),
+  },
+  policies: {
+    list: async () => ({ query: { page: 1, pageSize: 5 } }),
+    active: async () => ({}),
+    get: async () => ({ params: { version: 1 } }),
+    diff: async () => ({ params: { version: 1 }, query: { against: 1 } }),
+    create: async () => ({ body: await policyChange({ yaml: "rules: []" }) }),
+    activate: async () => ({ params: { version: 1 }, body: await policyChange() }),
+    simulate: async () => ({
+      body: { yaml: "rules: []", limit: 5, repositoryId: newId(), onlyChanges: true },
+    }),
   },
   tasks: {
     create: async () => ({

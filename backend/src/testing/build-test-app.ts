@@ -76,6 +76,8 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     ...readConfig({ AGENTVINE_HOME: place.home, DATABASE_URL: place.databaseUrl, AGENTVINE_PORT: "0" }),
     // Tests of the chores switch them on.
     runsChores: false,
+    // Workers of tests have no sandbox, and nobody sits there to allow what they do.
+    policy: "no-sandbox",
     // A test may send as much as it likes; the tests of the limits switch them on.
     ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 },
     ...options.config,

@@ -154,6 +154,7 @@ const startDemoStack = async (
       ...shared,
       ...short,
       AGENTVINE_PORT: String(port),
+      AGENTVINE_POLICY: "no-sandbox",
     },
     workerEnvs: Array.from({ length: workerCount }, (_, index) => ({
       ...model.env,

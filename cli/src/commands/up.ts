@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { endpoints } from "@agentvine/contracts";
 import { AppError, isAppError, prepareDataDirectory } from "@agentvine/kit";
+import type { Environment } from "../config.ts";
 import { exitCodes } from "../exit-code.ts";
 import { durationText } from "../output/duration.ts";
 import { backendEnvironment, workerEnvironment } from "../processes/child-environment.ts";
@@ -52,6 +53,9 @@ export const up = async (context: CommandContext, flags: UpFlags): Promise<numbe
   return exitCodes.ok;
 };
 
+const acceptsNoSandbox = (environment: Environment, flags: UpFlags): boolean =>
+  flags.acceptNoSandbox === true || environment.AGENTVINE_WORKER_ACCEPT_NO_SANDBOX === "true";
+
 const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
   const port = flags.port;
   const serverUrl = `http://${flags.host === "0.0.0.0" ? "127.0.0.1" : flags.host}:${port}`;
@@ -63,6 +67,8 @@ const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
     host: flags.host,
     port,
     backendEnv: {
+      // Who lets agents work without a sandbox does not want to be asked about every edit; a policy that is named comes first.
+      ...(acceptsNoSandbox(config.environment, flags) ? { AGENTVINE_POLICY: "no-sandbox" } : {}),
       ...backendEnvironment(config.environment),
       ...shared,
       AGENTVINE_PORT: String(port),

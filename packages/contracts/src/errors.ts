@@ -149,6 +149,17 @@ export const errorCatalog = {
     "The work order's status does not allow this.",
     "Read its status.",
   ),
+  "policy.not_found": entry("not_found", "There is no such version of the policy.", "List the versions."),
+  "policy.invalid": entry(
+    "invalid",
+    "The policy can't be used.",
+    "Mend what `issues` names, with line and column; `agentvine policy check` says the same.",
+  ),
+  "policy.changed": entry(
+    "conflict",
+    "Another version of the policy is active by now.",
+    "Look at what changed, bring both together and try again on top of `data.activeVersion`.",
+  ),
   "execution.not_found": entry("not_found", "There is no such execution.", "List the task's executions."),
   "execution.log_offset": entry(
     "out_of_range",

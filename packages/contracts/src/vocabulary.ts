@@ -83,6 +83,8 @@ export const permissions = [
   "executions:read",
   "attempt:write",
   "events:read",
+  "policies:read",
+  "policies:write",
   "requests:read",
   "requests:answer",
   "controller:register",

@@ -59,6 +59,8 @@ export async function startBackend(options: StartBackendOptions = {}): Promise<B
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
+        // Workers of tests have no sandbox, and nobody sits there to allow what they do.
+        AGENTVINE_POLICY: "no-sandbox",
         ...options.env,
         AGENTVINE_HOME: home,
         DATABASE_URL: databaseUrl,

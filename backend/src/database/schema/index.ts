@@ -3,6 +3,7 @@ export * from "./controllers.ts";
 export * from "./events.ts";
 export * from "./executions.ts";
 export * from "./notices.ts";
+export * from "./policies.ts";
 export * from "./precedents.ts";
 export * from "./repositories.ts";
 export * from "./system.ts";

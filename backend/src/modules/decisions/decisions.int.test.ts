@@ -8,7 +8,7 @@ let fixture: WorkFixture;
 let requests: RequestFixture;
 
 beforeAll(async () => {
-  fixture = await buildWorkFixture();
+  fixture = await buildWorkFixture({ policy: "default" });
   requests = requestFixture(fixture);
 });
 afterAll(() => fixture.close());

@@ -330,6 +330,7 @@ describe("a waiting claim", () => {
       logger,
       leaseMs: 60_000,
       issueAttemptToken: () => "token",
+      preAllow: async () => [],
       sweepMs: 3_600_000,
     });
     try {

@@ -1,4 +1,4 @@
-import type { ClaimRequest } from "@agentvine/contracts";
+import type { ClaimRequest, WorkerCapabilities } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { Database, Db } from "../../database/client.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
@@ -16,6 +16,8 @@ export interface Lease {
   order: OrderRow;
   task: TaskRowWithDependencies;
   repository: typeof repositories.$inferSelect;
+  /** Who works on it. */
+  worker: { name: string; capabilities: WorkerCapabilities };
   /** Where the work may be taken up again. */
   checkpoint: typeof checkpoints.$inferSelect | undefined;
 }
@@ -164,8 +166,9 @@ with recursive needed(work_type) as (
 )
 select exists (select from pick) and not exists (select from locked) as is_busy, (select id from held) as held_id,
   execution.id as execution_id, ${leftMs("lease.o_lease_expires_at")} as lease_ms, lease.*, numbered.*,
-  ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
-from (select) one left join lease on true left join numbered on true left join execution on true
+  ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")},
+  slot.name as w_name, slot.capabilities as w_capabilities
+from (select) one left join lease on true left join numbered on true left join execution on true left join slot on true
 left join repositories r on r.id = numbered.t_repository_id
 left join lateral (${latestCheckpoint("lease.o_kind", "lease.o_payload", "lease.o_task_id")}) c on true`;
 
@@ -174,8 +177,9 @@ const heldLease: Statement = {
   name: "held-lease",
   text: `
     select e.id as execution_id, ${leftMs("o.lease_expires_at")} as lease_ms, ${orderShape.columns("o", "o_")},
-      ${taskColumnsOf("t")}, ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")}
-    from work_orders o join tasks t on t.id = o.task_id join repositories r on r.id = t.repository_id
+      ${taskColumnsOf("t")}, ${repositoryShape.columns("r", "r_")}, ${checkpointShape.columns("c", "c_")},
+      w.name as w_name, w.capabilities as w_capabilities
+    from work_orders o join workers w on w.id = o.worker_id join tasks t on t.id = o.task_id join repositories r on r.id = t.repository_id
     join executions e on e.task_id = o.task_id and e.attempt = o.attempt
     left join lateral (${latestCheckpoint("o.kind", "o.payload", "o.task_id")}) c on true
     where o.id = $1 and o.status = 'claimed' and o.worker_id = $2 and o.claim_key = $3`,
@@ -185,6 +189,8 @@ interface LeaseRow {
   execution_id: string | null;
   lease_ms: number;
   t_depends_on: string[];
+  w_name: string | null;
+  w_capabilities: WorkerCapabilities | null;
 }
 
 interface ClaimedRow extends LeaseRow {
@@ -200,12 +206,17 @@ function readLease(row: LeaseRow | undefined): Lease | undefined {
   if (!row?.execution_id || order === undefined || task === undefined || repository === undefined) {
     return undefined;
   }
+  const { w_name: name, w_capabilities: capabilities } = row;
+  if (name === null || capabilities === null) {
+    return undefined;
+  }
   return {
     executionId: row.execution_id,
     leaseMs: row.lease_ms,
     order,
     task: { ...task, dependsOn: row.t_depends_on },
     repository,
+    worker: { name, capabilities },
     checkpoint: checkpointShape.read(row, "c_"),
   };
 }

@@ -1,8 +1,8 @@
 import {
   type Claim,
   type ClaimRequest,
+  type PolicyContext,
   type TaskType,
-  type ToolClass,
   taskTypeSchema,
 } from "@agentvine/contracts";
 import { AppError, coerceError, type Logger, newId, sleep } from "@agentvine/kit";
@@ -15,6 +15,7 @@ import { assertOwnKey, findWorker, unknownWorker } from "../workers/index.ts";
 import { claimKeyIndex, claimOrder, hasClaimableOrder, type Lease } from "./claim.repository.ts";
 import { toWorkOrder } from "./order-row.repository.ts";
 import { createParkedClaims, type WakeHint } from "./parked-claims.ts";
+import type { PreAllowPort } from "./pre-allow.port.ts";
 import { recordResumption } from "./resumption.repository.ts";
 import { workChannel } from "./work-channel.repository.ts";
 
@@ -24,6 +25,7 @@ export interface ClaimServiceDeps {
   logger: Logger;
   leaseMs: number;
   issueAttemptToken: (workOrderId: string, attempt: number) => string;
+  preAllow: PreAllowPort;
   /** How often to look for what falls due by itself. */
   sweepMs?: number;
 }
@@ -35,13 +37,6 @@ export interface ClaimInput {
   idempotencyKey: string | undefined;
   signal: AbortSignal;
 }
-
-/**
- * Tool classes that need no approval. What runs inside the workspace does not ask: the worker was started with a sandbox, or with
- * the risk of having none accepted. The network and everything outside the workspace always asks.
- */
-const preAllowedClasses: readonly ToolClass[] = ["read", "edit", "test", "command"];
-const preAllowed = preAllowedClasses.map((toolClass) => ({ toolClass, ruleId: `default.${toolClass}` }));
 
 /** A row that is locked by somebody else is free again within milliseconds. */
 const triesMax = 6;
@@ -55,7 +50,7 @@ function hintOf(payload: string): WakeHint {
 }
 
 /** The lease as the worker gets it. */
-const claimOf = ({ order, task, repository, checkpoint, ...lease }: Lease) => ({
+const claimOf = ({ order, task, repository, checkpoint, worker: _worker, ...lease }: Lease) => ({
   ...lease,
   workOrder: toWorkOrder(order),
   attempt: order.attempt,
@@ -68,6 +63,23 @@ const claimOf = ({ order, task, repository, checkpoint, ...lease }: Lease) => ({
   checkpoint:
     checkpoint === undefined ? null : { ...checkpoint, createdAt: checkpoint.createdAt.toISOString() },
   correlationId: task.correlationId ?? task.id,
+});
+
+/** What the rules may look at before any call is made. */
+const policyContextOf = ({ task, repository, worker }: Lease): PolicyContext => ({
+  task: {
+    type: task.taskType,
+    priority: task.priority,
+    permissionLevel: task.permissionLevel,
+    title: task.title,
+  },
+  worker: {
+    name: worker.name,
+    labels: worker.capabilities.labels,
+    sandbox: worker.capabilities.sandbox.driver,
+    isConfined: worker.capabilities.sandbox.isConfined,
+  },
+  repository: { url: repository.url, key: repository.canonicalKey },
 });
 
 /** Hands orders to workers: at once when there is one, else as soon as one comes within the time the worker waits. */
@@ -114,7 +126,7 @@ export function createClaimService(deps: ClaimServiceDeps) {
       ...claimOf(leased),
       waitedMs,
       attemptToken: deps.issueAttemptToken(leased.order.id, leased.order.attempt),
-      preAllowed,
+      preAllowed: leased.order.kind === "run" ? await deps.preAllow(policyContextOf(leased)) : [],
     };
   };
 

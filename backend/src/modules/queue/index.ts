@@ -7,6 +7,7 @@ export { lockHeldWork } from "./held-work.service.ts";
 export { createLeases } from "./lease.service.ts";
 export { lockLiveOrder } from "./order.repository.ts";
 export { createOrderService, type OrderService } from "./order.service.ts";
+export type { PreAllowPort } from "./pre-allow.port.ts";
 export { registerQueueRoutes } from "./queue.routes.ts";
 export { startSweeps, sweepIntervalMs } from "./reaper.loop.ts";
 export { createReaperService } from "./reaper.service.ts";

@@ -1,6 +1,7 @@
 import { controllerEndpoints } from "./controller-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
+import { policyEndpoints } from "./policy-endpoints.ts";
 import { queueEndpoints } from "./queue-endpoints.ts";
 import { repositoryEndpoints } from "./repository-endpoints.ts";
 import { systemEndpoints } from "./system-endpoints.ts";
@@ -20,5 +21,6 @@ export const endpoints = {
   executions: executionEndpoints,
   controllers: controllerEndpoints,
   notices: noticeEndpoints,
+  policies: policyEndpoints,
   workerRequests: workerRequestEndpoints,
 } as const;

@@ -55,6 +55,7 @@ export const eventTypes = [
   "worker_request.delegated",
   "worker_request.delivered",
   "worker_request.spent",
+  "policy.changed",
   "controller.registered",
   "controller.vanished",
 ] as const;

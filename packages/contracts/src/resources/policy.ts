@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { pageOf } from "../pagination.ts";
+import { idSchema, timestampSchema } from "../scalars.ts";
+import { workerRequestStatusSchema } from "../state-machines/worker-request-machine.ts";
 import {
   permissionLevelSchema,
   prioritySchema,
@@ -139,3 +142,110 @@ export type PolicyFacts = z.infer<typeof policyFactsSchema>;
 export type PolicyContext = z.infer<typeof policyContextSchema>;
 export type Decision = z.infer<typeof decisionSchema>;
 export type PreAllowedClass = z.infer<typeof preAllowedClassSchema>;
+
+/** A version of the policy: never changed, one of them is active. */
+export const policySchema = z
+  .object({
+    version: z.number().int().min(1),
+    isActive: z.boolean(),
+    /** Null: it came with the program or from a file at the first start. */
+    author: z.object({ id: idSchema, username: z.string() }).nullable(),
+    comment: z.string(),
+    /** The version that was active when it was written. */
+    basedOnVersion: z.number().int().nullable(),
+    /** The version whose content it brings back. */
+    restoresVersion: z.number().int().nullable(),
+    ruleCount: z.number().int(),
+    createdAt: timestampSchema,
+    activatedAt: timestampSchema,
+  })
+  .meta({ id: "Policy" });
+export const policyDetailSchema = policySchema
+  .extend({ yaml: z.string(), rules: z.array(policyRuleSchema) })
+  .meta({ id: "PolicyDetail" });
+export const policyListSchema = pageOf("PolicyList", policySchema);
+
+const commentSchema = z.string().max(2_000).refine(noNul, { message: "must not hold a NUL character" });
+const policyTextSchema = z
+  .string()
+  .min(1)
+  .max(262_144)
+  .refine(noNul, { message: "must not hold a NUL character" });
+
+/** A new version. It is refused when another one than `basedOnVersion` is active by now. */
+export const policyCreateSchema = z
+  .object({
+    yaml: policyTextSchema,
+    comment: commentSchema.default(""),
+    basedOnVersion: z.number().int().min(1),
+  })
+  .meta({ id: "PolicyCreate" });
+
+export const policyActivateSchema = z
+  .object({ comment: commentSchema.default(""), basedOnVersion: z.number().int().min(1) })
+  .meta({ id: "PolicyActivate" });
+
+export const policyDiffSchema = z
+  .object({
+    version: z.number().int(),
+    against: z.number().int(),
+    /** Unified diff from `against` to `version`; empty when both say the same. */
+    patch: z.string(),
+  })
+  .meta({ id: "PolicyDiff" });
+
+export const policySimulateSchema = z
+  .object({
+    yaml: policyTextSchema,
+    /** How many past requests are looked at, newest first. */
+    limit: z.number().int().min(1).max(1_000).default(200),
+    repositoryId: idSchema.optional(),
+    /** Leaves out the requests that both decide alike. */
+    onlyChanges: z.boolean().default(true),
+  })
+  .meta({ id: "PolicySimulate" });
+
+const simulatedSchema = z.object({ kind: ruleEffectSchema, ruleId: z.string(), reason: z.string() });
+const simulatedCountsSchema = z.record(ruleEffectSchema, z.number().int());
+
+/** What another policy would have decided over past requests, beside the active one. */
+export const policySimulationSchema = z
+  .object({
+    /** The version that is active. */
+    activeVersion: z.number().int(),
+    /** How many requests were judged; fewer than asked for when there are no more, or when `isCut`. */
+    considered: z.number().int(),
+    changed: z.number().int(),
+    /** True when it took too long and the older requests were left out. */
+    isCut: z.boolean(),
+    counts: z.object({ active: simulatedCountsSchema, proposed: simulatedCountsSchema }),
+    items: z.array(
+      z.object({
+        requestId: idSchema,
+        taskId: idSchema,
+        raisedAt: timestampSchema,
+        kind: workerRequestKindSchema,
+        /** The first 300 characters. */
+        question: z.string(),
+        tool: z.string().nullable(),
+        toolClass: toolClassSchema.nullable(),
+        command: z.string().nullable(),
+        /** Where it stands, and the rule that routed it then. */
+        status: workerRequestStatusSchema,
+        ruleId: z.string(),
+        policyVersion: z.number().int(),
+        active: simulatedSchema,
+        proposed: simulatedSchema,
+        isChanged: z.boolean(),
+      }),
+    ),
+  })
+  .meta({ id: "PolicySimulation" });
+
+export type Policy = z.infer<typeof policySchema>;
+export type PolicyDetail = z.infer<typeof policyDetailSchema>;
+export type PolicyCreate = z.infer<typeof policyCreateSchema>;
+export type PolicyActivate = z.infer<typeof policyActivateSchema>;
+export type PolicyDiff = z.infer<typeof policyDiffSchema>;
+export type PolicySimulate = z.infer<typeof policySimulateSchema>;
+export type PolicySimulation = z.infer<typeof policySimulationSchema>;

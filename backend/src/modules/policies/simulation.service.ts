@@ -1,0 +1,116 @@
+import {
+  type Decision,
+  type PolicySimulate,
+  type PolicySimulation,
+  type RuleEffect,
+  ruleEffects,
+} from "@agentvine/contracts";
+import { decide, type RuleSet } from "@agentvine/policy";
+import type { Db } from "../../database/client.ts";
+import type { ActiveRulesService } from "./active-rules.service.ts";
+import type { PastRequest, PastRequests } from "./past-requests.port.ts";
+import { readValidPolicy } from "./policy.service.ts";
+
+export interface SimulationService {
+  /** What the policy would have decided over past requests, beside the active one. @throws AppError `policy.invalid` */
+  simulate(input: PolicySimulate): Promise<PolicySimulation>;
+}
+
+export interface SimulationDeps {
+  db: Db;
+  rules: Pick<ActiveRulesService, "activeRules">;
+  requests: PastRequests;
+  /** How long it may take before the rest is left out. */
+  msMax?: number;
+}
+
+/** Facts may be large: a few at a time, and other requests get their turn in between. */
+const batchSize = 25;
+const questionCharactersMax = 300;
+type Case = PolicySimulation["items"][number];
+
+const brief = ({ kind, ruleId, reason }: Decision) => ({ kind, ruleId, reason });
+
+function judge(past: PastRequest, active: RuleSet, proposed: RuleSet): Case {
+  const { facts, ...request } = past;
+  const before = decide(facts, active);
+  const after = decide(facts, proposed);
+  return {
+    requestId: request.id,
+    taskId: request.taskId,
+    raisedAt: request.raisedAt.toISOString(),
+    kind: facts.request.kind,
+    question: facts.request.question.slice(0, questionCharactersMax),
+    tool: facts.tool?.name ?? null,
+    toolClass: facts.tool?.toolClass ?? null,
+    command: facts.tool?.command ?? null,
+    status: request.status,
+    ruleId: request.ruleId,
+    policyVersion: request.policyVersion,
+    active: brief(before),
+    proposed: brief(after),
+    isChanged: before.kind !== after.kind,
+  };
+}
+
+const noCounts = (): Record<RuleEffect, number> =>
+  Object.fromEntries(ruleEffects.map((effect) => [effect, 0])) as Record<RuleEffect, number>;
+
+/** Past requests one by one, read a few at a time. */
+async function* pastOf(
+  requests: PastRequests,
+  { limit, repositoryId }: Pick<PolicySimulate, "limit" | "repositoryId">,
+): AsyncGenerator<PastRequest> {
+  let before: string | undefined;
+  for (let left = limit; left > 0; left -= batchSize) {
+    const wanted = Math.min(batchSize, left);
+    const batch = await requests.list({ limit: wanted, repositoryId, before });
+    yield* batch;
+    if (batch.length < wanted) {
+      return;
+    }
+    before = batch.at(-1)?.id;
+  }
+}
+
+/** Counts the cases and keeps those that are wanted. */
+function createTally(onlyChanges: boolean) {
+  const counts = { active: noCounts(), proposed: noCounts() };
+  const items: Case[] = [];
+  let considered = 0;
+  let changed = 0;
+  return {
+    add: (one: Case): void => {
+      considered += 1;
+      changed += one.isChanged ? 1 : 0;
+      counts.active[one.active.kind] += 1;
+      counts.proposed[one.proposed.kind] += 1;
+      if (one.isChanged || !onlyChanges) {
+        items.push(one);
+      }
+    },
+    result: () => ({ considered, changed, counts, items }),
+  };
+}
+
+/** Judges the past by another policy. Reads only, and stops in time. */
+export function createSimulationService(deps: SimulationDeps): SimulationService {
+  const { db, rules, requests, msMax = 3_000 } = deps;
+  return {
+    async simulate({ yaml, limit, repositoryId, onlyChanges }) {
+      const { ruleSet: proposed } = readValidPolicy(yaml);
+      const { version, ruleSet: active } = await rules.activeRules(db);
+      const untilMs = performance.now() + msMax;
+      const tally = createTally(onlyChanges);
+      let isCut = false;
+      for await (const past of pastOf(requests, { limit, repositoryId })) {
+        isCut = performance.now() > untilMs;
+        if (isCut) {
+          break;
+        }
+        tally.add(judge(past, active, proposed));
+      }
+      return { activeVersion: version, isCut, ...tally.result() };
+    },
+  };
+}
