@@ -177,18 +177,20 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   return {
-    server,
-    local,
-    auth,
-    decisions,
-    apiKeys,
-    events,
-    health,
-    idempotency,
+    ...{
+      server,
+      local,
+      auth,
+      decisions,
+      apiKeys,
+      events,
+      health,
+      idempotency,
+      repositories,
+      work,
+      background,
+    },
     notices: telling,
-    repositories,
-    work,
-    background,
   };
 }
 
