@@ -40,7 +40,7 @@ import {
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
 import { type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
-import { wirePolicies } from "./policies.ts";
+import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -98,6 +98,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
+  await seedPolicy(db, config.policy);
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
   // Nothing runs in the background before what may fail at the start.
@@ -139,7 +140,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerApiKeyRoutes(server, apiKeys);
   registerEventRoutes(server, events, limits.eventStream);
   registerRepositoryRoutes(server, repositories);
-  const policies = await wirePolicies({ server, config, database, notifications, clock });
+  const policies = wirePolicies({ server, database, notifications, clock });
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
     claimSweepMs: limits.claimSweepMs,
@@ -177,19 +178,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   return {
-    ...{
-      server,
-      local,
-      auth,
-      decisions,
-      apiKeys,
-      events,
-      health,
-      idempotency,
-      repositories,
-      work,
-      background,
-    },
+    ...{ server, local, auth, decisions, apiKeys, events },
+    ...{ health, idempotency, repositories, work, background },
     notices: telling,
   };
 }

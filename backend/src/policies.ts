@@ -2,8 +2,7 @@ import { readFile } from "node:fs/promises";
 import { AppError, type Clock } from "@agentvine/kit";
 import { decide, isPresetName, preAllowed, presets } from "@agentvine/policy";
 import type { FastifyInstance } from "fastify";
-import type { BackendConfig } from "./config.ts";
-import type { Database } from "./database/client.ts";
+import type { Database, Db } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
 import type { DecidePort } from "./modules/decisions/index.ts";
 import {
@@ -11,21 +10,18 @@ import {
   createPastRequests,
   createPolicyService,
   createSimulationService,
-  type PolicyService,
   registerPolicyRoutes,
 } from "./modules/policies/index.ts";
 import type { PreAllowPort } from "./modules/queue/index.ts";
 
 export interface PolicyDeps {
   server: FastifyInstance;
-  config: Pick<BackendConfig, "policy">;
   database: Database;
   notifications: Notifications;
   clock: Clock;
 }
 
 export interface PolicyWiring {
-  policies: PolicyService;
   /** Decides worker requests by the policy that is active in their transaction. */
   decide: DecidePort;
   /** What leases need not ask for. */
@@ -47,17 +43,23 @@ async function firstPolicy(setting: string): Promise<{ yaml: string; comment: st
   }
 }
 
+/** Gives a new installation its first policy; does nothing later. @throws AppError `config.invalid`, `policy.invalid` */
+export async function seedPolicy(db: Db, setting: string): Promise<void> {
+  const policies = createPolicyService({ db });
+  if (!(await policies.isSeeded())) {
+    await policies.seed(await firstPolicy(setting));
+  }
+}
+
 /** Wires the rules: their versions, what they decide, and what leases need not ask for. */
-export async function wirePolicies(deps: PolicyDeps): Promise<PolicyWiring> {
-  const { server, config, database, notifications, clock } = deps;
+export function wirePolicies(deps: PolicyDeps): PolicyWiring {
+  const { server, database, notifications, clock } = deps;
   const { db } = database;
   const policies = createPolicyService({ db });
-  await policies.seed(await firstPolicy(config.policy));
   const rules = createActiveRulesService({ db, clock, notifications });
   const simulations = createSimulationService({ db, rules, requests: createPastRequests(db) });
   registerPolicyRoutes(server, { policies, simulations });
   return {
-    policies,
     decide: {
       decide: async (tx, facts) => {
         const { version, ruleSet } = await rules.activeRules(tx);

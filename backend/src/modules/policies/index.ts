@@ -1,5 +1,5 @@
 export { type ActiveRulesService, createActiveRulesService } from "./active-rules.service.ts";
 export { createPastRequests } from "./past-request.repository.ts";
 export { registerPolicyRoutes } from "./policy.routes.ts";
-export { createPolicyService, type PolicyService } from "./policy.service.ts";
+export { createPolicyService } from "./policy.service.ts";
 export { createSimulationService } from "./simulation.service.ts";

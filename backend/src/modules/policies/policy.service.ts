@@ -9,6 +9,7 @@ import { recordEvent } from "../events/index.ts";
 import {
   announcePolicy,
   findActivePolicy,
+  findActiveVersion,
   findPolicy,
   insertFirstPolicy,
   listPolicies,
@@ -36,6 +37,8 @@ export interface PolicyService {
   create(yaml: string, change: PolicyChange): Promise<PolicyDetail>;
   /** Brings the content of a version back as a new one. @throws AppError `policy.not_found`, `policy.changed` */
   restore(version: number, change: PolicyChange): Promise<PolicyDetail>;
+  /** Whether there is a first version. */
+  isSeeded(): Promise<boolean>;
   /** Writes the first version of a new installation; does nothing when there is one. @throws AppError `config.invalid` */
   seed(policy: { yaml: string; comment: string }): Promise<void>;
 }
@@ -166,10 +169,8 @@ export function createPolicyService({ db }: { db: Db }): PolicyService {
         }),
       );
     },
+    isSeeded: async () => (await findActiveVersion(db)) !== undefined,
     async seed({ yaml, comment }) {
-      if ((await findActivePolicy(db)) !== undefined) {
-        return;
-      }
       const { rules } = readValidPolicy(yaml);
       await inTransaction(db, async (tx) => {
         const first = { version: 1, authorId: null, basedOnVersion: null, restoresVersion: null };
