@@ -1,4 +1,4 @@
-export { type ActiveRulesService, createActiveRulesService } from "./active-rules.service.ts";
+export { createActiveRulesService } from "./active-rules.service.ts";
 export { createPastRequests } from "./past-request.repository.ts";
 export { registerPolicyRoutes } from "./policy.routes.ts";
 export { createPolicyService } from "./policy.service.ts";
