@@ -3,6 +3,7 @@ import type { CommandContext, Finish } from "./commands/command.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { addInboxCommands } from "./commands/inbox.ts";
+import { addPolicyCommands } from "./commands/policy.ts";
 import { addTaskCommands } from "./commands/task.ts";
 import { up } from "./commands/up.ts";
 import { addWorkerCommands } from "./commands/worker-commands.ts";
@@ -80,6 +81,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
 
   addTaskCommands(program, context, finish);
   addInboxCommands(program, context, finish);
+  addPolicyCommands(program, context, finish);
   addWorkerCommands(program, context, finish);
   return program;
 };

@@ -110,7 +110,8 @@ class PolicyText {
   }
 
   #refused(issues: readonly PolicyTextIssue[]): ReadPolicy {
-    return { isValid: false, issues: issues.slice(0, issuesMax) };
+    const inOrder = issues.toSorted((left, right) => left.line - right.line || left.column - right.column);
+    return { isValid: false, issues: inOrder.slice(0, issuesMax) };
   }
 
   #placed(issue: Omit<PolicyIssue, "path"> & { path: readonly PropertyKey[] }): PolicyTextIssue {
