@@ -1,4 +1,4 @@
-import type { Claim, RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import type { Claim, RequestLease, RequestRaise, WorkerRequest } from "@agentvine/contracts";
 import { AppError, newId } from "@agentvine/kit";
 import { attemptPermissions } from "../actor.ts";
 import { createRaiseService, type DecidePort } from "../modules/decisions/index.ts";
@@ -6,11 +6,13 @@ import { createReaperService, defaultRetryPolicy } from "../modules/queue/index.
 import { approvalOf, type RequestFixture, requestFixture } from "./request-fixture.ts";
 import type { TestWorker, WorkFixture } from "./work-fixture.ts";
 
+const effects = ["allow", "deny", "automated"] as const;
+
 /** Rules of the tests: the first word of what is asked says where it goes. */
 const routeByFirstWord: DecidePort = {
   decide: async (_tx, { request, tool }) => {
     const word = (tool?.command ?? request.question).split(" ")[0];
-    const kind = word === "allow" || word === "deny" ? word : "human";
+    const kind = effects.find((effect) => effect === word) ?? "human";
     const isEscalated = word === "pass";
     return {
       kind,
@@ -55,14 +57,17 @@ const asked: readonly Asked[] = [
   call("pass it on"),
   call("allow ls"),
   call("deny push"),
+  call("automated lint"),
+  { kind: "clarification", question: "automated: how wide?", options: [], approval: null },
 ];
 
 /** The command that a person allows instead. */
 const editedCommand = "make deploy --dry";
 
-/** An answer that a person was told has won. */
+/** An answer that a person or a controller was told has won. */
 export interface Won {
   id: string;
+  source: "person" | "controller";
   body: { generation: number; decision?: string; text?: string; choice?: string; scope?: string };
 }
 
@@ -79,6 +84,8 @@ export interface RequestWorld {
   got: { what: Asked; request: WorkerRequest }[];
   /** Spends that were told to have succeeded. */
   spent: { id: string; attempt: number; command: string }[];
+  /** What was leased to the controller; old ones are tried as well. */
+  leases: { id: string; ref: { controllerId: string; leaseToken: string; generation: number } }[];
   /** Requests that a worker parked on, once for each time. */
   parkedOn: string[];
 }
@@ -114,6 +121,15 @@ export const requestActions = [
   "fail_world",
   "cancel",
   "retry",
+  "model_claims",
+  "model_claims",
+  "model_answers",
+  "model_answers",
+  "model_is_unsure",
+  "model_hands_over",
+  "model_renews",
+  "model_vanishes",
+  "no_model",
 ] as const;
 export type RequestAction = (typeof requestActions)[number];
 
@@ -146,7 +162,7 @@ export function requestActor(work: WorkFixture) {
   async function answer(world: RequestWorld, request: WorkerRequest, body: Record<string, unknown>) {
     const given = { generation: request.generation, ...body };
     const reply = await requests.answer(request, given);
-    if (reply.status === 200) world.won.push({ id: request.id, body: given });
+    if (reply.status === 200) world.won.push({ id: request.id, source: "person", body: given });
     if (reply.status >= 500) throw new Error(`answer: ${reply.status} ${JSON.stringify(reply.body)}`);
   }
 
@@ -216,6 +232,9 @@ export function requestActor(work: WorkFixture) {
     deadline: passDeadlines,
   };
 
+  /** What one controller does; it tries old leases as well. */
+  const byController = controllerActions(work, sweeps.handOver);
+
   type ByAttempt = (world: RequestWorld, claim: Claim, pick: number) => Promise<unknown>;
   const byAttempt: Partial<Record<RequestAction, ByAttempt>> = {
     raise: (world, claim, pick) => raise(world, claim, mustPick(asked, pick), newId()),
@@ -269,9 +288,87 @@ export function requestActor(work: WorkFixture) {
     act: async (world: RequestWorld, action: RequestAction, pick: number): Promise<void> => {
       await byPerson[action]?.(world, pick);
       await byTime[action]?.(world);
+      await byController[action]?.(world, pick);
       // The last attempt most of the time, now and then one that lost its lease.
       const claim = world.claims.at(pick % 5 === 4 ? -2 : -1);
       if (claim !== undefined) await byAttempt[action]?.(world, claim, pick);
+    },
+  };
+}
+
+type ByController = (world: RequestWorld, pick: number) => Promise<unknown>;
+
+function controllerActions(
+  work: WorkFixture,
+  handOver: () => Promise<unknown>,
+): Partial<Record<RequestAction, ByController>> {
+  const { request: send } = work.app;
+  let made: Promise<{ token: string; controllerId: string; instanceId: string }> | undefined;
+  const make = async () => {
+    const grant = { name: "controllers", permissions: ["controller:register", "controller:work"] };
+    const { body: key } = await send<{ secret: string }>("POST", "/api/v1/api-keys", { body: grant });
+    const instanceId = newId();
+    const body = { name: `controller-${instanceId}`, instanceId, version: "1", model: "scripted/demo" };
+    const token = key.secret;
+    const reply = await send<{ controller: { id: string } }>("POST", "/api/v1/controllers", { body, token });
+    return { token, instanceId, controllerId: reply.body.controller.id };
+  };
+  const controller = () => (made ??= make());
+
+  async function say(world: RequestWorld, pick: number, verb: string, said: Record<string, unknown>) {
+    const lease = world.leases.at(-1 - (pick % 2));
+    if (lease === undefined) return;
+    const { token } = await controller();
+    const body = { ...lease.ref, ...said };
+    const path = `/api/v1/worker-requests/${lease.id}/${verb}`;
+    const { status, body: got } = await send<WorkerRequest>("POST", path, { body, token });
+    if (status >= 500) throw new Error(`${verb}: ${status} ${JSON.stringify(got)}`);
+    if (status === 200 && got.answer?.source === "controller") {
+      const { generation } = lease.ref;
+      const decision = got.answer.decision ?? undefined;
+      world.won.push({ id: lease.id, source: "controller", body: { generation, decision, ...said } });
+    }
+  }
+
+  async function answer(world: RequestWorld, pick: number, confidence: number) {
+    const precedents = await work.sql<{ id: string }>("select id from precedents where revoked_at is null");
+    const citations = precedents.slice(0, 1).map(({ id }) => ({ kind: "precedent", id, version: null }));
+    const isCall = world.seen.find(({ id }) => id === world.leases.at(-1 - (pick % 2))?.id)?.approval;
+    const choice = isCall ? (pick % 3 === 0 ? "deny" : "allow") : null;
+    const text = isCall ? "" : `model ${newId()}`;
+    await say(world, pick, "automated-answer", { choice, text, confidence, citations });
+  }
+
+  return {
+    model_claims: async (world) => {
+      const { token, controllerId, instanceId } = await controller();
+      const { status, body } = await send<RequestLease>("POST", "/api/v1/worker-requests/claim", {
+        body: { controllerId, instanceId, waitSeconds: 0 },
+        token,
+      });
+      if (status !== 200) return;
+      const { request, leaseToken } = body;
+      const ref = { controllerId, leaseToken, generation: request.generation };
+      world.leases.push({ id: request.id, ref });
+    },
+    model_answers: (world, pick) => answer(world, pick, 0.95),
+    model_is_unsure: (world, pick) => answer(world, pick, 0.2),
+    model_hands_over: (world, pick) => say(world, pick, "hand-over", { reason: "can't tell" }),
+    model_renews: (world, pick) => say(world, pick, "renew", {}),
+    model_vanishes: async ({ taskId }) => {
+      await work.sql(
+        `update worker_requests set lease_expires_at = now() - interval '1 second'
+         where task_id = $1 and lease_expires_at is not null`,
+        [taskId],
+      );
+      await handOver();
+    },
+    no_model: async ({ taskId }) => {
+      await work.sql(
+        "update worker_requests set routed_at = now() - interval '1 minute' where task_id = $1 and status = 'automated'",
+        [taskId],
+      );
+      await handOver();
     },
   };
 }

@@ -76,9 +76,12 @@ function checkAnswers({ won }: RequestWorld, { rows, told }: Sight): void {
     const isSettledAsRaised = !live.includes(about[0]?.data.status ?? "");
     expect(ended.length, "ends of a request").toBe(live.includes(row.status) || isSettledAsRaised ? 0 : 1);
     const winners = won.filter(({ id }) => id === row.id);
-    const isPersons = row.answer_source === "person" && !isSettledAsRaised;
-    expect(winners.length, "people who were told that they won").toBe(isPersons ? 1 : 0);
-    for (const { body } of winners) {
+    const isSomebodys = row.answer_source === "person" || row.answer_source === "controller";
+    expect(winners.length, "those who were told that they won").toBe(
+      isSomebodys && !isSettledAsRaised ? 1 : 0,
+    );
+    for (const { body, source } of winners) {
+      expect(source).toBe(row.answer_source);
       expect(body.generation, "the generation that was answered").toBe(ended[0]?.data.generation);
       expect(body.decision ?? null).toBe(row.decision);
       expect(row.answer_text).toBe(body.text ?? "");
@@ -91,12 +94,15 @@ function checkApprovals({ won, spent }: RequestWorld, { rows, told }: Sight): vo
   for (const row of rows.filter(({ decision }) => decision === "allow")) {
     expect(row.status).toBe("answered");
     const byRule = row.answer_source === "rule" && row.command?.startsWith("allow") === true;
-    const byPerson = rows.some(
+    const bySomebody = rows.some(
       ({ id, fingerprint, scope }) =>
         (id === row.id || (scope === "task" && fingerprint === row.fingerprint)) &&
         won.some((one) => one.id === id && one.body.decision === "allow"),
     );
-    expect({ byRule, byPerson }).toEqual({ byRule: !byPerson, byPerson: !byRule });
+    // A model allows what a rule routed to it, and nothing else.
+    const isModels = row.answer_source === "controller";
+    if (isModels) expect(row.command).toMatch(/^automated/);
+    expect({ byRule, bySomebody }).toEqual({ byRule: !bySomebody, bySomebody: !byRule });
   }
   for (const row of rows) {
     const uses = told.filter(
@@ -203,7 +209,17 @@ test(
         const worker = await work.registerWorker({ slots: 3 });
         const task = await work.createTask();
         const world: RequestWorld = {
-          ...{ taskId: task.id, worker, claims: [], seen: [], won: [], got: [], spent: [], parkedOn: [] },
+          ...{
+            taskId: task.id,
+            worker,
+            claims: [],
+            seen: [],
+            won: [],
+            got: [],
+            leases: [],
+            spent: [],
+            parkedOn: [],
+          },
         };
         try {
           await actor.act(world, "claim", 0);
@@ -217,6 +233,7 @@ test(
           }
           await checkNothingStays(world);
         } finally {
+          await work.sql("delete from precedents");
           await work.sql("delete from tasks");
         }
       }),
