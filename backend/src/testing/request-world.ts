@@ -75,6 +75,8 @@ export interface Won {
 export interface RequestWorld {
   taskId: string;
   worker: TestWorker;
+  /** Where in the list the few questions begin that this agent asks again and again. */
+  focus: number;
   /** Every lease ever handed out; stale ones keep trying. */
   claims: Claim[];
   /** Every sight of a request that anybody had. */
@@ -93,10 +95,15 @@ export interface RequestWorld {
 export const requestActions = [
   "claim",
   "claim",
+  "claim",
+  "claim",
   "raise",
   "raise",
   "raise",
   "raise",
+  "raise",
+  "raise",
+  "repeat",
   "repeat",
   "wait",
   "spend",
@@ -114,6 +121,8 @@ export const requestActions = [
   "park",
   "resume",
   "deadline",
+  "lose",
+  "lose",
   "lose",
   "release",
   "complete",
@@ -167,9 +176,10 @@ export function requestActor(work: WorkFixture) {
   }
 
   /** The newest sight of a request that fits. */
+  /** One of the two newest; a question is asked often before one like it gets so far. */
   const newest = (world: RequestWorld, pick: number, fits: (one: WorkerRequest) => boolean) => {
     const ids = [...new Set(world.seen.filter(fits).map(({ id }) => id))];
-    const id = ids[ids.length - 1 - (pick % Math.max(1, ids.length))];
+    const id = ids[ids.length - 1 - (pick % Math.min(2, Math.max(1, ids.length)))];
     return world.seen.findLast((one) => one.id === id);
   };
   const isApproval = ({ kind }: WorkerRequest) => kind === "approval";
@@ -206,8 +216,9 @@ export function requestActor(work: WorkFixture) {
       const request = newest(world, pick, isWords);
       if (request) await answer(world, request, { text: `words ${newId()}` });
     },
-    say_stale: async (world, pick) => {
-      const request = world.seen[pick % Math.max(1, world.seen.length)];
+    // The first sight of what was seen last.
+    say_stale: async (world) => {
+      const request = world.seen.find(({ id }) => id === world.seen.at(-1)?.id);
       if (request === undefined) return;
       await answer(world, request, isWords(request) ? { text: "late" } : { decision: "allow" });
     },
@@ -220,7 +231,8 @@ export function requestActor(work: WorkFixture) {
       const body = { workOrderId: order.id, answer: "go on" };
       await work.app.request("POST", "/api/v1/queue/resume", { body });
     },
-    cancel: ({ taskId }) => work.app.request("POST", `/api/v1/tasks/${taskId}/cancel`, { body: {} }),
+    cancel: async ({ taskId }, pick) =>
+      pick % 4 === 0 && work.app.request("POST", `/api/v1/tasks/${taskId}/cancel`, { body: {} }),
     retry: ({ taskId }) => work.app.request("POST", `/api/v1/tasks/${taskId}/retry`, { body: {} }),
   };
 
@@ -237,9 +249,9 @@ export function requestActor(work: WorkFixture) {
 
   type ByAttempt = (world: RequestWorld, claim: Claim, pick: number) => Promise<unknown>;
   const byAttempt: Partial<Record<RequestAction, ByAttempt>> = {
-    raise: (world, claim, pick) => raise(world, claim, mustPick(asked, pick), newId()),
+    raise: (world, claim, pick) => raise(world, claim, askedBy(world, pick), newId()),
     // The worker's name for the call is that of the question: each is asked by it as often as its reply gets lost.
-    repeat: (world, claim, pick) => raise(world, claim, mustPick(asked, pick), `call-${pick % asked.length}`),
+    repeat: (world, claim, pick) => raise(world, claim, askedBy(world, pick), `call-${pick % asksMax}`),
     wait: async (world, claim, pick) => {
       const request = newest(world, pick, () => true);
       const reply = request && (await requests.wait(claim, request.id));
@@ -275,8 +287,10 @@ export function requestActor(work: WorkFixture) {
       await reaper.reapLeases();
     },
     release: (_world, claim) => work.post(claim, "release", { reason: "drain" }),
-    complete: async (_world, claim) => await work.complete(claim, await work.runResult(claim)),
-    fail: (_world, claim) => work.fail(claim),
+    // The work ends for good only now and then: much has to happen before.
+    complete: async (_world, claim, pick) =>
+      pick % 4 === 0 && (await work.complete(claim, await work.runResult(claim))),
+    fail: async (_world, claim, pick) => pick % 4 === 0 && (await work.fail(claim)),
     fail_world: (_world, claim) => work.fail(claim, { failure: "infrastructure" }),
   };
 
@@ -373,8 +387,11 @@ function controllerActions(
   };
 }
 
-function mustPick<T>(from: readonly T[], pick: number): T {
-  const one = from[pick % from.length];
-  if (one === undefined) throw new Error("there is nothing to pick from");
+const asksMax = 3;
+
+/** One of the few questions of this world. */
+function askedBy({ focus }: RequestWorld, pick: number): Asked {
+  const one = asked[(focus + (pick % asksMax)) % asked.length];
+  if (one === undefined) throw new Error("there is nothing to ask");
   return one;
 }

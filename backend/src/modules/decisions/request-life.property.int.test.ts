@@ -205,38 +205,43 @@ test(
       }),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 24 }), async (steps) => {
-        const worker = await work.registerWorker({ slots: 3 });
-        const task = await work.createTask();
-        const world: RequestWorld = {
-          ...{
-            taskId: task.id,
-            worker,
-            claims: [],
-            seen: [],
-            won: [],
-            got: [],
-            leases: [],
-            spent: [],
-            parkedOn: [],
-          },
-        };
-        try {
-          await actor.act(world, "claim", 0);
-          await actor.act(world, "raise", steps.length);
-          for (const { action, pick, beside } of steps) {
-            await Promise.all([
-              actor.act(world, action, pick),
-              ...(beside === null ? [] : [actor.act(world, beside.action, beside.pick)]),
-            ]);
-            await check(world);
+      fc.asyncProperty(
+        fc.array(step, { minLength: 10, maxLength: 40, size: "max" }),
+        fc.nat(20),
+        async (steps, focus) => {
+          const worker = await work.registerWorker({ slots: 3 });
+          const task = await work.createTask();
+          const world: RequestWorld = {
+            ...{
+              taskId: task.id,
+              worker,
+              focus,
+              claims: [],
+              seen: [],
+              won: [],
+              got: [],
+              leases: [],
+              spent: [],
+              parkedOn: [],
+            },
+          };
+          try {
+            await actor.act(world, "claim", 0);
+            await actor.act(world, "raise", steps.length);
+            for (const { action, pick, beside } of steps) {
+              await Promise.all([
+                actor.act(world, action, pick),
+                ...(beside === null ? [] : [actor.act(world, beside.action, beside.pick)]),
+              ]);
+              await check(world);
+            }
+            await checkNothingStays(world);
+          } finally {
+            await work.sql("delete from precedents");
+            await work.sql("delete from tasks");
           }
-          await checkNothingStays(world);
-        } finally {
-          await work.sql("delete from precedents");
-          await work.sql("delete from tasks");
-        }
-      }),
+        },
+      ),
       propertyRuns(30, { isSlow: true }),
     );
   },
