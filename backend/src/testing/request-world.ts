@@ -1,8 +1,9 @@
-import type { Claim, RequestLease, RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import type { Claim, RequestRaise, WorkerRequest } from "@agentvine/contracts";
 import { AppError, newId } from "@agentvine/kit";
 import { attemptPermissions } from "../actor.ts";
 import { createRaiseService, type DecidePort } from "../modules/decisions/index.ts";
 import { createReaperService, defaultRetryPolicy } from "../modules/queue/index.ts";
+import { controllerActions } from "./controller-actions.ts";
 import { approvalOf, type RequestFixture, requestFixture } from "./request-fixture.ts";
 import type { TestWorker, WorkFixture } from "./work-fixture.ts";
 
@@ -116,6 +117,8 @@ export const requestActions = [
   "say",
   "say",
   "say_stale",
+  "say_stale",
+  "say_stale",
   "withdraw",
   "park",
   "park",
@@ -124,6 +127,12 @@ export const requestActions = [
   "lose",
   "lose",
   "lose",
+  "next_attempt",
+  "next_attempt",
+  "next_attempt",
+  "sit_out",
+  "sit_out",
+  "sit_out",
   "release",
   "complete",
   "fail",
@@ -236,16 +245,32 @@ export function requestActor(work: WorkFixture) {
     retry: ({ taskId }) => work.app.request("POST", `/api/v1/tasks/${taskId}/retry`, { body: {} }),
   };
 
-  const byTime: Partial<Record<RequestAction, (world: RequestWorld) => Promise<unknown>>> = {
-    claim: async (world) => {
-      const { status, body } = await work.claim(world.worker);
-      if (status === 200) world.claims.push(body);
-    },
-    deadline: passDeadlines,
-  };
-
   /** What one controller does; it tries old leases as well. */
   const byController = controllerActions(work, sweeps.handOver);
+
+  const claimNext = async (world: RequestWorld) => {
+    const { status, body } = await work.claim(world.worker);
+    if (status === 200) world.claims.push(body);
+  };
+  const loseLease = async ({ workOrder }: Claim) => {
+    await work.expireLease(workOrder.id);
+    await reaper.reapLeases();
+  };
+  const park = async (world: RequestWorld, claim: Claim, count: number) => {
+    const own = world.seen.filter(
+      ({ workOrderId, attempt }) => workOrderId === claim.workOrder.id && attempt === claim.attempt,
+    );
+    const ids = [...new Set(own.map(({ id }) => id))].slice(-count);
+    if (ids.length === 0) return [];
+    const { status } = await requests.park(claim, ids);
+    if (status === 200) world.parkedOn.push(...ids);
+    return ids;
+  };
+
+  const byTime: Partial<Record<RequestAction, (world: RequestWorld) => Promise<unknown>>> = {
+    claim: claimNext,
+    deadline: passDeadlines,
+  };
 
   type ByAttempt = (world: RequestWorld, claim: Claim, pick: number) => Promise<unknown>;
   const byAttempt: Partial<Record<RequestAction, ByAttempt>> = {
@@ -273,18 +298,23 @@ export function requestActor(work: WorkFixture) {
         body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, reason: "found it" },
       });
     },
-    park: async (world, claim, pick) => {
-      const own = world.seen.filter(
-        ({ workOrderId, attempt }) => workOrderId === claim.workOrder.id && attempt === claim.attempt,
-      );
-      const ids = [...new Set(own.map(({ id }) => id))].slice(-1 - (pick % 2));
-      if (ids.length === 0) return;
-      const { status } = await requests.park(claim, ids);
-      if (status === 200) world.parkedOn.push(...ids);
+    park: (world, claim, pick) => park(world, claim, 1 + (pick % 2)),
+    // Asks, parks, is answered, and goes on.
+    sit_out: async (world, claim, pick) => {
+      await raise(world, claim, askedBy(world, pick), newId());
+      for (const id of await park(world, claim, 2)) {
+        const request = await requests.get(id);
+        await answer(world, request, isApproval(request) ? { decision: "allow" } : { text: `words ${id}` });
+      }
+      await claimNext(world);
     },
-    lose: async (_world, { workOrder }) => {
-      await work.expireLease(workOrder.id);
-      await reaper.reapLeases();
+    lose: (_world, claim) => loseLease(claim),
+    // Loses its lease, and the next one asks the same.
+    next_attempt: async (world, claim) => {
+      await loseLease(claim);
+      await claimNext(world);
+      const [last, next] = [world.got.at(-1), world.claims.at(-1)];
+      if (last !== undefined && next !== undefined) await raise(world, next, last.what, newId());
     },
     release: (_world, claim) => work.post(claim, "release", { reason: "drain" }),
     // The work ends for good only now and then: much has to happen before.
@@ -306,83 +336,6 @@ export function requestActor(work: WorkFixture) {
       // The last attempt most of the time, now and then one that lost its lease.
       const claim = world.claims.at(pick % 5 === 4 ? -2 : -1);
       if (claim !== undefined) await byAttempt[action]?.(world, claim, pick);
-    },
-  };
-}
-
-type ByController = (world: RequestWorld, pick: number) => Promise<unknown>;
-
-function controllerActions(
-  work: WorkFixture,
-  handOver: () => Promise<unknown>,
-): Partial<Record<RequestAction, ByController>> {
-  const { request: send } = work.app;
-  let made: Promise<{ token: string; controllerId: string; instanceId: string }> | undefined;
-  const make = async () => {
-    const grant = { name: "controllers", permissions: ["controller:register", "controller:work"] };
-    const { body: key } = await send<{ secret: string }>("POST", "/api/v1/api-keys", { body: grant });
-    const instanceId = newId();
-    const body = { name: `controller-${instanceId}`, instanceId, version: "1", model: "scripted/demo" };
-    const token = key.secret;
-    const reply = await send<{ controller: { id: string } }>("POST", "/api/v1/controllers", { body, token });
-    return { token, instanceId, controllerId: reply.body.controller.id };
-  };
-  const controller = () => (made ??= make());
-
-  async function say(world: RequestWorld, pick: number, verb: string, said: Record<string, unknown>) {
-    const lease = world.leases.at(-1 - (pick % 2));
-    if (lease === undefined) return;
-    const { token } = await controller();
-    const body = { ...lease.ref, ...said };
-    const path = `/api/v1/worker-requests/${lease.id}/${verb}`;
-    const { status, body: got } = await send<WorkerRequest>("POST", path, { body, token });
-    if (status >= 500) throw new Error(`${verb}: ${status} ${JSON.stringify(got)}`);
-    if (status === 200 && got.answer?.source === "controller") {
-      const { generation } = lease.ref;
-      const decision = got.answer.decision ?? undefined;
-      world.won.push({ id: lease.id, source: "controller", body: { generation, decision, ...said } });
-    }
-  }
-
-  async function answer(world: RequestWorld, pick: number, confidence: number) {
-    const precedents = await work.sql<{ id: string }>("select id from precedents where revoked_at is null");
-    const citations = precedents.slice(0, 1).map(({ id }) => ({ kind: "precedent", id, version: null }));
-    const isCall = world.seen.find(({ id }) => id === world.leases.at(-1 - (pick % 2))?.id)?.approval;
-    const choice = isCall ? (pick % 3 === 0 ? "deny" : "allow") : null;
-    const text = isCall ? "" : `model ${newId()}`;
-    await say(world, pick, "automated-answer", { choice, text, confidence, citations });
-  }
-
-  return {
-    model_claims: async (world) => {
-      const { token, controllerId, instanceId } = await controller();
-      const { status, body } = await send<RequestLease>("POST", "/api/v1/worker-requests/claim", {
-        body: { controllerId, instanceId, waitSeconds: 0 },
-        token,
-      });
-      if (status !== 200) return;
-      const { request, leaseToken } = body;
-      const ref = { controllerId, leaseToken, generation: request.generation };
-      world.leases.push({ id: request.id, ref });
-    },
-    model_answers: (world, pick) => answer(world, pick, 0.95),
-    model_is_unsure: (world, pick) => answer(world, pick, 0.2),
-    model_hands_over: (world, pick) => say(world, pick, "hand-over", { reason: "can't tell" }),
-    model_renews: (world, pick) => say(world, pick, "renew", {}),
-    model_vanishes: async ({ taskId }) => {
-      await work.sql(
-        `update worker_requests set lease_expires_at = now() - interval '1 second'
-         where task_id = $1 and lease_expires_at is not null`,
-        [taskId],
-      );
-      await handOver();
-    },
-    no_model: async ({ taskId }) => {
-      await work.sql(
-        "update worker_requests set routed_at = now() - interval '1 minute' where task_id = $1 and status = 'automated'",
-        [taskId],
-      );
-      await handOver();
     },
   };
 }

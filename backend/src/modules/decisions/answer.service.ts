@@ -1,10 +1,11 @@
-import type { RequestAnswerInput, WorkerRequest } from "@agentvine/contracts";
+import type { PolicyFacts, RequestAnswerInput, WorkerRequest } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import type { DecidePort } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { withCommand } from "./new-request.service.ts";
 import { keepPrecedent } from "./precedent.repository.ts";
 import type { Settlement } from "./request.repository.ts";
 import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
@@ -55,30 +56,32 @@ function wordsOf(row: RequestRow, { decision, editedCommand, scope, choice, text
   return { event: "answer" as const, choice: choice ?? null, text, reason: "" };
 }
 
-/** The call that is allowed instead of the one asked for. */
-function editedCall(row: RequestRow, editedCommand: string) {
+/** The fingerprint of the call that is allowed instead of the one asked for. */
+function editedFingerprint(row: RequestRow, editedCommand: string): string {
   const { approval } = row;
   if (approval === null || approval.command === null || typeof approval.arguments.command !== "string")
     throw misfit("editedCommand", "only an approval of a command can be changed");
   const args = { ...approval.arguments, command: editedCommand };
-  const call = { ...approval, arguments: args, command: editedCommand };
-  return { call, fingerprint: fingerprintOf({ ...row, approval: call }) };
+  return fingerprintOf({ ...row, approval: { ...approval, arguments: args } });
 }
 
 /** What people answer. */
 export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps) {
-  /** What is allowed instead of what was asked for. A person can't allow what a rule denies. */
-  async function changedCall(tx: Tx, row: RequestRow, editedCommand: string) {
-    const { call, fingerprint } = editedCall(row, editedCommand);
-    const { tool } = row.facts;
-    const facts = {
-      ...row.facts,
-      tool: tool && { ...tool, command: call.command, arguments: call.arguments },
-    };
-    const judged = await decisions.decide(tx, facts);
-    if (judged.kind === "deny")
-      throw misfit("editedCommand", `rule ${judged.ruleId} denies this command: ${judged.reason}`);
-    return { editedCommand, grantedFingerprint: fingerprint };
+  /** A person can't allow what a rule denies: not in a changed form, and not what a newer rule denies. */
+  async function assertNotDenied(tx: Tx, facts: PolicyFacts, path: string): Promise<void> {
+    const { kind, ruleId, reason } = await decisions.decide(tx, facts);
+    if (kind === "deny") throw misfit(path, `rule ${ruleId} denies it: ${reason}`);
+  }
+
+  /** What is allowed: the call as it was asked for, or with another command. */
+  async function allowedCall(tx: Tx, row: RequestRow, editedCommand: string | undefined) {
+    if (editedCommand === undefined) {
+      await assertNotDenied(tx, row.facts, "decision");
+      return {};
+    }
+    const grantedFingerprint = editedFingerprint(row, editedCommand);
+    await assertNotDenied(tx, withCommand(row.facts, editedCommand), "editedCommand");
+    return { editedCommand, grantedFingerprint };
   }
 
   async function approvalOf(tx: Tx, row: RequestRow, input: RequestAnswerInput) {
@@ -91,10 +94,11 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
       case "deny":
         if (editedCommand !== undefined) throw misfit("editedCommand", "what is denied can't be changed");
         return { event: "deny" as const, decision, reason };
-      case "allow": {
-        const changed = editedCommand === undefined ? {} : await changedCall(tx, row, editedCommand);
-        return { event: "answer" as const, decision, scope, reason, ...changed };
-      }
+      case "allow":
+        return {
+          ...{ event: "answer" as const, decision, scope, reason },
+          ...(await allowedCall(tx, row, editedCommand)),
+        };
     }
   }
 

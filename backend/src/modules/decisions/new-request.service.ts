@@ -47,6 +47,12 @@ export async function factsOf(
   };
 }
 
+/** The same call with another command. */
+export const withCommand = (facts: PolicyFacts, command: string): PolicyFacts => ({
+  ...facts,
+  tool: facts.tool && { ...facts.tool, command, arguments: { ...facts.tool.arguments, command } },
+});
+
 /** A plan is a person's to approve, whatever the rules say; but what a rule denies stays denied. */
 function planDecision(decision: RoutedDecision, raise: RequestRaise): RoutedDecision {
   if (raise.approval?.subject !== "plan" || decision.kind === "deny" || decision.kind === "human")
@@ -134,14 +140,13 @@ export function requestByRules(
 export function requestByGrant(
   held: HeldWork,
   raise: RequestRaise,
-  { fingerprint, granted }: { fingerprint: string; granted: RequestRow },
+  { fingerprint, granted, facts }: { fingerprint: string; granted: RequestRow; facts: PolicyFacts },
 ): NewRequest {
   const isChanged = granted.grantedFingerprint !== null && granted.grantedFingerprint !== fingerprint;
   return {
     ...askedBy(held, raise),
     status: "answered",
-    fingerprint,
-    facts: granted.facts,
+    ...{ fingerprint, facts },
     ruleId: granted.ruleId,
     policyVersion: granted.policyVersion,
     routeReason: granted.routeReason,

@@ -1,4 +1,4 @@
-import type { RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import type { PolicyFacts, RequestRaise, WorkerRequest } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
@@ -7,7 +7,7 @@ import { assertOwnAttempt, type HeldWork, lockHeldWork } from "../queue/index.ts
 import { moveTask } from "../tasks/index.ts";
 import type { DecidePort, RoutedDecision } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { factsOf, requestByGrant, requestByRules } from "./new-request.service.ts";
+import { factsOf, requestByGrant, requestByRules, withCommand } from "./new-request.service.ts";
 import { usePrecedent } from "./precedent.repository.ts";
 import {
   adoptRequest,
@@ -31,6 +31,13 @@ const isSticky = (row: RequestRow): boolean => {
   return row.kind !== "approval" || row.spentAt === null;
 };
 
+/** People and rules judge the command that is shown: it must be the one that would run. */
+function assertHonest({ approval }: RequestRaise): void {
+  const given = approval?.arguments.command;
+  if (typeof given === "string" && approval?.command !== given)
+    throw misfit("approval.command", "must be the command of the arguments");
+}
+
 /** Earlier answers settle questions, never approvals; what a rule denies, and what people alone decide, comes first. */
 const mayFollowPrecedent = (
   { task }: HeldWork,
@@ -44,14 +51,26 @@ const mayFollowPrecedent = (
 
 /** Writes down what an agent asks, and settles or routes it, before anybody sees it. */
 export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
+  async function judge(tx: Tx, held: HeldWork, raise: RequestRaise) {
+    const facts = await factsOf(tx, held, raise);
+    return { facts, decision: await decisions.decide(tx, facts) };
+  }
+
+  /** What a rule denies is denied, whatever a person allowed for the task before there was such a rule. */
+  async function isDeniedNow(tx: Tx, facts: PolicyFacts, { editedCommand }: RequestRow): Promise<boolean> {
+    const changed = editedCommand === null ? facts : withCommand(facts, editedCommand);
+    return (await decisions.decide(tx, changed)).kind === "deny";
+  }
+
   async function store(
     tx: Tx,
     held: HeldWork,
     raise: RequestRaise,
-    fingerprint: string,
+    { fingerprint, granted }: { fingerprint: string; granted: RequestRow | undefined },
   ): Promise<RequestRow> {
-    const facts = await factsOf(tx, held, raise);
-    const decision = await decisions.decide(tx, facts);
+    const { facts, decision } = await judge(tx, held, raise);
+    if (granted !== undefined && decision.kind !== "deny" && !(await isDeniedNow(tx, facts, granted)))
+      return await insertRequest(tx, requestByGrant(held, raise, { fingerprint, granted, facts }));
     const precedent = mayFollowPrecedent(held, raise, decision)
       ? await usePrecedent(tx, held.task.repositoryId, fingerprint)
       : undefined;
@@ -71,10 +90,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
     if (same !== undefined && (isLiveStatus(same.status) || isSticky(same)))
       return await adoptRequest(tx, same, by);
     const isGranted = same?.status === "answered" && same.decision === "allow" && same.scope === "task";
-    const row =
-      same !== undefined && isGranted
-        ? await insertRequest(tx, requestByGrant(held, raise, { fingerprint, granted: same }))
-        : await store(tx, held, raise, fingerprint);
+    const row = await store(tx, held, raise, { fingerprint, granted: isGranted ? same : undefined });
     await recordRequestEvent(tx, "worker_request.raised", row, {
       ...{ ruleId: row.ruleId, reason: row.routeReason, headline: headlineOf(raise).slice(0, 500) },
       ...{ source: row.answerSource, decision: row.decision },
@@ -94,6 +110,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       return inTransaction(db, async (tx) => {
         const held = await lockHeldWork(tx, ref);
         if (held.order.kind !== "run") throw misfit("workOrderId", "only a run asks questions");
+        assertHonest(raise);
         const row = (await findByCall(tx, ref, raise.callId)) ?? (await place(tx, held, raise));
         if (isLiveStatus(row.status) && held.task.status === "in_progress") {
           const reason = headlineOf(raise).slice(0, 500);

@@ -2,7 +2,7 @@ import type { Claim } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
+import { approvalOf, type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 import { createReaperService, defaultRetryPolicy } from "../queue/index.ts";
 
@@ -15,6 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => work.close());
 afterEach(async () => {
+  await work.sql("delete from precedents");
   await work.sql("delete from tasks");
 });
 
@@ -229,18 +230,14 @@ describe("bad input and adversaries", () => {
     expect((await spend("run_command", { command: "make deploy" })).status).toBe(200);
   });
 
-  test("neither the words around a call nor a lying command field change what is allowed", async () => {
+  test("a command that is shown and another one that would run are refused", async () => {
     const { claim } = await requests.run();
     const shown = await requests.askToRun(claim, "ls");
     await requests.answer(shown, { decision: "allow", scope: "task" });
-    const approval = {
-      ...{ subject: "tool_call" as const, tool: "run_command", toolClass: "command" as const, paths: [] },
-      arguments: { command: "rm -rf /" },
-      command: "ls",
-    };
-    const { body } = await requests.raise(claim, { kind: "approval", question: "run ls", approval });
-    expect(body).toMatchObject({ status: "human" });
-    expect(body.id).not.toBe(shown.id);
+    const approval = { ...approvalOf("ls"), arguments: { command: "rm -rf /" } };
+    const { status, body } = await requests.raise(claim, { kind: "approval", question: "ls", approval });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ error: { issues: [{ path: "approval.command" }] } });
   });
 
   test("a call id that is used again for another call gives no leave for that one", async () => {

@@ -117,6 +117,15 @@ function checkApprovals({ won, spent }: RequestWorld, { rows, told }: Sight): vo
   }
 }
 
+/** A model settles nothing that people have. */
+function checkModel({ told }: Sight): void {
+  for (const [index, { type, data }] of told.entries()) {
+    if (!ends.includes(type) || data.source !== "controller") continue;
+    const before = told.slice(0, index).filter((one) => one.data.requestId === data.requestId);
+    expect(before.map((one) => one.data.status).filter((status) => status === "human")).toEqual([]);
+  }
+}
+
 /** Nobody is asked what is open, was answered, was turned down by somebody, or was allowed and not used yet. */
 function checkAskedOnce({ rows, told }: Sight): void {
   const fingerprints = new Map(rows.map(({ id, fingerprint }) => [id, fingerprint]));
@@ -149,13 +158,18 @@ function checkWaiting({ rows, task, order }: Sight): void {
   });
 }
 
-/** Each answer that parked work was sent back with was told once for each time it was waited for. */
-function checkTold({ claims, parkedOn }: RequestWorld, { rows }: Sight): void {
+/** An answer is told once, and again only to an agent that parked without it; no prompt tells it without that being noted. */
+function checkTold({ claims, parkedOn }: RequestWorld, { rows, told }: Sight): void {
   const prompts = new Set(claims.map(({ workOrder }) => String(workOrder.payload.followUp ?? "")));
   for (const { id } of rows) {
     const times = [...prompts].filter((prompt) => prompt.includes(`[${id.slice(-8)}]`)).length;
-    const parks = parkedOn.filter((one) => one === id).length;
-    expect(times, "prompts with the same answer").toBeLessThanOrEqual(Math.max(1, parks));
+    const noted = told.filter(
+      ({ type, data }) => type === "worker_request.delivered" && data.requestId === id,
+    ).length;
+    expect(times, "prompts with the same answer").toBeLessThanOrEqual(noted);
+    expect(noted, "deliveries of an answer").toBeLessThanOrEqual(
+      1 + parkedOn.filter((one) => one === id).length,
+    );
   }
 }
 
@@ -175,6 +189,7 @@ async function check(world: RequestWorld): Promise<void> {
   const sight = await look(world);
   checkAnswers(world, sight);
   checkApprovals(world, sight);
+  checkModel(sight);
   checkAskedOnce(sight);
   checkWaiting(sight);
   checkTold(world, sight);
