@@ -33,8 +33,8 @@ export function controllerActions(
     if (status >= 500) throw new Error(`${verb}: ${status} ${JSON.stringify(got)}`);
     if (status === 200 && got.answer?.source === "controller") {
       const { generation } = lease.ref;
-      const decision = got.answer.decision ?? undefined;
-      world.won.push({ id: lease.id, source: "controller", body: { generation, decision, ...said } });
+      const decision = got.answer.decision === null ? {} : { decision: got.answer.decision };
+      world.won.push({ id: lease.id, source: "controller", body: { generation, ...decision, ...said } });
     }
   }
 
