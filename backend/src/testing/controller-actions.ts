@@ -1,6 +1,6 @@
 import type { RequestLease, WorkerRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import type { RequestAction, RequestWorld } from "./request-world.ts";
+import type { RequestAction, RequestWorld } from "./request-history.ts";
 import type { WorkFixture } from "./work-fixture.ts";
 
 type ByController = (world: RequestWorld, pick: number) => Promise<unknown>;

@@ -10,7 +10,7 @@ let requests: RequestFixture;
 let key: string;
 
 beforeAll(async () => {
-  fixture = await buildWorkFixture({ heartbeatSeconds: 1 });
+  fixture = await buildWorkFixture({ heartbeatSeconds: 1, policy: "default" });
   requests = requestFixture(fixture);
   key = await createKey();
 });

@@ -10,7 +10,7 @@ let work: WorkFixture;
 let requests: RequestFixture;
 
 beforeAll(async () => {
-  work = await buildWorkFixture();
+  work = await buildWorkFixture({ policy: "default" });
   requests = requestFixture(work);
 });
 afterAll(() => work.close());

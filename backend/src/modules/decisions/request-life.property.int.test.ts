@@ -2,7 +2,8 @@ import type { TaskStatus, WorkerRequestStatus } from "@agentvine/contracts";
 import { propertyRuns, propertyTimeoutMs } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type RequestWorld, requestActions, requestActor } from "../../testing/request-world.ts";
+import { type RequestWorld, requestActions } from "../../testing/request-history.ts";
+import { requestActor } from "../../testing/request-world.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 
 let work: WorkFixture;
