@@ -49,7 +49,7 @@ function cite(id: string): Citation {
 }
 
 beforeAll(async () => {
-  fixture = await buildWorkFixture();
+  fixture = await buildWorkFixture({ policy: "default" });
   requests = requestFixture(fixture);
   const [stolen, other] = [await createKey(), await createKey()];
   rogues = [await register(stolen), await register(stolen), await register(other)];
@@ -269,7 +269,7 @@ test(
         expect([...taken.values()].every((times) => times === 1)).toBe(true);
         await end();
       }),
-      propertyRuns(40),
+      propertyRuns(30),
     );
     // It would show nothing if it never got through.
     expect(settled).toBeGreaterThan(20);
