@@ -23,6 +23,7 @@ import {
   prepareLocalMode,
   registerAuthRoutes,
 } from "./modules/auth/index.ts";
+import { titleOfCited } from "./modules/context/index.ts";
 import {
   createEventService,
   type EventRoutesOptions,
@@ -42,6 +43,7 @@ import { type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
+import { wireTalk } from "./talk.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
 
@@ -148,11 +150,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     preAllow: policies.preAllow,
   });
 
+  wireTalk({ server, database, repositories });
   const decisions = wireDecisions({
     ...{ server, database, notifications, logger, background },
     decide: policies.decide,
-    // No documents yet: nothing can be cited but earlier answers.
-    citations: { titleOf: async () => undefined },
+    citations: { titleOf: titleOfCited },
     heartbeatMs: config.heartbeatSeconds * 1_000,
     confidenceMin: config.confidenceMin,
   });

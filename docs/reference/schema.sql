@@ -43,6 +43,39 @@ create table blobs (
   constraint blobs_pkey PRIMARY KEY (digest)
 );
 
+create table chat_messages (
+  id uuid not null,
+  conversation_id uuid not null,
+  "position" bigint not null,
+  change_position bigint not null,
+  parent_message_id uuid,
+  sender_type text not null,
+  sender_id text,
+  message_type text not null,
+  message text not null,
+  worker_request_id uuid,
+  metadata jsonb not null default '{}'::jsonb,
+  delivery_status text,
+  take_id uuid,
+  taken_by_order_id uuid,
+  taken_by_attempt integer,
+  created_at timestamp with time zone not null default now(),
+  edited_at timestamp with time zone,
+  constraint chat_messages_delivery_status_check CHECK ((delivery_status = ANY (ARRAY['queued'::text, 'delivered'::text, 'withdrawn'::text]))),
+  constraint chat_messages_message_type_check CHECK ((message_type = ANY (ARRAY['text'::text, 'request'::text, 'answer'::text, 'event'::text]))),
+  constraint chat_messages_sender_type_check CHECK ((sender_type = ANY (ARRAY['person'::text, 'agent'::text, 'controller'::text, 'system'::text]))),
+  constraint chat_messages_conversation_id_conversations_id_fk FOREIGN KEY (conversation_id) REFERENCES conversations(id) ON DELETE CASCADE,
+  constraint chat_messages_parent_message_id_chat_messages_id_fk FOREIGN KEY (parent_message_id) REFERENCES chat_messages(id) ON DELETE SET NULL,
+  constraint chat_messages_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX chat_messages_conversation_id_change_position_key ON public.chat_messages USING btree (conversation_id, change_position);
+CREATE INDEX chat_messages_conversation_id_created_at_idx ON public.chat_messages USING btree (conversation_id, created_at);
+CREATE UNIQUE INDEX chat_messages_conversation_id_position_key ON public.chat_messages USING btree (conversation_id, "position");
+CREATE INDEX chat_messages_parent_message_id_idx ON public.chat_messages USING btree (parent_message_id);
+CREATE INDEX chat_messages_queued_idx ON public.chat_messages USING btree (conversation_id) WHERE (delivery_status = 'queued'::text);
+CREATE INDEX chat_messages_sender_idx ON public.chat_messages USING btree (sender_type, sender_id);
+CREATE INDEX chat_messages_take_id_idx ON public.chat_messages USING btree (take_id) WHERE (take_id IS NOT NULL);
+
 create table checkpoints (
   id uuid not null,
   task_id uuid not null,
@@ -66,6 +99,49 @@ CREATE INDEX checkpoints_snapshot_artifact_id_idx ON public.checkpoints USING bt
 CREATE INDEX checkpoints_task_id_idx ON public.checkpoints USING btree (task_id, attempt, step);
 CREATE INDEX checkpoints_transcript_artifact_id_idx ON public.checkpoints USING btree (transcript_artifact_id);
 
+create table context_document_versions (
+  document_id uuid not null,
+  version integer not null,
+  title text not null,
+  document_type text not null,
+  content text not null,
+  tags text[] not null,
+  repository_id uuid,
+  status text not null,
+  created_by text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint context_document_versions_document_id_context_documents_id_fk FOREIGN KEY (document_id) REFERENCES context_documents(id) ON DELETE CASCADE,
+  constraint context_document_versions_document_id_version_pk PRIMARY KEY (document_id, version)
+);
+
+create table context_documents (
+  id uuid not null,
+  title text not null,
+  document_type text not null,
+  content text not null,
+  tags text[] not null default '{}'::text[],
+  repository_id uuid,
+  status text not null,
+  version integer not null default 1,
+  metadata jsonb not null default '{}'::jsonb,
+  created_by text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  words tsvector not null,
+  terms tsvector not null,
+  constraint context_documents_document_type_check CHECK ((document_type = ANY (ARRAY['design'::text, 'plan'::text, 'specification'::text, 'guide'::text, 'reference'::text]))),
+  constraint context_documents_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text, 'proposed'::text]))),
+  constraint context_documents_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id) ON DELETE CASCADE,
+  constraint context_documents_pkey PRIMARY KEY (id)
+);
+CREATE INDEX context_documents_created_by_idx ON public.context_documents USING btree (created_by);
+CREATE INDEX context_documents_document_type_idx ON public.context_documents USING btree (document_type);
+CREATE INDEX context_documents_repository_id_idx ON public.context_documents USING btree (repository_id);
+CREATE INDEX context_documents_tags_idx ON public.context_documents USING gin (tags);
+CREATE INDEX context_documents_terms_idx ON public.context_documents USING gin (terms);
+CREATE INDEX context_documents_updated_at_idx ON public.context_documents USING btree (updated_at, id);
+CREATE INDEX context_documents_words_idx ON public.context_documents USING gin (words);
+
 create table controllers (
   id uuid not null,
   name text not null,
@@ -84,6 +160,20 @@ create table controllers (
 CREATE INDEX controllers_is_online_idx ON public.controllers USING btree (is_online);
 CREATE UNIQUE INDEX controllers_name_key ON public.controllers USING btree (name);
 
+create table conversations (
+  id uuid not null,
+  task_id uuid,
+  title text not null default ''::text,
+  created_by text,
+  last_position bigint not null default 0,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint conversations_task_id_tasks_id_fk FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE CASCADE,
+  constraint conversations_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX conversations_task_id_key ON public.conversations USING btree (task_id);
+CREATE INDEX conversations_updated_at_idx ON public.conversations USING btree (updated_at, id);
+
 create table events (
   id uuid not null,
   "position" bigint,
@@ -97,7 +187,7 @@ create table events (
   correlation_id text,
   data jsonb not null default '{}'::jsonb,
   occurred_at timestamp with time zone not null default now(),
-  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'policy.changed'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
+  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'policy.changed'::text, 'message.posted'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
   constraint events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
@@ -492,7 +582,7 @@ create table worker_commands (
   reason text not null default ''::text,
   created_at timestamp with time zone not null default now(),
   acknowledged_at timestamp with time zone,
-  constraint worker_commands_type_check CHECK ((type = ANY (ARRAY['cancel'::text, 'drain'::text, 'stop_attempt'::text]))),
+  constraint worker_commands_type_check CHECK ((type = ANY (ARRAY['cancel'::text, 'drain'::text, 'stop_attempt'::text, 'message'::text]))),
   constraint worker_commands_work_order_id_work_orders_id_fk FOREIGN KEY (work_order_id) REFERENCES work_orders(id) ON DELETE CASCADE,
   constraint worker_commands_worker_id_workers_id_fk FOREIGN KEY (worker_id) REFERENCES workers(id) ON DELETE CASCADE,
   constraint worker_commands_pkey PRIMARY KEY ("position")

@@ -107,6 +107,10 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
   "worker_request.delivered": ["The agent has the answer.", "requestId, kind, status"],
   "worker_request.spent": ["The approval was used, by the call it was given for.", "requestId, kind, status"],
   "policy.changed": ["Another version of the policy is active.", "version, previousVersion, comment"],
+  "message.posted": [
+    "Somebody wrote in a conversation; requests and answers are told by their own events.",
+    "messageId, conversationId, position, senderKind",
+  ],
   "controller.registered": ["A controller introduced itself.", "controllerId, name"],
   "controller.vanished": ["A controller was not heard of in time, or left.", "controllerId, name"],
 };

@@ -2,6 +2,7 @@ import { type EndpointShape, endpoints, errorResponseSchema } from "@agentvine/c
 import { newId } from "@agentvine/kit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { talkRequests } from "../testing/hostile-talk.ts";
 import { hostile, placesIn, replaced } from "../testing/hostile-values.ts";
 import { approvalOf, type RequestFixture, requestFixture } from "../testing/request-fixture.ts";
 import { buildWorkFixture, commitA, type TestWorker, type WorkFixture } from "../testing/work-fixture.ts";
@@ -403,6 +404,7 @@ const requests: {
     },
     list: async () => ({}),
   },
+  ...talkRequests({ fixture: () => fixture, running, pendingTask }),
   notices: {
     createChannel: async () => {
       await fixture.sql("delete from notice_channels");

@@ -69,5 +69,19 @@ export const decisionErrors = {
     "Another process has registered under the controller's name.",
     "Stop this process, or give it a name of its own.",
   ),
+  "document.not_found": entry("not_found", "There is no such document.", "List the documents."),
+  "document.changed": entry(
+    "conflict",
+    "The document was changed meanwhile.",
+    "Read it again and make the change from its version.",
+  ),
+  "conversation.not_found": entry("not_found", "There is no such conversation.", "List the conversations."),
+  "message.not_found": entry("not_found", "There is no such message.", "List the messages."),
+  "message.delivered": entry(
+    "conflict",
+    "The agent has taken the message, or it was withdrawn.",
+    "Write another one.",
+  ),
+  "message.not_own": entry("forbidden", "The message is somebody else's.", "Write one of your own."),
   "controller.not_found": entry("not_found", "There is no such controller.", "Register it again."),
 } as const;

@@ -90,6 +90,10 @@ export const permissions = [
   "controller:register",
   "controller:work",
   "notices:write",
+  "chat:read",
+  "chat:write",
+  "context:read",
+  "context:write",
 ] as const;
 export const permissionSchema = z.enum(permissions);
 export type Permission = z.infer<typeof permissionSchema>;

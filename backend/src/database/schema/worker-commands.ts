@@ -3,7 +3,7 @@ import { createdAtColumn, isOneOf, momentColumn } from "./columns.ts";
 import { workOrders } from "./work-orders.ts";
 import { workers } from "./workers.ts";
 
-export const workerCommandTypes = ["cancel", "drain", "stop_attempt"] as const;
+export const workerCommandTypes = ["cancel", "drain", "stop_attempt", "message"] as const;
 export type WorkerCommandType = (typeof workerCommandTypes)[number];
 
 /** What the backend wants of a worker, in order; read by long poll and repeated by the heartbeat reply. */

@@ -2,10 +2,10 @@ import type { TaskCreate } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
+import { withWordsApart } from "../../database/words.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { noteRecorded } from "../events/index.ts";
 import { type TaskRow, taskShape } from "./task-row.repository.ts";
-import { withWordsApart } from "./task-words.ts";
 
 export interface NewTask {
   id: string;

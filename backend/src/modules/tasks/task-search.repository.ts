@@ -1,8 +1,8 @@
 import { inArray, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
 import { tasks, taskWords } from "../../database/schema/index.ts";
+import { searchOf } from "../../database/words.ts";
 import { storableText } from "../../storable-json.ts";
-import { searchOf } from "./task-words.ts";
 
 /** What is searched for, as a condition on tasks. */
 export interface TaskSearch {

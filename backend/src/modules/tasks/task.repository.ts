@@ -10,10 +10,10 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { priorityRank, tasks, taskWords } from "../../database/schema/index.ts";
+import { withWordsApart } from "../../database/words.ts";
 import { storableJson } from "../../storable-json.ts";
 import { type TaskRowWithDependencies, taskColumns } from "./task-row.repository.ts";
 import { frequentFrom, searchTasks, type TaskSearch } from "./task-search.repository.ts";
-import { withWordsApart } from "./task-words.ts";
 
 /** Which of the ids are tasks. */
 export async function existingTasks(tx: Tx, ids: readonly string[]): Promise<Set<string>> {

@@ -1,3 +1,5 @@
+import { chatEndpoints } from "./chat-endpoints.ts";
+import { contextEndpoints } from "./context-endpoints.ts";
 import { controllerEndpoints } from "./controller-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
@@ -22,5 +24,7 @@ export const endpoints = {
   controllers: controllerEndpoints,
   notices: noticeEndpoints,
   policies: policyEndpoints,
+  context: contextEndpoints,
+  chat: chatEndpoints,
   workerRequests: workerRequestEndpoints,
 } as const;

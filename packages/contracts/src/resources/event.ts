@@ -56,6 +56,7 @@ export const eventTypes = [
   "worker_request.delivered",
   "worker_request.spent",
   "policy.changed",
+  "message.posted",
   "controller.registered",
   "controller.vanished",
 ] as const;

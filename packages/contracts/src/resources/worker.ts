@@ -119,7 +119,7 @@ export const workerCommandSchema = z
   .object({
     position: z.number().int().min(1),
     /** `unknown` is one of a newer backend: pass it over. */
-    type: z.enum(["cancel", "drain", "stop_attempt", "unknown"]).catch("unknown"),
+    type: z.enum(["cancel", "drain", "stop_attempt", "message", "unknown"]).catch("unknown"),
     workOrderId: idSchema.nullable(),
     attempt: z.number().int().nullable(),
     reason: z.string(),

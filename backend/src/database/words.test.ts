@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { searchOf, withWordsApart } from "./task-words.ts";
+import { searchOf, withWordsApart } from "./words.ts";
 
 describe("words of a task", () => {
   it("are apart wherever a mark is between them", () => {

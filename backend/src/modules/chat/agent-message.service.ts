@@ -1,0 +1,57 @@
+import type { AgentMessageCreate, AgentMessagesTake, Message } from "@agentvine/contracts";
+import type { Actor } from "../../actor.ts";
+import type { Db } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
+import { announce, unknownConversation, unknownMessage } from "./chat.ts";
+import { drawForTask, drawPositions } from "./conversation.repository.ts";
+import { findMessage, insertMessage, listTaken, takeQueued } from "./message.repository.ts";
+
+/** What a running agent hears and says in the conversation of its task. */
+export function createAgentMessageService({ db }: { db: Db }) {
+  return {
+    /**
+     * Hands what waits for the agent to the attempt that holds the lease, once. A repeat of the take gets the same.
+     * @throws AppError `work_order.lease_lost`
+     */
+    take: (actor: Actor, take: AgentMessagesTake): Promise<Message[]> => {
+      assertOwnAttempt(actor, take);
+      return inTransaction(db, async (tx) => {
+        const { task } = await lockHeldWork(tx, take);
+        const repeated = await listTaken(tx, take);
+        if (repeated.length > 0) return repeated;
+        const conversation = await drawForTask(tx, task.id, 0);
+        if (conversation === undefined) return [];
+        const after = conversation.lastPosition;
+        const taken = await takeQueued(tx, { conversationId: conversation.id, after }, take);
+        if (taken.length > 0) await drawPositions(tx, conversation.id, taken.length);
+        return taken;
+      });
+    },
+
+    /** Posts for the agent. @throws AppError `work_order.lease_lost` */
+    postForAgent: (actor: Actor, { messageId, content, ...ref }: AgentMessageCreate): Promise<Message> => {
+      assertOwnAttempt(actor, ref);
+      return inTransaction(db, async (tx) => {
+        const { task } = await lockHeldWork(tx, ref);
+        const conversation = await drawForTask(tx, task.id, 1);
+        if (conversation === undefined) throw unknownConversation();
+        const earlier = await findMessage(tx, messageId);
+        if (earlier !== undefined) {
+          if (earlier.conversationId !== conversation.id || earlier.senderId !== ref.workOrderId)
+            throw unknownMessage();
+          return earlier;
+        }
+        const message = await insertMessage(tx, {
+          ...{ id: messageId, conversationId: conversation.id, position: conversation.lastPosition },
+          ...{ senderKind: "agent", senderId: ref.workOrderId, kind: "text", content },
+          metadata: { attempt: ref.attempt },
+        });
+        await announce(tx, task.id, message);
+        return message;
+      });
+    },
+  };
+}
+
+export type AgentMessageService = ReturnType<typeof createAgentMessageService>;

@@ -1,0 +1,154 @@
+import type { Message, MessageKind, MessageQuery, SenderKind } from "@agentvine/contracts";
+import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../database/client.ts";
+import { notify } from "../../database/commit-wakes.ts";
+import { chatMessages, workOrders } from "../../database/schema/index.ts";
+import { storableJson, storableText } from "../../storable-json.ts";
+
+/** Channel on which a conversation is said to have changed; the payload is its id. */
+export const conversationChannel = "agentvine_conversation";
+
+type Row = typeof chatMessages.$inferSelect;
+
+const toResource = (row: Row): Message => ({
+  id: row.id,
+  conversationId: row.conversationId,
+  position: row.position,
+  changePosition: row.changePosition,
+  parentId: row.parentId,
+  senderKind: row.senderKind,
+  senderId: row.senderId,
+  kind: row.kind,
+  content: row.content,
+  workerRequestId: row.workerRequestId,
+  metadata: row.metadata,
+  deliveryStatus: row.deliveryStatus,
+  createdAt: row.createdAt.toISOString(),
+  editedAt: row.editedAt?.toISOString() ?? null,
+});
+
+export interface NewMessage {
+  id: string;
+  conversationId: string;
+  /** Drawn under the lock of the conversation. */
+  position: number;
+  parentId?: string | null;
+  senderKind: SenderKind;
+  senderId: string | null;
+  kind: MessageKind;
+  content: string;
+  workerRequestId?: string | null;
+  metadata?: Record<string, unknown>;
+  deliveryStatus?: "queued" | null;
+}
+
+export async function insertMessage(tx: Tx, message: NewMessage): Promise<Message> {
+  const [row] = await tx
+    .insert(chatMessages)
+    .values({
+      ...message,
+      content: storableText(message.content),
+      metadata: storableJson(message.metadata ?? {}),
+      changePosition: message.position,
+    })
+    .returning();
+  if (row === undefined) throw new Error("the message was not inserted");
+  notify(tx, conversationChannel, { payload: message.conversationId });
+  return toResource(row);
+}
+
+export async function findMessage(db: Db | Tx, id: string): Promise<Message | undefined> {
+  const [row] = await db.select().from(chatMessages).where(eq(chatMessages.id, id));
+  return row && toResource(row);
+}
+
+/** Changes a message; its conversation must be locked, and the position drawn there. */
+export async function changeMessage(
+  tx: Tx,
+  { id, conversationId }: Pick<Message, "id" | "conversationId">,
+  change: { content: string; changePosition: number; deliveryStatus?: "withdrawn" },
+): Promise<Message> {
+  const [row] = await tx
+    .update(chatMessages)
+    .set({ ...change, content: storableText(change.content), editedAt: sql`now()` })
+    .where(eq(chatMessages.id, id))
+    .returning();
+  if (row === undefined) throw new Error("the message is gone");
+  notify(tx, conversationChannel, { payload: conversationId });
+  return toResource(row);
+}
+
+/** Messages of a conversation: what changed since a position, in that order; else the last ones, oldest first. */
+export async function listMessages(
+  db: Db | Tx,
+  conversationId: string,
+  { since, before, limit }: MessageQuery,
+): Promise<Message[]> {
+  const own = eq(chatMessages.conversationId, conversationId);
+  if (since !== undefined) {
+    const rows = await db
+      .select()
+      .from(chatMessages)
+      .where(and(own, gt(chatMessages.changePosition, since)))
+      .orderBy(asc(chatMessages.changePosition))
+      .limit(limit);
+    return rows.map(toResource);
+  }
+  const rows = await db
+    .select()
+    .from(chatMessages)
+    .where(and(own, before === undefined ? undefined : lt(chatMessages.position, before)))
+    .orderBy(desc(chatMessages.position))
+    .limit(limit);
+  return rows.reverse().map(toResource);
+}
+
+/** What an earlier try of this take got. */
+export async function listTaken(
+  db: Db | Tx,
+  take: { takeId: string; workOrderId: string; attempt: number },
+): Promise<Message[]> {
+  const rows = await db
+    .select()
+    .from(chatMessages)
+    .where(
+      and(
+        eq(chatMessages.takeId, take.takeId),
+        eq(chatMessages.takenByOrderId, take.workOrderId),
+        eq(chatMessages.takenByAttempt, take.attempt),
+      ),
+    )
+    .orderBy(asc(chatMessages.position));
+  return rows.map(toResource);
+}
+
+/** Marks what is queued in a locked conversation as delivered; positions are counted on from `after`. Oldest first, at most 50. */
+export async function takeQueued(
+  tx: Tx,
+  { conversationId, after }: { conversationId: string; after: number },
+  { takeId, workOrderId, attempt }: { takeId: string; workOrderId: string; attempt: number },
+): Promise<Message[]> {
+  await tx.execute(sql`
+    update chat_messages m set delivery_status = 'delivered', take_id = ${takeId}, taken_by_order_id = ${workOrderId},
+      taken_by_attempt = ${attempt}, change_position = ${after}::bigint + q.number
+    from (select id, row_number() over (order by position) as number from chat_messages
+      where conversation_id = ${conversationId} and delivery_status = 'queued' order by position limit 50) q
+    where m.id = q.id`);
+  const taken = await listTaken(tx, { takeId, workOrderId, attempt });
+  if (taken.length > 0) notify(tx, conversationChannel, { payload: conversationId });
+  return taken;
+}
+
+/** The process that runs the task's agent now. */
+export async function findRunning(tx: Tx, taskId: string) {
+  const [row] = await tx
+    .select({
+      workOrderId: workOrders.id,
+      attempt: workOrders.attempt,
+      workerId: workOrders.workerId,
+      instanceId: workOrders.workerInstanceId,
+    })
+    .from(workOrders)
+    .where(and(eq(workOrders.taskId, taskId), eq(workOrders.status, "claimed"), eq(workOrders.kind, "run")));
+  return row;
+}

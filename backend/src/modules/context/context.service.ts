@@ -1,0 +1,150 @@
+import type {
+  ContextDocument,
+  ContextDocumentCreate,
+  ContextDocumentQuery,
+  ContextDocumentSummary,
+  ContextDocumentUpdate,
+  ContextVersion,
+  DocumentMatch,
+} from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import { createPatch } from "diff";
+import type { Actor } from "../../actor.ts";
+import type { Page } from "../../database/bounded-count.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
+import {
+  findDocument,
+  insertDocument,
+  listDocuments,
+  listTags,
+  listVersions,
+  updateDocument,
+} from "./document.repository.ts";
+import { findMatches, readTaskForMatch } from "./match.repository.ts";
+
+const unknownDocument = (): AppError => new AppError("document.not_found", "There is no such document.");
+
+/** A difference that takes longer to find is told as all old, all new. */
+const diffMsMax = 500;
+
+/** Documents that people share with agents. */
+export function createContextService({
+  db,
+  hasRepository,
+}: {
+  db: Db;
+  /** @throws AppError `repository.not_found` */
+  hasRepository: (id: string) => Promise<unknown>;
+}) {
+  const get = async (id: string, version?: number): Promise<ContextDocument> => {
+    const document = await findDocument(db, id, version);
+    if (document === undefined) throw unknownDocument();
+    return document;
+  };
+
+  return {
+    get,
+
+    /** @throws AppError `repository.not_found` */
+    create: async (id: string, actor: Actor, body: ContextDocumentCreate): Promise<ContextDocument> => {
+      if (body.repositoryId !== null) await hasRepository(body.repositoryId);
+      await inTransaction(db, (tx) => insertDocument(tx, id, body, actor.userId));
+      return await get(id);
+    },
+
+    list: (query: ContextDocumentQuery): Promise<Page<ContextDocumentSummary>> => listDocuments(db, query),
+
+    /** @throws AppError `document.not_found`, `document.changed`, `repository.not_found` */
+    update: async (
+      id: string,
+      actor: Actor,
+      { version, ...change }: ContextDocumentUpdate,
+    ): Promise<ContextDocument> => {
+      const before = await get(id);
+      const isSame = before.version === version;
+      if (change.repositoryId !== undefined && change.repositoryId !== null)
+        await hasRepository(change.repositoryId);
+      const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+      const text = { ...before, ...given };
+      const isDone =
+        isSame && (await inTransaction(db, (tx) => updateDocument(tx, { id, version }, text, actor.userId)));
+      if (!isDone)
+        throw new AppError("document.changed", "The document was changed meanwhile.", {
+          data: { version: (await get(id)).version },
+        });
+      return await get(id);
+    },
+
+    /** @throws AppError `document.not_found` */
+    versions: async (id: string): Promise<ContextVersion[]> => {
+      await get(id);
+      return await listVersions(db, id);
+    },
+
+    /** @throws AppError `document.not_found` */
+    diff: async (id: string, { from, to }: { from: number; to: number }) => {
+      const [old, current] = [await get(id, from), await get(id, to)];
+      const texts = [old.content, current.content] as const;
+      const patch = createPatch(current.title, ...texts, `version ${from}`, `version ${to}`, {
+        timeout: diffMsMax,
+      } as { timeout: number });
+      const diff = patch ?? wholeTexts(...texts);
+      return { documentId: id, from, to, diff: old.content === current.content ? "" : diff };
+    },
+
+    tags: () => listTags(db),
+
+    /** @throws AppError `task.not_found` */
+    match: (query: { taskId: string; text: string; limit: number }) => matchDocuments(db, query),
+
+    /** @throws AppError `work_order.lease_lost` */
+    forAttempt: async (
+      actor: Actor,
+      {
+        workOrderId,
+        attempt,
+        text,
+        limit,
+      }: { workOrderId: string; attempt: number; text: string; limit: number },
+    ): Promise<DocumentMatch[]> => {
+      const ref = { workOrderId, attempt };
+      assertOwnAttempt(actor, ref);
+      const { task } = await inTransaction(db, (tx) => lockHeldWork(tx, ref));
+      return await matchDocuments(db, { taskId: task.id, text, limit });
+    },
+  };
+}
+
+export type ContextService = ReturnType<typeof createContextService>;
+
+const wholeTexts = (old: string, current: string): string =>
+  [...old.split("\n").map((line) => `-${line}`), ...current.split("\n").map((line) => `+${line}`), ""].join(
+    "\n",
+  );
+
+/**
+ * Active documents that have to do with a task and a further text, best first.
+ * @throws AppError `task.not_found`
+ */
+export async function matchDocuments(
+  db: Db | Tx,
+  { taskId, text, limit }: { taskId: string; text: string; limit: number },
+): Promise<DocumentMatch[]> {
+  const task = await readTaskForMatch(db, taskId);
+  if (task === undefined) throw new AppError("task.not_found", "There is no such task.");
+  // What is asked comes first: of very many words only the first count.
+  return await findMatches(db, { ...task, text: `${text} ${task.text}`, limit });
+}
+
+/** Title of a cited version, when there is one that the repository may see; versions of archived documents still count. */
+export async function titleOfCited(
+  tx: Tx,
+  repositoryId: string,
+  { id, version }: { id: string; version: number | null },
+): Promise<string | undefined> {
+  const document = await findDocument(tx, id, version ?? undefined);
+  const isSeen = document?.repositoryId === null || document?.repositoryId === repositoryId;
+  return isSeen ? document?.title : undefined;
+}

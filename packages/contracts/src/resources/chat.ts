@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { pageOf, pageQuerySchema } from "../pagination.ts";
+import { idSchema, textSchema, timestampSchema, titleSchema } from "../scalars.ts";
+
+export const senderKinds = ["person", "agent", "controller", "system"] as const;
+export const senderKindSchema = z.enum(senderKinds).meta({ id: "SenderKind" });
+export type SenderKind = z.infer<typeof senderKindSchema>;
+
+export const messageKinds = ["text", "request", "answer", "event"] as const;
+export const messageKindSchema = z.enum(messageKinds).meta({ id: "MessageKind" });
+export type MessageKind = z.infer<typeof messageKindSchema>;
+
+/** Of a message to an agent: waits for its next step, was taken by it, or was taken back before. */
+export const deliveryStatuses = ["queued", "delivered", "withdrawn"] as const;
+export const deliveryStatusSchema = z.enum(deliveryStatuses).meta({ id: "DeliveryStatus" });
+export type DeliveryStatus = z.infer<typeof deliveryStatusSchema>;
+
+export const conversationSchema = z
+  .object({
+    id: idSchema,
+    /** Null: a free conversation. */
+    taskId: idSchema.nullable(),
+    title: z.string(),
+    /** Position of its last change. */
+    lastPosition: z.number().int().min(0),
+    createdAt: timestampSchema,
+    updatedAt: timestampSchema,
+  })
+  .meta({ id: "Conversation" });
+
+/** For a task: its one conversation, made when it is not there yet. */
+export const conversationCreateSchema = z
+  .union([z.object({ taskId: idSchema }).strict(), z.object({ title: titleSchema }).strict()])
+  .meta({ id: "ConversationCreate" });
+export const conversationQuerySchema = pageQuerySchema.extend({ taskId: idSchema.optional() });
+export const conversationListSchema = pageOf("ConversationList", conversationSchema);
+
+export const messageSchema = z
+  .object({
+    id: idSchema,
+    conversationId: idSchema,
+    /** Its place in the conversation. */
+    position: z.number().int().min(1),
+    /** Position of its last change; no later commit can put a change before it. Resume with `since`. */
+    changePosition: z.number().int().min(1),
+    parentId: idSchema.nullable(),
+    senderKind: senderKindSchema,
+    senderId: z.string().nullable(),
+    kind: messageKindSchema,
+    /** Markdown; empty once it is withdrawn. */
+    content: z.string(),
+    workerRequestId: idSchema.nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+    /** Null when it is not meant for an agent. */
+    deliveryStatus: deliveryStatusSchema.nullable(),
+    createdAt: timestampSchema,
+    editedAt: timestampSchema.nullable(),
+  })
+  .meta({ id: "Message" });
+
+const contentSchema = textSchema.refine((text) => text.trim() !== "", { message: "must not be empty" });
+export const messageCreateSchema = z
+  .object({ content: contentSchema, parentId: idSchema.nullable().default(null) })
+  .meta({ id: "MessageCreate" });
+export const messageUpdateSchema = z.object({ content: contentSchema }).meta({ id: "MessageUpdate" });
+
+const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const messageQuerySchema = z.object({
+  /** Only what changed behind this position, in the order of the changes. */
+  since: position.optional(),
+  /** Only messages before this place; without `since`. */
+  before: position.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+export const messageListSchema = z
+  .object({
+    items: z.array(messageSchema),
+    /** Pass it as `since` next time. */
+    next: z.number().int().min(0),
+  })
+  .meta({ id: "MessageList" });
+
+const attemptFields = { workOrderId: idSchema, attempt: z.int32().min(1) };
+export const agentMessagesTakeSchema = z
+  .object({
+    ...attemptFields,
+    /** Made by the agent's side for each take; a repeat gets the same messages. */
+    takeId: idSchema,
+  })
+  .meta({ id: "AgentMessagesTake" });
+export const agentMessageListSchema = z
+  .object({ items: z.array(messageSchema) })
+  .meta({ id: "AgentMessageList" });
+export const agentMessageCreateSchema = z
+  .object({
+    ...attemptFields,
+    /** A repeat with the same id posts nothing new. */
+    messageId: idSchema,
+    content: contentSchema,
+  })
+  .meta({ id: "AgentMessageCreate" });
+
+export type Conversation = z.infer<typeof conversationSchema>;
+export type ConversationCreate = z.infer<typeof conversationCreateSchema>;
+export type ConversationQuery = z.infer<typeof conversationQuerySchema>;
+export type Message = z.infer<typeof messageSchema>;
+export type MessageCreate = z.infer<typeof messageCreateSchema>;
+export type MessageQuery = z.infer<typeof messageQuerySchema>;
+export type AgentMessagesTake = z.infer<typeof agentMessagesTakeSchema>;
+export type AgentMessageCreate = z.infer<typeof agentMessageCreateSchema>;
