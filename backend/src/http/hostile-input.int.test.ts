@@ -39,8 +39,10 @@ const pendingTask = () => fixture.createTask({ enqueue: false });
 
 /** An attempt that runs, with its own token. */
 async function running() {
-  await fixture.createTask({ priority: "critical" });
-  const claim = await fixture.mustClaim(worker);
+  const task = await fixture.createTask({ priority: "critical" });
+  let claim = await fixture.mustClaim(worker);
+  // What other requests left in the queue comes first.
+  while (claim.task.id !== task.id) claim = await fixture.mustClaim(worker);
   const params = { executionId: claim.executionId };
   const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
   return { claim, params, ref, token: claim.attemptToken };

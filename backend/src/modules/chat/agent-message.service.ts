@@ -3,7 +3,7 @@ import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
-import { announce, unknownConversation, unknownMessage } from "./chat.ts";
+import { announce, unknownConversation, unknownMessage } from "./announce.service.ts";
 import { drawForTask, drawPositions } from "./conversation.repository.ts";
 import { findMessage, insertMessage, listTaken, takeQueued } from "./message.repository.ts";
 

@@ -12,7 +12,7 @@ import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { insertCommand } from "../workers/index.ts";
-import { announce, unknownConversation, unknownMessage } from "./chat.ts";
+import { announce, unknownConversation, unknownMessage } from "./announce.service.ts";
 import {
   drawForTask,
   drawPositions,

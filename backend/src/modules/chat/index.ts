@@ -1,4 +1,4 @@
 export { createAgentMessageService } from "./agent-message.service.ts";
 export { registerChatRoutes } from "./chat.routes.ts";
-export { type ChatService, createChatService } from "./chat.service.ts";
-export { type RequestMessage, recordAnswerMessage, recordRequestMessage } from "./request-message.ts";
+export { createChatService } from "./chat.service.ts";
+export { recordAnswerMessage, recordRequestMessage } from "./request-message.service.ts";

@@ -128,7 +128,7 @@ const wholeTexts = (old: string, current: string): string =>
  * Active documents that have to do with a task and a further text, best first.
  * @throws AppError `task.not_found`
  */
-export async function matchDocuments(
+async function matchDocuments(
   db: Db | Tx,
   { taskId, text, limit }: { taskId: string; text: string; limit: number },
 ): Promise<DocumentMatch[]> {
