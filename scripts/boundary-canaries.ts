@@ -119,7 +119,7 @@ function missed(violations: Violation[]): string[] {
 
 function cruise(root: string): CruiseResult {
   const command = join(repositoryRoot, "node_modules/.bin/depcruise");
-  const folders = ["backend", "workers", "cli", "packages"];
+  const folders = ["backend", "workers", "controller", "cli", "packages"];
   const argv = ["--config", configFile, "--output-type", "json", ...folders];
   const { stdout, stderr, error } = spawnSync(command, argv, {
     cwd: root,

@@ -61,6 +61,7 @@ const steps: Step[] = [
       ".dependency-cruiser.cjs",
       "backend",
       "workers",
+      "controller",
       "cli",
       "packages",
       "e2e",

@@ -96,7 +96,7 @@ describe("config.md and .env.example", () => {
   it("name every variable that the programs mention", () => {
     const sources = listRepositoryFiles().filter(
       (path) =>
-        /^(backend|workers|cli|packages)\/.*\.ts$/.test(path) &&
+        /^(backend|workers|controller|cli|packages)\/.*\.ts$/.test(path) &&
         !/\.test\.ts$|\/testing\/|^packages\/testkit\//.test(path),
     );
     const mentioned = sources.flatMap((path) =>

@@ -22,7 +22,7 @@ interface Manifest {
   optionalDependencies?: Record<string, string>;
 }
 
-const programs = ["backend", "workers", "cli"];
+const programs = ["backend", "workers", "controller", "cli"];
 const notShipped = new Set(["packages/testkit"]);
 const scope = "@agentvine/";
 

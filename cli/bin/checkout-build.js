@@ -21,11 +21,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const programs = ["backend", "workers", "cli"];
+const programs = ["backend", "workers", "controller", "cli"];
 const outputs = [
   "backend/dist/main.js",
   "workers/dist/main.js",
   "workers/dist/executor-main.js",
+  "controller/dist/main.js",
   "cli/dist/main.js",
 ];
 const dist = join(root, "cli/dist");

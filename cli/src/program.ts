@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { CommandContext, Finish } from "./commands/command.ts";
+import { addControllerCommands } from "./commands/controller.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { addInboxCommands } from "./commands/inbox.ts";
@@ -83,6 +84,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addInboxCommands(program, context, finish);
   addPolicyCommands(program, context, finish);
   addWorkerCommands(program, context, finish);
+  addControllerCommands(program, context, finish);
   return program;
 };
 

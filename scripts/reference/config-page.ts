@@ -1,8 +1,15 @@
 // docs/reference/config.md and .env.example: every environment variable.
 import { code, pageHead, table } from "./markdown.ts";
-import { backendSettings, cliSettings, generalSettings, type Setting, workerSettings } from "./settings.ts";
+import {
+  backendSettings,
+  cliSettings,
+  controllerSettings,
+  generalSettings,
+  type Setting,
+  workerSettings,
+} from "./settings.ts";
 
-const intro = `Everything is set by environment variables; an empty one counts as unset. For every variable \`X\` of backend and workers, \`X_FILE\`
+const intro = `Everything is set by environment variables; an empty one counts as unset. For every variable \`X\` of backend, workers and controllers, \`X_FILE\`
 may name a file that holds the value instead, which keeps secrets out of the environment. What is wrong is told all at once, by variable,
 as [\`config.invalid\`](errors.md#config.invalid).
 
@@ -13,7 +20,7 @@ set -a; . ./.env; set +a
 npx agentvine up
 \`\`\`
 
-\`agentvine up\` hands the database to the backend only, and model keys to workers only. Its flags come before the environment; host,
+\`agentvine up\` hands the database to the backend only, and model keys to workers and the controller only. Its flags come before the environment; host,
 number of workers and slots of what it starts are always those of its flags.`;
 
 const rows = (settings: readonly Setting[]): string =>
@@ -52,6 +59,10 @@ and nothing else of the worker's environment; commands of the agent get none of 
 
 ${workerRows(workerSettings())}
 
+## Controllers
+
+${rows(controllerSettings())}
+
 ## Command line
 
 ${rows(cliSettings)}
@@ -76,6 +87,7 @@ export const envExample = (): string => {
     part("every process", generalSettings, seen),
     part("backend", backendSettings(), seen),
     part("workers", workerSettings(), seen),
+    part("controllers", controllerSettings(), seen),
     part("command line", cliSettings, seen),
   ].join("\n\n")}\n`;
 };

@@ -2,6 +2,7 @@
 // without a meaning here does not compile.
 import { z } from "zod";
 import { envSchema as backendSchema } from "../../backend/src/config.ts";
+import { environmentSchema as controllerSchema } from "../../controller/src/config.ts";
 import { variableOf, environmentSchema as workerSchema } from "../../workers/src/config.ts";
 
 /** A variable as the reference shows it. */
@@ -133,6 +134,25 @@ export const cliSettings: readonly Setting[] = [
   plain("FORCE_COLOR", "Colours into a pipe too.", "anything"),
 ];
 
+const controllerMeanings: Meanings<typeof controllerSchema> = {
+  ...shared,
+  AGENTVINE_SERVER: workerMeanings.AGENTVINE_SERVER,
+  AGENTVINE_TOKEN: "The controller's key; without it, the file below is read.",
+  AGENTVINE_TOKEN_FILE:
+    "File that holds the key; unset, controller.key in the data directory, where the backend of this machine puts it.",
+  AGENTVINE_TOKEN_WAIT_SECONDS: workerMeanings.AGENTVINE_TOKEN_WAIT_SECONDS,
+  AGENTVINE_CONTROLLER_NAME: "Name among the controllers, unique; unset, the name of the host.",
+  AGENTVINE_CONTROLLER_CONCURRENCY: "Questions it thinks about at a time.",
+  AGENTVINE_CONTROLLER_THINKING_SECONDS_MAX:
+    "A model that has not answered by then is given up, and a person asked.",
+  AGENTVINE_CONTROLLER_GRACE_SECONDS: "How long it may finish what it thinks about when it is stopped.",
+  AGENTVINE_MODEL: workerMeanings.AGENTVINE_MODEL,
+  AGENTVINE_MODEL_BASE_URL: workerMeanings.AGENTVINE_MODEL_BASE_URL,
+  AGENTVINE_MODEL_API_KEY: workerMeanings.AGENTVINE_MODEL_API_KEY,
+  ANTHROPIC_API_KEY: workerMeanings.ANTHROPIC_API_KEY,
+  OPENAI_API_KEY: workerMeanings.OPENAI_API_KEY,
+};
+
 /** The value a field takes when nothing is given. */
 const unsetOf = (field: z.ZodType): string => {
   const { data } = field.safeParse(undefined);
@@ -179,3 +199,5 @@ const settingsOf = (
 
 export const backendSettings = (): Setting[] => settingsOf(backendSchema.shape, backendMeanings, false);
 export const workerSettings = (): Setting[] => settingsOf(workerSchema.shape, workerMeanings, true);
+export const controllerSettings = (): Setting[] =>
+  settingsOf(controllerSchema.shape, controllerMeanings, false);

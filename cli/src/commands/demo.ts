@@ -16,7 +16,7 @@ import { resolveEntryPoints } from "../processes/entry-points.ts";
 import { freePort } from "../processes/free-port.ts";
 import { type Stack, startStack } from "../processes/stack.ts";
 import type { CommandContext } from "./command.ts";
-import { workerSettings } from "./up.ts";
+import { controllerSettings, workerSettings } from "./up.ts";
 
 export interface DemoFlags {
   readonly once?: boolean;
@@ -161,6 +161,11 @@ const startDemoStack = async (
       ...shared,
       ...workerSettings({ ...settings, index }),
     })),
+    controllerEnv: {
+      ...model.env,
+      ...shared,
+      ...controllerSettings({ serverUrl: settings.serverUrl, home }),
+    },
     onNote: (text) => context.output.note(context.output.colors.yellow(text)),
   });
 };

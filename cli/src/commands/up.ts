@@ -82,6 +82,12 @@ const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
       ...(flags.acceptNoSandbox === true ? { AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true" } : {}),
       ...(flags.model === undefined ? {} : { AGENTVINE_MODEL: flags.model }),
     })),
+    controllerEnv: {
+      ...workerEnvironment(config.environment),
+      ...shared,
+      ...controllerSettings({ serverUrl, home: config.home }),
+      ...(flags.model === undefined ? {} : { AGENTVINE_MODEL: flags.model }),
+    },
     onNote: output.note,
     ...(flags.verbose === true
       ? { onLog: (name: string, line: string) => output.note(`${name}: ${line}`) }
@@ -102,6 +108,19 @@ export const workerSettings = (settings: {
   AGENTVINE_WORKER_NAME: `local-${settings.index + 1}`,
   AGENTVINE_WORKER_DATA_DIR: join(settings.home, "workers", String(settings.index + 1)),
   AGENTVINE_WORKER_SLOTS: String(settings.slots),
+});
+
+/** Settings a controller that is started beside its backend has. */
+export const controllerSettings = ({
+  serverUrl,
+  home,
+}: {
+  serverUrl: string;
+  home: string;
+}): Record<string, string> => ({
+  AGENTVINE_SERVER: serverUrl,
+  AGENTVINE_TOKEN_FILE: join(home, "controller.key"),
+  AGENTVINE_CONTROLLER_NAME: "local",
 });
 
 const announce = async (
@@ -131,6 +150,9 @@ const announce = async (
     ...stack.workerFaults.map((fault) =>
       colors.yellow(`  no worker: ${fault.message}${isAppError(fault) ? ` (${fault.code})` : ""}`),
     ),
+    stack.controllerFault === undefined
+      ? `  inbox     agentvine inbox list ${colors.dim("(what agents ask)")}`
+      : colors.yellow(`  no controller: ${stack.controllerFault.message}; people answer everything`),
     `  next      agentvine task create --repo . --type bugfix --title "…" --watch`,
     colors.dim("Ctrl-C stops it; nothing is lost."),
   ];

@@ -8,12 +8,14 @@ export interface EntryPoints {
   backend: string;
   worker: string;
   executor: string;
+  controller: string;
 }
 
 const programs: EntryPoints = {
   backend: "backend/dist/main.js",
   worker: "workers/dist/main.js",
   executor: "workers/dist/executor-main.js",
+  controller: "controller/dist/main.js",
 };
 
 /**
@@ -27,6 +29,7 @@ export function resolveEntryPoints(cliFolder: string = ownFolder()): EntryPoints
     backend: join(root, programs.backend),
     worker: join(root, programs.worker),
     executor: join(root, programs.executor),
+    controller: join(root, programs.controller),
   };
   const missing = Object.values(entryPoints).filter((path) => !existsSync(path));
   if (missing.length > 0) {

@@ -15,6 +15,8 @@ export interface StackOptions {
   readonly backendEnv: Readonly<Record<string, string>>;
   /** Environment of each worker, complete; its length is the number of workers. */
   readonly workerEnvs: readonly Readonly<Record<string, string>>[];
+  /** Environment of the controller, complete; undefined starts none. */
+  readonly controllerEnv?: Readonly<Record<string, string>>;
   readonly onLog?: (name: string, line: string) => void;
   readonly onNote: (text: string) => void;
 }
@@ -27,6 +29,9 @@ export interface Stack {
   readonly workers: readonly Supervised[];
   /** Why a worker did not come up; the backend runs all the same. */
   readonly workerFaults: readonly Error[];
+  /** Answers what rules route to a model; undefined when there is none, or it did not come up. */
+  readonly controller: Supervised | undefined;
+  readonly controllerFault: Error | undefined;
   /** Workers first (they hand back what they hold), then the backend. */
   stop(): Promise<void>;
 }
@@ -38,8 +43,23 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     start(options, workerName(index), options.entryPoints.worker, options.workerEnvs[index] ?? {});
   const backend = startBackend();
   const firsts = options.workerEnvs.map((_, index) => startWorker(index));
-  const ready = await readyOrStopped(backend, firsts);
+  const { controllerEnv } = options;
+  const startController = () =>
+    start(options, "controller", options.entryPoints.controller, controllerEnv ?? {});
+  const firstController = controllerEnv === undefined ? undefined : startController();
+  const ready = await readyOrStopped(backend, [
+    ...firsts,
+    ...(firstController === undefined ? [] : [firstController]),
+  ]);
   const outcomes = await Promise.all(firsts.map((worker) => worker.ready.then(() => undefined, coerceError)));
+  const controllerFault = await firstController?.ready.then(() => undefined, coerceError);
+  const controller =
+    firstController === undefined || controllerFault !== undefined
+      ? undefined
+      : supervise(firstController, {
+          start: startController,
+          onRestart: restarted(options, "controller"),
+        });
   const token = (await readFile(join(options.home, "token"), "utf8")).trim();
   const supervised = [
     supervise(backend, { start: startBackend, onRestart: restarted(options, "backend") }),
@@ -61,8 +81,10 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     client: createClient({ baseUrl: url, token }),
     workers: supervised.slice(1),
     workerFaults: outcomes.filter((fault) => fault !== undefined),
+    controller,
+    controllerFault,
     stop: async () => {
-      await Promise.all(supervised.slice(1).map((worker) => worker.stop()));
+      await Promise.all([...supervised.slice(1).map((worker) => worker.stop()), controller?.stop()]);
       await supervised[0]?.stop();
     },
   };

@@ -1,8 +1,7 @@
-import { AppError } from "@agentvine/kit";
+import { AppError, type ModelName, parseModelName } from "@agentvine/kit";
 import type { AgentDriver } from "./agent-driver.ts";
 import { createCommandDriver } from "./command/command-driver.ts";
 import type { BuiltinDriverConfig, DriverConfig } from "./driver-config.ts";
-import { type ModelName, parseModelName } from "./model-name.ts";
 
 /**
  * The agent driver for a configuration. Model code is loaded when the first turn begins, not before.

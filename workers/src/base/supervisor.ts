@@ -8,6 +8,7 @@ import {
   createLogger,
   isAppError,
   type Logger,
+  readToken,
   sleep,
   systemClock,
 } from "@agentvine/kit";
@@ -19,7 +20,6 @@ import { executionLayout, pruneLeftovers, removeTree } from "../workspace/layout
 import { type OwnedDataDir, withDataDir } from "./data-dir.ts";
 import { startExecutor } from "./executor-handle.ts";
 import { ResultOutbox } from "./result-outbox.ts";
-import { readToken } from "./token.ts";
 import { type RunningWorker, readToolchains, startWorker } from "./worker.ts";
 import { createResultApi, createWorkerApi } from "./worker-api.ts";
 

@@ -1,10 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readToken } from "@agentvine/kit";
 import { useTempDir, waitUntil } from "@agentvine/testkit";
 import { describe, expect, it } from "vitest";
+
 import { FakeClock } from "./testing/fake-clock.ts";
 import { silentLogger } from "./testing/fakes.ts";
-import { readToken } from "./token.ts";
 
 describe("readToken", () => {
   const dir = useTempDir();

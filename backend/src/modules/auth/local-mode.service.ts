@@ -1,19 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { workerPermissions } from "../../actor.ts";
+import type { Permission } from "@agentvine/contracts";
+import { controllerPermissions, workerPermissions } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import type { ApiKeyService } from "../api-keys/index.ts";
 import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";
 import { createCredential, readCredential } from "./credential-file.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
-/** Who and what local mode knows: one user, one token for the command line, one key for the workers of this machine. */
+/** Who and what local mode knows: one user, one token for the command line, a key each for the workers and controllers of this machine. */
 export interface LocalMode {
   userId: string;
   token: string;
   tokenFile: string;
   workerKeyFile: string;
+  controllerKeyFile: string;
   /** The installation's secret. */
   secret: string;
 }
@@ -27,17 +29,23 @@ async function ensureToken(tokenFile: string): Promise<string> {
   return await createCredential(tokenFile, token);
 }
 
-async function ensureWorkerKey(path: string, apiKeys: ApiKeyService, createdBy: string): Promise<void> {
+interface MachineKey {
+  name: string;
+  permissions: readonly Permission[];
+  createdBy: string;
+}
+
+async function ensureKey(
+  path: string,
+  apiKeys: ApiKeyService,
+  { permissions, ...key }: MachineKey,
+): Promise<void> {
   const found = await readCredential(path);
   if (found !== undefined && (await apiKeys.find(found)) !== undefined) {
     return;
   }
   if (found !== undefined) await rm(path, { force: true });
-  const { apiKey, secret } = await apiKeys.create({
-    name: "workers of this machine",
-    permissions: [...workerPermissions],
-    createdBy,
-  });
+  const { apiKey, secret } = await apiKeys.create({ ...key, permissions: [...permissions] });
   // Another backend on this home was quicker: its key is the one that workers read.
   if ((await createCredential(path, secret)) !== secret) await apiKeys.revoke(apiKey.id);
 }
@@ -50,13 +58,22 @@ export async function prepareLocalMode(deps: {
 }): Promise<LocalMode> {
   const tokenFile = join(deps.home, "token");
   const workerKeyFile = join(deps.home, "worker.key");
+  const controllerKeyFile = join(deps.home, "controller.key");
   const [userId, secret, token] = await Promise.all([
     ensureLocalUser(deps.db),
     ensureInstallationSecret(deps.db),
     ensureToken(tokenFile),
   ]);
-  await ensureWorkerKey(workerKeyFile, deps.apiKeys, userId);
-  return { userId, token, tokenFile, workerKeyFile, secret };
+  const createdBy = userId;
+  await Promise.all([
+    ensureKey(workerKeyFile, deps.apiKeys, {
+      ...{ name: "workers of this machine", permissions: workerPermissions, createdBy },
+    }),
+    ensureKey(controllerKeyFile, deps.apiKeys, {
+      ...{ name: "controllers of this machine", permissions: controllerPermissions, createdBy },
+    }),
+  ]);
+  return { userId, token, tokenFile, workerKeyFile, controllerKeyFile, secret };
 }
 
 /** A name of 16 characters for this installation, the same for all its backends; where others may see it, it tells nothing of the secret. */

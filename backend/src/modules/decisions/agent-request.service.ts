@@ -4,6 +4,7 @@ import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { overWith } from "../../over-with.ts";
 import { assertOwnAttempt, leaseLost, lockHeldWork } from "../queue/index.ts";
 import { createKeyedWaiters } from "../workers/index.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -69,16 +70,12 @@ export function createAgentRequestService({ db, notifications, resume }: AgentRe
     ): Promise<WorkerRequest> => {
       assertOwnAttempt(actor, ref);
       const endMs = performance.now() + waitSeconds * 1_000;
+      using over = overWith(signal);
       for (;;) {
         const leftMs = endMs - performance.now();
-        const looked = new AbortController();
-        const woken = waiters.wait(id, Math.min(leftMs, lookMs), AbortSignal.any([signal, looked.signal]));
-        const row = await mustHold(id, ref).catch((error: unknown) => {
-          looked.abort();
-          throw error;
-        });
+        const woken = waiters.wait(id, Math.min(leftMs, lookMs), over.signal);
+        const row = await mustHold(id, ref);
         if (!isLiveStatus(row.status) || leftMs <= 0 || signal.aborted) {
-          looked.abort();
           if (!isLiveStatus(row.status) && row.deliveredAt === null)
             await inTransaction(db, (tx) => markDelivered(tx, row));
           return await read(db, id);

@@ -3,6 +3,7 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
+import { overWith } from "../../over-with.ts";
 import { createKeyedWaiters } from "../workers/index.ts";
 import { leaseNextAutomated, renewLease } from "./automated.repository.ts";
 import { assertLeased, hashOf, type LeaseRef, makeLeaseToken } from "./controller-lease.ts";
@@ -51,18 +52,12 @@ export function createRequestLeaseService(deps: RequestLeaseServiceDeps) {
     ): Promise<RequestLease | undefined> => {
       await controllers.assertProcess(actor, controllerId, instanceId);
       const endMs = performance.now() + waitSeconds * 1_000;
+      using over = overWith(signal);
       for (;;) {
         const leftMs = endMs - performance.now();
-        const looked = new AbortController();
-        const woken = waiters.wait("", Math.min(leftMs, lookMs), AbortSignal.any([signal, looked.signal]));
-        const lease = await leaseNext(controllerId).catch((error: unknown) => {
-          looked.abort();
-          throw error;
-        });
-        if (lease !== undefined || leftMs <= 0 || signal.aborted) {
-          looked.abort();
-          return lease;
-        }
+        const woken = waiters.wait("", Math.min(leftMs, lookMs), over.signal);
+        const lease = await leaseNext(controllerId);
+        if (lease !== undefined || leftMs <= 0 || signal.aborted) return lease;
         await woken;
       }
     },

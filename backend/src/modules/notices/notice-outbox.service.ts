@@ -70,15 +70,15 @@ export function startNoticeOutbox(deps: NoticeOutboxDeps): NoticeOutbox {
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
       let isMore = false;
-      const woken = new AbortController();
-      wakeUp = () => woken.abort();
+      const waking = new AbortController();
+      wakeUp = () => waking.abort();
       try {
         isMore = (await pass()) > 0;
       } catch (error) {
         if (!isDatabaseUnavailable(error))
           logger.error({ err: coerceError(error) }, "notices could not be written");
       }
-      if (!isMore) await sleep(idleMs, AbortSignal.any([woken.signal, stopping.signal])).catch(() => {});
+      if (!isMore) await sleep(idleMs, waking.signal).catch(() => {});
       await sleep(paceMs, stopping.signal).catch(() => {});
     }
   }
@@ -87,6 +87,7 @@ export function startNoticeOutbox(deps: NoticeOutboxDeps): NoticeOutbox {
   return {
     async stop() {
       stopping.abort();
+      wakeUp();
       for (const stop of stops) stop();
       await running;
     },

@@ -1,4 +1,5 @@
 import type { Usage } from "@agentvine/contracts";
+import { addUsage, costUsd, noUsage, totalTokens } from "@agentvine/model";
 import type { AgentEvent, AgentOutcome, AgentTurnResult } from "../agent-driver.ts";
 import { abortedOutcome } from "../turn-abort.ts";
 import { LoopGuard, repeatsMax, repeatsTold } from "./loop-guard.ts";
@@ -6,7 +7,6 @@ import type { LoopParts } from "./loop-parts.ts";
 import { type Message, nudgeMessage, type ToolCallPart, type ToolResultPart, toolResult } from "./message.ts";
 import { ModelAsker } from "./model-asker.ts";
 import type { ModelAnswer } from "./model-call.ts";
-import { addUsage, costUsd, noUsage, totalTokens } from "./price.ts";
 import { runToolCall } from "./tools/run-tool-call.ts";
 import { toolbox } from "./tools/toolbox.ts";
 

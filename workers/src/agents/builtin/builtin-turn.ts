@@ -1,10 +1,9 @@
+import type { ModelName } from "@agentvine/kit";
+import { noUsage, resolveModel } from "@agentvine/model";
 import type { AgentTurnInput, AgentTurnResult } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
-import type { ModelName } from "../model-name.ts";
 import { createSecretRedactor } from "../secret-redactor.ts";
 import { AgentLoop } from "./agent-loop.ts";
-import { noUsage } from "./price.ts";
-import { resolveModel } from "./resolve-model.ts";
 import { takeUp } from "./taken-up.ts";
 
 /**

@@ -1,8 +1,8 @@
 import type { Usage } from "@agentvine/contracts";
+import type { ModelName } from "@agentvine/kit";
 import type { LanguageModelV3 } from "@ai-sdk/provider";
 import type { AgentTurnInput } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
-import type { ModelName } from "../model-name.ts";
 import type { SecretRedactor } from "../secret-redactor.ts";
 import type { Message } from "./message.ts";
 

@@ -1,12 +1,17 @@
 import { retry } from "@agentvine/kit";
+import {
+  contextTokensOf,
+  type ModelFault,
+  ModelFaultError,
+  modelFaultOf,
+  outputTokensMaxOf,
+} from "@agentvine/model";
 import type { AgentEvent, AgentOutcome } from "../agent-driver.ts";
 import { abortedOutcome } from "../turn-abort.ts";
 import { conversationCharacters, trimConversation, withoutReasoning } from "./context-window.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import type { Message } from "./message.ts";
 import { callModel, type ModelAnswer } from "./model-call.ts";
-import { type ModelFault, ModelFaultError, modelFaultOf } from "./model-fault.ts";
-import { contextTokensOf, outputTokensMaxOf } from "./resolve-model.ts";
 import { toolsOf } from "./tools/toolbox.ts";
 
 const streamIdleMsDefault = 180_000;

@@ -1,5 +1,6 @@
 import { linkSignals } from "@agentvine/client";
 import type { Usage } from "@agentvine/contracts";
+import { BrokenStreamError } from "@agentvine/model";
 import type {
   LanguageModelV3,
   LanguageModelV3FunctionTool,
@@ -7,7 +8,6 @@ import type {
   SharedV3ProviderMetadata,
 } from "@ai-sdk/provider";
 import type { AssistantMessage, Message, ToolCallPart } from "./message.ts";
-import { BrokenStreamError } from "./model-fault.ts";
 
 type Finish = Extract<LanguageModelV3StreamPart, { type: "finish" }>;
 type ContentPart = AssistantMessage["content"][number];

@@ -1,11 +1,9 @@
+import { parseModelName } from "@agentvine/kit";
+import { addUsage, contextTokensOf, costUsd, modelFaultOf, noUsage, totalTokens } from "@agentvine/model";
 import { describe, expect, test } from "vitest";
 import { createDriver } from "../index.ts";
-import { parseModelName } from "../model-name.ts";
 import { createSecretRedactor } from "../secret-redactor.ts";
 import { LoopGuard } from "./loop-guard.ts";
-import { modelFaultOf } from "./model-fault.ts";
-import { addUsage, costUsd, noUsage, totalTokens } from "./price.ts";
-import { contextTokensOf } from "./resolve-model.ts";
 
 const tokens = (count: number) => ({
   inputTokens: count,

@@ -1,4 +1,5 @@
 import { type Usage, usageSchema } from "@agentvine/contracts";
+import { noUsage } from "@agentvine/model";
 import { z } from "zod";
 import type { Transcript } from "../agent-driver.ts";
 import {
@@ -11,7 +12,6 @@ import {
   toolResult,
   userMessage,
 } from "./message.ts";
-import { noUsage } from "./price.ts";
 import { waitingText } from "./tools/ask-controller.tool.ts";
 
 const messageSchema = z.discriminatedUnion("role", [

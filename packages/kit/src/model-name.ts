@@ -1,4 +1,4 @@
-import { AppError } from "@agentvine/kit";
+import { AppError } from "./app-error.ts";
 
 export const modelProviders = ["anthropic", "openai", "ollama", "openai-compatible", "scripted"] as const;
 export type ModelProvider = (typeof modelProviders)[number];

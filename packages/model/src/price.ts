@@ -1,5 +1,5 @@
 import type { Usage } from "@agentvine/contracts";
-import type { ModelName } from "../model-name.ts";
+import type { ModelName } from "@agentvine/kit";
 
 /** US dollars per million tokens. */
 interface Price {

@@ -1,9 +1,15 @@
+import type { ModelName } from "@agentvine/kit";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { LanguageModelV3 } from "@ai-sdk/provider";
-import type { BuiltinDriverConfig } from "../driver-config.ts";
-import type { ModelName } from "../model-name.ts";
+
+/** The key and the address of a model. */
+export interface ModelAccess {
+  readonly apiKey?: string | undefined;
+  /** With its version part; needed for `openai-compatible` and `scripted`. */
+  readonly baseUrl?: string | undefined;
+}
 
 // Always given to the SDK, which else would read addresses and keys from the environment.
 const addresses = {
@@ -13,7 +19,7 @@ const addresses = {
 } as const;
 
 /** The model a configuration names, with the key and address of the configuration and nothing else. */
-export function resolveModel(config: BuiltinDriverConfig, { provider, name }: ModelName): LanguageModelV3 {
+export function resolveModel(config: ModelAccess, { provider, name }: ModelName): LanguageModelV3 {
   const { apiKey = "", baseUrl } = config;
   switch (provider) {
     case "anthropic":

@@ -1,26 +1,29 @@
 import { readFile } from "node:fs/promises";
-import { AppError, type Clock, coerceError, type Logger, type sleep } from "@agentvine/kit";
+import { AppError, coerceError } from "./app-error.ts";
+import { sleep as realSleep } from "./async.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Logger } from "./logger.ts";
 
-export interface TokenOptions {
+export interface ReadTokenOptions {
   readonly token: string | undefined;
   readonly tokenFile: string;
   /** How long to wait for the file. */
   readonly waitMs: number;
   readonly logger: Logger;
-  readonly clock: Clock;
-  readonly sleep: typeof sleep;
+  readonly clock?: Clock;
+  readonly sleep?: typeof realSleep;
   readonly signal: AbortSignal;
 }
 
 const lookMs = 50;
 
 /**
- * The worker's key: given, or from its file. A backend that starts at the same time writes the file a moment later, so it is
+ * A machine's key: given, or from its file. A backend that starts at the same time writes the file a moment later, so it is
  * waited for.
  * @throws AppError `auth.required` when it does not come; the signal's reason when aborted.
  */
-export const readToken = async (options: TokenOptions): Promise<string> => {
-  const { token, tokenFile, waitMs, logger, clock, sleep, signal } = options;
+export const readToken = async (options: ReadTokenOptions): Promise<string> => {
+  const { token, tokenFile, waitMs, logger, clock = systemClock, sleep = realSleep, signal } = options;
   if (token !== undefined) return token;
   const startedMs = clock.monotonicMs();
   for (let looks = 0; ; looks += 1) {

@@ -1,0 +1,214 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { newId } from "@agentvine/kit";
+import type { Conversation, Reply, Scenario } from "@agentvine/scripted-model";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Running, type Site, startSite } from "./testing/site.ts";
+
+const answer = (input: Record<string, unknown>): Reply => ({ calls: [{ name: "answer", input }] });
+
+/** What the model does when the question holds a word. */
+const told: Record<string, (conversation: Conversation) => Reply> = {
+  GROUNDED: () =>
+    answer({ answer: "80, as always", confidence: 0.95, citations: [{ source: "S1", quote: "80" }] }),
+  PROSE: () => ({ text: "It should surely be port 80, I would say." }),
+  MENDED: ({ phases }) =>
+    phases.length > 1
+      ? answer({ answer: "80", confidence: 0.9, citations: [{ source: "S1" }] })
+      : { text: "Well, 80." },
+  INVENTED: () => answer({ answer: "80", confidence: 1, citations: [{ source: "S9", quote: "80" }] }),
+  UNSURE: () => answer({ answer: "80", confidence: 0.3, citations: [{ source: "S1" }] }),
+  FLOATING: () => answer({ answer: "80", confidence: 1, citations: [] }),
+  OTHER: () => answer({ choice: "approve", answer: "yes", confidence: 1, citations: [{ source: "S1" }] }),
+  REFUSES: () => ({ text: "I can't help with that.", stop: "refusal" }),
+  CUT: () => ({ text: "It is", stop: "max_tokens" }),
+  APPROVES: () => answer({ choice: "allow", answer: "fine", confidence: 1, citations: [] }),
+};
+
+const scenarios: Scenario[] = Object.entries(told).map(([word, respond]) => ({
+  name: word,
+  matches: (prompt) => prompt.includes(word),
+  respond,
+}));
+
+let site: Site;
+let controller: Running | undefined;
+beforeAll(async () => {
+  site = await startSite(scenarios);
+  await site.precedent("Which port does the service use?", "80");
+});
+afterAll(() => site[Symbol.asyncDispose]());
+afterEach(async () => {
+  await controller?.stop();
+  controller = undefined;
+});
+
+/** A question that shares words with the earlier answer, so that there is a source. */
+const ask = async (word: string, change = {}) =>
+  await site.raise(await site.run(), {
+    question: `Which port does the service use here ${word} ${newId()}?`,
+    ...change,
+  });
+
+/** Takes requests and answers none. */
+async function startSilentServer() {
+  const server = createServer(() => {});
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+describe("a question that a rule routes to a model", () => {
+  test("is answered from an earlier answer of a person, cited, with what it cost", async () => {
+    controller = await site.startController();
+    const request = await ask("GROUNDED");
+    expect(request.status).toBe("automated");
+    const { answer: given, status } = await site.settled(request.id);
+    expect(status).toBe("answered");
+    expect(given).toMatchObject({
+      source: "controller",
+      sourceId: controller.controllerId,
+      text: "80, as always",
+      confidence: 0.95,
+      citations: [{ kind: "precedent", title: "Which port does the service use?", quote: "80" }],
+    });
+    expect(given?.usage?.inputTokens).toBeGreaterThan(0);
+  });
+
+  test("is answered after one repair when the model wrote prose first", async () => {
+    controller = await site.startController();
+    expect((await site.settled((await ask("MENDED")).id)).answer?.text).toBe("80");
+  });
+
+  test.each([
+    ["writes prose", "PROSE", "was not what was asked for"],
+    ["cites what it was not shown", "INVENTED", "cited something it was not shown"],
+    ["is not sure", "UNSURE", "was not sure enough"],
+    ["rests on nothing", "FLOATING", "rests on no document and no earlier answer"],
+    ["chooses what was not offered", "OTHER", "chose something that was not offered"],
+    ["refuses", "REFUSES", "refused to answer"],
+    ["is cut off", "CUT", "cut off"],
+  ])("goes to a person, with the reason, when the model %s", async (_name, word, reason) => {
+    controller = await site.startController();
+    const request = await site.withPerson((await ask(word)).id);
+    expect(request.routeReason).toContain(reason);
+    expect(request.answer).toBeNull();
+  });
+
+  test("goes to a person at once when nothing is written about it, without asking the model", async () => {
+    controller = await site.startController();
+    const asked = site.model.requests.length;
+    const request = await site.raise(await site.run(), { question: `Quokka? ${newId()}` });
+    expect((await site.withPerson(request.id)).routeReason).toContain("no document and no earlier answer");
+    expect(site.model.requests).toHaveLength(asked);
+  });
+
+  test.each([
+    ["no model is configured", { model: null }, "has no model"],
+    [
+      "the model can't be reached",
+      {
+        model: {
+          model: "scripted/demo",
+          apiKey: undefined,
+          baseUrl: "http://127.0.0.1:1/v1",
+          isScripted: true,
+        },
+      },
+      "can't be reached",
+    ],
+  ])("goes to a person within ten seconds when %s", async (_name, change, reason) => {
+    controller = await site.startController(change);
+    const startedMs = performance.now();
+    const request = await site.withPerson((await ask("GROUNDED")).id);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(request.routeReason).toContain(reason);
+  });
+
+  test("goes to a person when the model never answers, after its thinking time", async () => {
+    await using silent = await startSilentServer();
+    const model = { model: "scripted/demo", apiKey: undefined, baseUrl: silent.url, isScripted: true };
+    controller = await site.startController({ thinkingMsMax: 500, model });
+    expect((await site.withPerson((await ask("GROUNDED")).id)).routeReason).toContain(
+      "did not answer in time",
+    );
+  });
+
+  test("goes to a person when the model fails with an error of its server", async () => {
+    controller = await site.startController();
+    site.model.inject({ kind: "status", status: 500 });
+    expect((await site.withPerson((await ask("GROUNDED")).id)).routeReason).toContain("500");
+  });
+});
+
+describe("a model that approves everything", () => {
+  test("approves nothing that no rule routed to it", async () => {
+    controller = await site.startController();
+    const approval = {
+      subject: "tool_call" as const,
+      tool: "run_command",
+      toolClass: "command" as const,
+      arguments: { command: "git push --force # APPROVES" },
+      command: "git push --force # APPROVES",
+      paths: [],
+    };
+    const request = await site.raise(await site.run(), { kind: "approval", question: "APPROVES", approval });
+    expect(request.status).toBe("human");
+    // Something that comes later is answered: the controller has had its chance.
+    await site.settled((await ask("GROUNDED")).id);
+    expect((await site.get(request.id)).status).toBe("human");
+  });
+
+  test("may approve what a rule gave to it by name", async () => {
+    controller = await site.startController();
+    const approval = {
+      subject: "tool_call" as const,
+      tool: "run_command",
+      toolClass: "command" as const,
+      arguments: { command: "make lint" },
+      command: "make lint",
+      paths: [],
+    };
+    const request = await site.raise(await site.run(), { kind: "approval", question: "APPROVES", approval });
+    expect(request.status).toBe("automated");
+    expect((await site.settled(request.id)).answer).toMatchObject({
+      source: "controller",
+      decision: "allow",
+    });
+  });
+});
+
+describe("controllers", () => {
+  test("share the work: each request is answered once, also when there are several", async () => {
+    const two = await site.startController();
+    controller = await site.startController();
+    const requests: Awaited<ReturnType<typeof ask>>[] = [];
+    for (let count = 0; count < 12; count += 1) requests.push(await ask("GROUNDED"));
+    const settled = await Promise.all(requests.map(({ id }) => site.settled(id)));
+    expect(settled.map(({ status }) => status)).toEqual(requests.map(() => "answered"));
+    await two.stop();
+  });
+
+  test("end in an orderly way, and are then told to be offline", async () => {
+    const running = await site.startController();
+    await running.stop();
+    const response = await fetch(new URL("/api/v1/controllers", site.backend.url), {
+      headers: { authorization: `Bearer ${site.backend.token}` },
+    });
+    const { items } = (await response.json()) as { items: { id: string; status: string }[] };
+    expect(items.find(({ id }) => id === running.controllerId)?.status).toBe("offline");
+  });
+
+  test("end when another process takes their name", async () => {
+    const first = await site.startController({ name: "the-one" });
+    controller = await site.startController({ name: "the-one" });
+    await expect(first.done).rejects.toMatchObject({ code: "controller.superseded" });
+  });
+});

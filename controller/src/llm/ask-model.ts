@@ -1,0 +1,114 @@
+import type { Usage } from "@agentvine/contracts";
+import { parseModelName } from "@agentvine/kit";
+import { addUsage, costUsd, modelFaultOf, noUsage, resolveModel } from "@agentvine/model";
+import type { LanguageModelV3, LanguageModelV3FunctionTool, LanguageModelV3Message } from "@ai-sdk/provider";
+import { z } from "zod";
+import type { ModelSettings } from "../config.ts";
+import { jsonOf, type ModelAnswer, modelAnswerSchema, readAnswer } from "./answer.ts";
+
+/** What came of asking the model. It never throws: what went wrong is a reason to ask a person. */
+export type Asked =
+  | { readonly kind: "answer"; readonly answer: ModelAnswer; readonly usage: Usage }
+  | {
+      readonly kind: "no_answer";
+      /** `bad_reply`: it answered, but not as asked. `failed`: it could not be asked. */
+      readonly cause: "bad_reply" | "refused" | "failed";
+      readonly reason: string;
+      readonly usage: Usage;
+    };
+
+export type AskModel = (system: string, question: string, signal: AbortSignal) => Promise<Asked>;
+
+const outputTokensMax = 4_000;
+/** The model gets one chance to mend a reply that can't be read. */
+const repliesMax = 2;
+
+const tool: LanguageModelV3FunctionTool = {
+  type: "function",
+  name: "answer",
+  description: "Gives the answer, once.",
+  inputSchema: z.toJSONSchema(modelAnswerSchema, {
+    io: "input",
+  }) as LanguageModelV3FunctionTool["inputSchema"],
+};
+
+type Reply = Awaited<ReturnType<LanguageModelV3["doGenerate"]>>;
+
+const textOf = ({ content }: Reply): string =>
+  content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+
+/** What the model called the tool with, else the JSON it wrote instead; undefined when it wrote prose. */
+function givenBy(reply: Reply): unknown {
+  const call = reply.content.find((part) => part.type === "tool-call");
+  return call?.type === "tool-call" ? jsonOf(call.input) : jsonOf(textOf(reply));
+}
+
+/** Ends after which there is nothing to read. */
+const endings: Partial<
+  Record<Reply["finishReason"]["unified"], { cause: "refused" | "bad_reply"; reason: string }>
+> = {
+  "content-filter": { cause: "refused", reason: "the model refused to answer" },
+  length: { cause: "bad_reply", reason: "the model's answer was cut off" },
+};
+
+/** Tells the model what was wrong with its reply. */
+const mend = (reply: Reply, complaint: string): LanguageModelV3Message[] => [
+  { role: "assistant", content: [{ type: "text", text: textOf(reply) || "(no text)" }] },
+  {
+    role: "user",
+    content: [{ type: "text", text: `That can't be read: ${complaint}. Call the tool "answer", once.` }],
+  },
+];
+
+/** Asks a model for one structured answer. */
+export function createModelAsker(settings: ModelSettings): AskModel {
+  const name = parseModelName(settings.model);
+  const model = resolveModel(settings, name);
+
+  const usageOf = ({ usage: { inputTokens, outputTokens } }: Reply): Usage => {
+    const tokens = {
+      inputTokens: inputTokens.noCache ?? inputTokens.total ?? 0,
+      outputTokens: outputTokens.total ?? 0,
+      cacheReadTokens: inputTokens.cacheRead ?? 0,
+      cacheWriteTokens: inputTokens.cacheWrite ?? 0,
+    };
+    return { ...tokens, costUsd: costUsd(name, tokens) };
+  };
+
+  /** One reply, or why there is none. */
+  async function generate(messages: LanguageModelV3Message[], signal: AbortSignal): Promise<Reply | string> {
+    try {
+      return await model.doGenerate({
+        prompt: messages,
+        tools: [tool],
+        toolChoice: { type: "required" },
+        maxOutputTokens: outputTokensMax,
+        abortSignal: signal,
+      });
+    } catch (error) {
+      return signal.aborted ? "the model did not answer in time" : modelFaultOf(error).reason;
+    }
+  }
+
+  return async (system, question, signal) => {
+    let usage = noUsage;
+    const messages: LanguageModelV3Message[] = [
+      { role: "system", content: system },
+      { role: "user", content: [{ type: "text", text: question }] },
+    ];
+    let complaint = "";
+    for (let replies = 1; replies <= repliesMax; replies += 1) {
+      const reply = await generate(messages, signal);
+      if (typeof reply === "string") return { kind: "no_answer", cause: "failed", reason: reply, usage };
+      usage = addUsage(usage, usageOf(reply));
+      const end = endings[reply.finishReason.unified];
+      if (end !== undefined) return { kind: "no_answer", ...end, usage };
+      const read = readAnswer(givenBy(reply));
+      if (read.kind === "answer") return { ...read, usage };
+      complaint = read.complaint;
+      messages.push(...mend(reply, complaint));
+    }
+    const reason = `the model's reply was not what was asked for (${complaint})`;
+    return { kind: "no_answer", cause: "bad_reply", reason: reason.slice(0, 500), usage };
+  };
+}

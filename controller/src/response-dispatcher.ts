@@ -1,0 +1,60 @@
+import type { RequestLease } from "@agentvine/contracts";
+import { type Logger, retry } from "@agentvine/kit";
+import { type ControllerApi, isLeaseOver } from "./controller-api.ts";
+import type { Response } from "./handlers/automated-handler.ts";
+import type { Metrics } from "./metrics.ts";
+
+export interface ResponseDispatcherDeps {
+  readonly api: ControllerApi;
+  readonly controllerId: string;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** The lease is soon over anyhow: whoever gets the request then decides. */
+const elapsedMsMax = 8_000;
+
+/** Hands in what the controller made of a request, and says in the log what became of it. */
+export function createResponseDispatcher({ api, controllerId, metrics, logger }: ResponseDispatcherDeps) {
+  const send = (lease: RequestLease, response: Response, signal: AbortSignal) => {
+    const { request, leaseToken } = lease;
+    if (response.kind === "answer") return api.answer(request.id, response.body, signal);
+    const ref = { controllerId, leaseToken, generation: request.generation };
+    return api.handOver(request.id, { ...ref, reason: response.reason, usage: response.usage }, signal);
+  };
+
+  return {
+    /** Tries again while the backend is away. A lease that is over is no fault: the request was settled, or is somebody else's now. */
+    dispatch: async (
+      lease: RequestLease,
+      response: Response,
+      log: Logger,
+      signal: AbortSignal,
+    ): Promise<void> => {
+      try {
+        const settled = await retry(() => send(lease, response, signal), {
+          baseMs: 200,
+          maxMs: 2_000,
+          elapsedMsMax,
+          isRetryable: (error) => !isLeaseOver(error),
+          signal,
+        });
+        if (settled.status === "human") {
+          metrics.noteHandedOver(response.kind === "answer" ? "bad_reply" : response.cause);
+          log.info({ reason: settled.routeReason }, "handed to people");
+        } else {
+          metrics.noteAnswered();
+          log.info({ status: settled.status, confidence: settled.answer?.confidence }, "answered");
+        }
+      } catch (error) {
+        if (!isLeaseOver(error)) throw error;
+        logger.info(
+          { requestId: lease.request.id },
+          "the request is not ours any more: the answer is dropped",
+        );
+      }
+    },
+  };
+}
+
+export type ResponseDispatcher = ReturnType<typeof createResponseDispatcher>;

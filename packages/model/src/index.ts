@@ -1,0 +1,3 @@
+export { BrokenStreamError, type ModelFault, ModelFaultError, modelFaultOf } from "./model-fault.ts";
+export { addUsage, costUsd, noUsage, totalTokens } from "./price.ts";
+export { contextTokensOf, type ModelAccess, outputTokensMaxOf, resolveModel } from "./resolve-model.ts";
