@@ -152,6 +152,9 @@ const allowing = ruleSetOf({
   effect: "allow",
   commands: ["npm test", "git status", "echo *", "ls *", "cat *", "true"],
 });
+/** As one word of a shell line. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 /** Every way to run one more command beside, before or within another. */
 const ways: ((known: string, evil: string) => string)[] = [
   (known, evil) => `${known} && ${evil}`,
@@ -165,7 +168,7 @@ const ways: ((known: string, evil: string) => string)[] = [
   (known, evil) => `(${known}; ${evil})`,
   (known, evil) => `{ ${evil}; ${known}; }`,
   (known, evil) => `echo "$(${evil})" && ${known}`,
-  (known, evil) => `echo \`${evil}\`; ${known}`,
+  (known, evil) => `echo \`${evil.replace(/[\\`]/g, "\\$&")}\`; ${known}`,
   (known, evil) => `cat <(${evil}); ${known}`,
   (known, evil) => `cat <<E\n$(${evil})\nE\n${known}`,
   (known, evil) => `if ${evil}; then ${known}; fi`,
@@ -177,8 +180,8 @@ const ways: ((known: string, evil: string) => string)[] = [
   (known, evil) => `timeout 5 ${evil}; ${known}`,
   (known, evil) => `env ${evil}; ${known}`,
   (known, evil) => `nohup ${evil} & ${known}`,
-  (known, evil) => `bash -c '${evil}'; ${known}`,
-  (known, evil) => `eval ${evil}; ${known}`,
+  (known, evil) => `bash -c ${quoted(evil)}; ${known}`,
+  (known, evil) => `eval ${quoted(evil)}; ${known}`,
   (known, evil) => `ls | xargs ${evil}; ${known}`,
   (known, evil) => `x=$(${evil}); ${known}`,
   (known, evil) => `CI=$(${evil}) ${known}`,
