@@ -4,6 +4,7 @@ import { createClient } from "@agentvine/client";
 import {
   type Claim,
   endpoints,
+  type Precedent,
   type RequestRaiseInput,
   type Task,
   type TaskCreateInput,
@@ -45,6 +46,10 @@ export interface Site extends AsyncDisposable {
   get(id: string): Promise<WorkerRequest>;
   settled(id: string): Promise<WorkerRequest>;
   withPerson(id: string): Promise<WorkerRequest>;
+  /** Once it is settled or a person has it. */
+  decided(id: string): Promise<WorkerRequest>;
+  list(): Promise<WorkerRequest[]>;
+  precedents(): Promise<Precedent[]>;
   startController(change?: Partial<ControllerConfig>): Promise<Running>;
 }
 
@@ -127,6 +132,17 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
         },
         { timeoutMs: 15_000, message: "the request to be settled" },
       ),
+    decided: (id) =>
+      waitUntil(
+        async () => {
+          const request = await site.get(id);
+          return request.settledAt !== null || request.status === "human" ? request : undefined;
+        },
+        { timeoutMs: 15_000, message: "the request to be settled, or a person to have it" },
+      ),
+    list: async () => (await client.call(endpoints.workerRequests.list, { query: { pageSize: 100 } })).items,
+    precedents: async () =>
+      (await client.call(endpoints.workerRequests.precedents, { query: { pageSize: 100 } })).items,
     withPerson: (id) =>
       waitUntil(
         async () => {
