@@ -34,7 +34,7 @@ function createCheckout(): void {
   mkdirSync(join(tempDir(), "packages"));
   symlinkSync(join(repository, "node_modules"), join(tempDir(), "node_modules"));
   cpSync(join(repository, "tsconfig.base.json"), join(tempDir(), "tsconfig.base.json"));
-  for (const program of ["backend", "workers", "cli"]) {
+  for (const program of ["backend", "workers", "controller", "cli"]) {
     write(
       `${program}/tsconfig.json`,
       '{ "extends": "../tsconfig.base.json", "compilerOptions": { "rootDir": "src", "outDir": "dist" }, "include": ["src"] }',

@@ -16,11 +16,17 @@ function install(...paths: string[]): string {
 
 describe("the programs of an installation", () => {
   it("are found beside the cli", () => {
-    const cli = install("backend/dist/main.js", "workers/dist/main.js", "workers/dist/executor-main.js");
+    const cli = install(
+      "backend/dist/main.js",
+      "workers/dist/main.js",
+      "workers/dist/executor-main.js",
+      "controller/dist/main.js",
+    );
     expect(resolveEntryPoints(cli)).toEqual({
       backend: join(tempDir(), "backend/dist/main.js"),
       worker: join(tempDir(), "workers/dist/main.js"),
       executor: join(tempDir(), "workers/dist/executor-main.js"),
+      controller: join(tempDir(), "controller/dist/main.js"),
     });
   });
 
