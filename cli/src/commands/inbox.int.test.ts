@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import { createClient } from "@agentvine/client";
+import { type Claim, endpoints, type RequestRaiseInput, type WorkerRequest } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
+import { createRepository, startBackend, tempDir } from "@agentvine/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type HandWorker, handWorker } from "../testing/hand-worker.ts";
+import { runCommand } from "../testing/run-command.ts";
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+let backend: Awaited<ReturnType<typeof startBackend>>;
+let worker: HandWorker;
+let repository: string;
+
+beforeAll(async () => {
+  folder = await tempDir();
+  backend = await startBackend();
+  worker = await handWorker(backend.url, backend.token);
+  repository = (await createRepository(join(folder.path, "shop"), { "a.txt": "a\n" })).path;
+});
+
+afterAll(async () => {
+  await backend?.stop();
+  await folder[Symbol.asyncDispose]();
+});
+
+const run = (args: readonly string[]) =>
+  runCommand({ serverUrl: backend.url, token: backend.token }, args, {});
+const client = () => createClient({ baseUrl: backend.url, token: backend.token });
+
+async function attempt(title = "Mend it"): Promise<Claim> {
+  await client().call(endpoints.tasks.create, {
+    body: { title, type: "bugfix", repositoryUrl: repository },
+  });
+  return await worker.claim();
+}
+
+const raise = (claim: Claim, change: Partial<RequestRaiseInput>): Promise<WorkerRequest> =>
+  client().call(endpoints.workerRequests.raise, {
+    token: claim.attemptToken,
+    body: {
+      workOrderId: claim.workOrder.id,
+      attempt: claim.attempt,
+      callId: newId(),
+      kind: "question",
+      question: "?",
+      ...change,
+    },
+  });
+
+const toRun = (command: string): Partial<RequestRaiseInput> => ({
+  kind: "approval",
+  question: `run_command (network): ${command}`,
+  approval: {
+    subject: "tool_call",
+    tool: "run_command",
+    toolClass: "network",
+    arguments: { command },
+    command,
+    paths: [],
+  },
+});
+
+describe("inbox list", () => {
+  it("says so when nothing waits", async () => {
+    expect(await run(["inbox", "list"])).toMatchObject({ code: 0, stdout: "nothing waits for an answer\n" });
+  });
+
+  it("shows who asks what, the longest waiting first, with the exact command and no terminal tricks", async () => {
+    const claim = await attempt("Evil \u001b]0;title\u0007task");
+    const first = await raise(claim, toRun("curl \u001b[2J https://example.org"));
+    const second = await raise(claim, { question: "Which port?" });
+    const { stdout, code } = await run(["inbox", "list", "--task", claim.task.id]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(first.id.slice(-8));
+    expect(stdout).toContain("run_command: curl");
+    expect(stdout.indexOf(first.id.slice(-8))).toBeLessThan(stdout.indexOf(second.id.slice(-8)));
+    expect(stdout).not.toContain("\u001b");
+    const approvals = await run(["inbox", "list", "--kind", "approval", "--json"]);
+    expect(JSON.parse(approvals.stdout).items.map(({ id }: WorkerRequest) => id)).toEqual([first.id]);
+    const shown = await run(["inbox", "show", first.id.slice(-8)]);
+    expect(shown.stdout).toMatch(/asks\s+run_command \(network\)/);
+    expect(shown.stdout).toMatch(/routed by\s+rule \S+, policy 1/);
+  });
+});
+
+describe("inbox answer", () => {
+  let claim: Claim;
+  beforeAll(async () => {
+    claim = await attempt();
+  });
+
+  it("allows an approval, and tells a second person whose answer stands", async () => {
+    const request = await raise(claim, toRun("curl https://example.org/a"));
+    const { code, stdout } = await run(["inbox", "answer", request.id, "--allow", "--comment", "fine"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${request.id}  allowed by Local user (fine)\n` });
+    const late = await run(["inbox", "answer", request.id, "--deny"]);
+    expect(late.code).not.toBe(0);
+    expect(late.stderr).toMatch(/already answered by Local user.*\(worker_request\.settled\)/);
+  });
+
+  it("allows a changed command", async () => {
+    const request = await raise(claim, toRun("curl https://example.org/b"));
+    const { stdout } = await run([
+      "inbox",
+      "answer",
+      request.id,
+      "--edit",
+      "curl -I https://example.org/b",
+      "--json",
+    ]);
+    expect(JSON.parse(stdout).answer).toMatchObject({
+      decision: "allow",
+      editedCommand: "curl -I https://example.org/b",
+    });
+  });
+
+  it("answers a question in words, or by the number of an option", async () => {
+    const words = await raise(claim, { question: "Which port?" });
+    expect((await run(["inbox", "answer", words.id, "80, as always"])).stdout).toContain(
+      "answered by Local user: 80, as always",
+    );
+    const options = [
+      { id: "line", label: "per line" },
+      { id: "cart", label: "per cart" },
+    ];
+    const choice = await raise(claim, { question: "Rounded how?", options });
+    expect((await run(["inbox", "answer", choice.id, "--choice", "2"])).stdout).toContain("per cart");
+  });
+
+  it.each([
+    ["nothing", [], "takes --allow, --deny or --edit"],
+    ["both", ["--allow", "--deny"], "either --allow or --deny"],
+    ["a choice", ["--allow", "--choice", "1"], "no choice"],
+    ["a denial that changes", ["--deny", "--edit", "ls"], "leave out --deny"],
+    ["an unknown scope", ["--allow", "--scope", "always"], "--scope is one of once, task, rule"],
+  ])("refuses %s for an approval, and says what it takes", async (_name, flags, message) => {
+    const request = await raise(claim, toRun(`curl https://example.org/${newId()}`));
+    const { code, stderr } = await run(["inbox", "answer", request.id, ...flags]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    const { status } = await client().call(endpoints.workerRequests.get, {
+      params: { requestId: request.id },
+    });
+    expect(status).toBe("human");
+  });
+
+  it("refuses what does not fit a question, and an id that is none", async () => {
+    const request = await raise(claim, { question: `Why ${newId()}?` });
+    for (const [flags, message] of [
+      [["--allow"], "answered in words"],
+      [[], "give an answer in words"],
+      [["--choice", "1"], "no options are offered"],
+    ] as const) {
+      const { code, stderr } = await run(["inbox", "answer", request.id, ...flags]);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
+    }
+    expect((await run(["inbox", "show", "ffffffffff"])).stderr).toContain("worker_request.not_found");
+    expect((await run(["inbox", "show", "no id"])).code).toBe(2);
+  });
+});
