@@ -26,6 +26,7 @@ beforeEach(() => {
   );
   writeManifest("backend", "@agentvine/backend", { "@agentvine/kit": "1.2.3", zod: "4.0.0" });
   writeManifest("workers", "@agentvine/workers", { ai: "6.0.0", zod: "4.0.0" });
+  writeManifest("controller", "@agentvine/controller", { zod: "4.0.0" });
   writeManifest("cli", "@agentvine/cli", { "@agentvine/kit": "1.2.3" });
   writeManifest("packages/kit", "@agentvine/kit");
   write(

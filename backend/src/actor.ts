@@ -23,8 +23,12 @@ export const userPermissions: readonly Permission[] = permissions.filter(
 /** What the key of a worker may do. */
 export const workerPermissions: readonly Permission[] = ["worker:register", "worker:work"];
 
-/** What the key of a controller may do: nothing that a person or an agent does. */
-export const controllerPermissions: readonly Permission[] = ["controller:register", "controller:work"];
+/** What the key of a controller may do: read what may help, answer what it leased, and nothing that a person or an agent does. */
+export const controllerPermissions: readonly Permission[] = [
+  "controller:register",
+  "controller:work",
+  "context:read",
+];
 
 /** What the token of a running attempt may do: write its own results, read what its task left behind. */
 export const attemptPermissions: readonly Permission[] = ["attempt:write", "executions:read"];

@@ -24,6 +24,7 @@ import {
   registerAuthRoutes,
 } from "./modules/auth/index.ts";
 import { titleOfCited } from "./modules/context/index.ts";
+import { findWaitingRequest } from "./modules/decisions/index.ts";
 import {
   createEventService,
   type EventRoutesOptions,
@@ -161,7 +162,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const telling = wireNotices({
     ...{ server, config, database, notifications, logger, clock, background },
     secret: local.secret,
-    requests: { find: async () => undefined },
+    requests: { find: findWaitingRequest },
     isLooking: () => false,
     publicUrl: () => publicUrlOf(config, server),
     pace: limits.noticePace,

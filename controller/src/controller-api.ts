@@ -40,7 +40,7 @@ export interface ControllerApi {
   answer(requestId: string, body: AutomatedAnswer, signal: AbortSignal): Promise<WorkerRequest>;
   handOver(requestId: string, body: HandOver, signal: AbortSignal): Promise<WorkerRequest>;
   precedentsFor(lease: RequestLease, controllerId: string, signal: AbortSignal): Promise<Precedent[]>;
-  documentsFor(lease: RequestLease, controllerId: string, signal: AbortSignal): Promise<DocumentSource[]>;
+  documentsFor(lease: RequestLease, signal: AbortSignal): Promise<DocumentSource[]>;
 }
 
 export interface LeaseRef {
@@ -88,7 +88,17 @@ export const createControllerApi = (client: Client): ControllerApi => ({
     };
     return (await client.call(endpoints.workerRequests.precedentsFor, input)).items;
   },
-  documentsFor: async () => [],
+  documentsFor: async ({ request, task }, signal) => {
+    const query = { taskId: task.id, text: request.question.slice(0, 10_000) };
+    const { items } = await client.call(endpoints.context.match, { query, signal, timeoutMs });
+    return await Promise.all(
+      items.map(async ({ documentId, version, title }) => {
+        const input = { params: { documentId }, query: { version }, signal, timeoutMs };
+        const { content } = await client.call(endpoints.context.get, input);
+        return { kind: "document" as const, id: documentId, version, title, text: content };
+      }),
+    );
+  },
 });
 
 /** What a failed call about a lease means: it is over, or it may be tried again. */

@@ -12,6 +12,12 @@ const answer = (input: Record<string, unknown>): Reply => ({ calls: [{ name: "an
 const told: Record<string, (conversation: Conversation) => Reply> = {
   GROUNDED: () =>
     answer({ answer: "80, as always", confidence: 0.95, citations: [{ source: "S1", quote: "80" }] }),
+  DOCUMENT: ({ phases }) => {
+    const label = /<<<SOURCE (S\d+) \(document\)\nPorts of the services/.exec(
+      phases[0]?.instruction ?? "",
+    )?.[1];
+    return answer({ answer: "8080", confidence: 0.9, citations: [{ source: label ?? "S?", quote: "8080" }] });
+  },
   PROSE: () => ({ text: "It should surely be port 80, I would say." }),
   MENDED: ({ phases }) =>
     phases.length > 1
@@ -80,6 +86,20 @@ describe("a question that a rule routes to a model", () => {
       citations: [{ kind: "precedent", title: "Which port does the service use?", quote: "80" }],
     });
     expect(given?.usage?.inputTokens).toBeGreaterThan(0);
+  });
+
+  test("is answered from a context document, which it cites by its version", async () => {
+    controller = await site.startController();
+    const { id, version } = await site.document(
+      "Ports of the services",
+      "The quokka service listens on 8080.",
+    );
+    const question = `On which port does the quokka service listen DOCUMENT ${newId()}?`;
+    const request = await site.raise(await site.run(), { question });
+    expect((await site.settled(request.id)).answer).toMatchObject({
+      text: "8080",
+      citations: [{ kind: "document", id, version, title: "Ports of the services" }],
+    });
   });
 
   test("is answered after one repair when the model wrote prose first", async () => {

@@ -38,7 +38,7 @@ export function createContextSources(api: ControllerApi, logger: Logger): Contex
         return [];
       };
       const found = await Promise.all([
-        api.documentsFor(lease, controllerId, signal).catch(leftOut("context documents")),
+        api.documentsFor(lease, signal).catch(leftOut("context documents")),
         precedentsFor(lease, controllerId, signal).catch(leftOut("earlier answers")),
       ]);
       return found.flat().map((source, index) => ({

@@ -43,6 +43,7 @@ export interface Site extends AsyncDisposable {
   raise(claim: Claim, change: Partial<RequestRaiseInput>): Promise<WorkerRequest>;
   /** A person's answer to a question of the repository, for the model to cite. */
   precedent(question: string, text: string): Promise<void>;
+  document(title: string, content: string): Promise<{ id: string; version: number }>;
   get(id: string): Promise<WorkerRequest>;
   settled(id: string): Promise<WorkerRequest>;
   withPerson(id: string): Promise<WorkerRequest>;
@@ -123,6 +124,8 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
         body: { generation: request.generation, text },
       });
     },
+    document: (title, content) =>
+      client.call(endpoints.context.create, { body: { title, type: "guide", content } }),
     get: (requestId) => client.call(endpoints.workerRequests.get, { params: { requestId } }),
     settled: (id) =>
       waitUntil(

@@ -60,7 +60,7 @@ describe("the local token", () => {
     expect((await readFile(app.local.workerKeyFile, "utf8")).trim()).toBe(app.workerKey);
   });
 
-  test("several backends that start at once on an empty home agree on one token and one key", async () => {
+  test("several backends that start at once on an empty home agree on one token and one key of each kind", async () => {
     await using place = await tempDir("agentvine-auth-");
     const home = place.path;
     const deps = { db: app.database.db, apiKeys: app.apiKeys, home };
@@ -72,8 +72,9 @@ describe("the local token", () => {
     expect((await readFile(join(home, "token"), "utf8")).trim()).toBe(token);
     const key = (await readFile(join(home, "worker.key"), "utf8")).trim();
     expect(await app.apiKeys.find(key)).toBeDefined();
-    expect(await valid()).toBe(before + 1);
-    expect((await readdir(home)).sort()).toEqual(["token", "worker.key"]);
+    // One for workers, one for controllers.
+    expect(await valid()).toBe(before + 2);
+    expect((await readdir(home)).sort()).toEqual(["controller.key", "token", "worker.key"]);
   });
 
   test("an emptied file gets a new token", async () => {

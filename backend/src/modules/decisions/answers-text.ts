@@ -59,3 +59,25 @@ export function composeAnswers(rows: readonly Decided[]): string {
   // The id keeps two equal answers apart: an execution that was told one must not take the next for the same.
   return answers.map(({ id, text }) => `[${id.slice(-8)}] ${text}`).join("\n\n");
 }
+
+/** What became of a request, as its conversation shows it. */
+export function outcomeText(row: Decided): string {
+  const chosen = row.options.find(({ id }) => id === row.choice)?.label ?? "";
+  const said = [chosen, row.editedCommand ?? "", row.answerText].filter((text) => text !== "").join(": ");
+  const because =
+    row.answerReason === "" || row.answerReason === row.answerText ? "" : ` (${row.answerReason})`;
+  const verb = row.decision === "allow" ? "Allowed" : outcomes[row.status];
+  return `${verb} by ${row.answeredBy}${said === "" ? "" : `: ${said}`}${because}`;
+}
+
+const outcomes: Record<WorkerRequestStatus, string> = {
+  pending: "Raised",
+  automated: "Given to a model",
+  human: "Given to people",
+  answered: "Answered",
+  denied: "Denied",
+  no_answer: "Not answered, decided",
+  expired: "Expired, decided",
+  cancelled: "Cancelled",
+  superseded: "Overtaken, decided",
+};

@@ -61,6 +61,22 @@ describe("a question", () => {
     );
   });
 
+  test("appears with its answer in the conversation of its task", async () => {
+    const { claim } = await requests.run();
+    const request = await requests.ask(claim, "Which port?");
+    await requests.answer(request, { text: "80" });
+    const { body } = await fixture.app.request<{ items: { id: string }[] }>(
+      "GET",
+      `/api/v1/chat/conversations?taskId=${claim.task.id}`,
+    );
+    const { body: messages } = await fixture.app.request<{ items: { kind: string; content: string }[] }>(
+      "GET",
+      `/api/v1/chat/conversations/${body.items[0]?.id}/messages`,
+    );
+    const shown = messages.items.map(({ kind, content }) => `${kind}: ${content}`).sort();
+    expect(shown).toEqual(["answer: Answered by Local user: 80", "request: Asks (question): Which port?"]);
+  });
+
   test("asked again by the same call is the same request, and is not asked twice of people", async () => {
     const { claim } = await requests.run();
     const first = await requests.ask(claim, "Which port?", { callId: "one" });

@@ -18,6 +18,7 @@ import {
 } from "./request.repository.ts";
 import { headlineOf, isLiveStatus, misfit } from "./request.ts";
 import { type RequestRow, readRequest } from "./request-row.repository.ts";
+import { tellOutcome, tellRequest } from "./told.service.ts";
 
 export interface RaiseServiceDeps {
   db: Db;
@@ -95,6 +96,9 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       ...{ ruleId: row.ruleId, reason: row.routeReason, headline: headlineOf(raise).slice(0, 500) },
       ...{ source: row.answerSource, decision: row.decision },
     });
+    // What a rule settles at once is in the log and the history; people are not shown each of it.
+    if (row.answerSource !== "rule") await tellRequest(tx, row);
+    if (row.answerSource === "precedent") await tellOutcome(tx, row);
     return row;
   }
 

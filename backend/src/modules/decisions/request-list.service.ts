@@ -1,7 +1,7 @@
 import type { Precedent, PrecedentQuery, WorkerRequest, WorkerRequestQuery } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
 import { listPrecedents, revokePrecedent } from "./precedent.repository.ts";
 import { unknownRequest } from "./request.ts";
 import { listRequests } from "./request-list.repository.ts";
@@ -32,3 +32,17 @@ export function createRequestListService({ db }: { db: Db }) {
 }
 
 export type RequestListService = ReturnType<typeof createRequestListService>;
+
+/** A request as those who are told of it outside of the UI see it; undefined when there is none. */
+export async function findWaitingRequest(db: Db | Tx, id: string) {
+  const request = await readRequest(db, id);
+  if (request === undefined) return undefined;
+  const { kind, question, approval, deadlineAt, status } = request;
+  return {
+    kind,
+    question,
+    command: approval?.command ?? null,
+    deadlineAt: deadlineAt === null ? null : new Date(deadlineAt),
+    isWaiting: status === "human",
+  };
+}

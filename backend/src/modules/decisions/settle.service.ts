@@ -13,6 +13,7 @@ import {
   type RequestRow,
 } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
+import { tellOutcome } from "./told.service.ts";
 
 /** A request under its locks: task, then order, then itself. */
 export interface LockedRequest {
@@ -37,6 +38,13 @@ export async function lockRequest(
 /** Said to an agent that waits for nothing any more, and was told everything. */
 const nothingWaits = "Nothing that you asked is open any more. Go on.";
 
+/** Settles a locked request, once, and shows it in the conversation of its task. */
+async function settleAndTell(tx: Tx, row: RequestRow, how: Settlement): Promise<RequestRow | undefined> {
+  const settled = await settleRow(tx, row, how);
+  if (settled !== undefined) await tellOutcome(tx, settled);
+  return settled;
+}
+
 /** Answers of an order that nobody has told the agent yet, taken as delivered; not what an earlier attempt asked and nobody settled. */
 async function takeAnswers(tx: Tx, workOrderId: string): Promise<string> {
   const rows = await lockUntold(tx, workOrderId);
@@ -54,7 +62,7 @@ export async function settle(
   { task, row }: LockedRequest,
   how: Settlement,
 ): Promise<RequestRow | undefined> {
-  const settled = await settleRow(tx, row, how);
+  const settled = await settleAndTell(tx, row, how);
   if (settled === undefined) return undefined;
   await goOn(tx, resume, task);
   return settled;
@@ -85,7 +93,7 @@ export const createRequestsPort = (resume: ResumePort): RequestsPort => ({
   endLive: async (tx, task, how, reason) => {
     const event = how === "cancelled" ? "cancel" : "supersede";
     for (const row of await lockLiveOf(tx, task.id))
-      await settleRow(tx, row, { event, source: "system", sourceId: null, by: "AgentVine", reason });
+      await settleAndTell(tx, row, { event, source: "system", sourceId: null, by: "AgentVine", reason });
   },
   approvedPlan: findApprovedPlan,
 });

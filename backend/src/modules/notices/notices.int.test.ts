@@ -7,6 +7,7 @@ import type { Notice, NoticeChannel } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
 import { SMTPServer } from "smtp-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { approvalOf, requestFixture } from "../../testing/request-fixture.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 
 interface Call {
@@ -327,4 +328,38 @@ test("another person's channel does not exist for me", async () => {
     const { status } = await fixture.app.request(method, `${path}${suffix}`, options);
     expect(status).toBe(404);
   }
+});
+
+test("a request that waits is told with its exact command, and one that was settled meanwhile is not", async () => {
+  const requests = requestFixture(fixture);
+  const { body } = await createChannel(webhook({ types: ["request.waiting"] }));
+  const { claim } = await requests.run();
+  const approval = { ...approvalOf("curl https://example.org"), toolClass: "network" as const };
+  const request = await requests.askToRun(claim, "", { approval });
+  expect(request.status).toBe("human");
+  const told = await waitUntil(() =>
+    receiver.calls
+      .map((call) => JSON.parse(call.body))
+      .find(({ workerRequestId }) => workerRequestId === request.id),
+  );
+  expect(told).toMatchObject({
+    type: "request.waiting",
+    command: "curl https://example.org",
+    url: `${fixture.app.url}/inbox?request=${request.id}`,
+    deadlineAt: request.deadlineAt,
+  });
+  const notices = await waitUntil(async () => {
+    const found = await noticesOf(body.channel.id);
+    return found[0]?.status === "sent" ? found : undefined;
+  });
+  expect(notices).toHaveLength(1);
+  await requests.answer(request, { decision: "deny" });
+  const calls = receiver.calls.length;
+  await fixture.sql("update notices set status = 'waiting', ended_at = null where id = $1", [notices[0]?.id]);
+  await fixture.app.notices.deliver(String(notices[0]?.id));
+  expect(await noticesOf(body.channel.id)).toMatchObject([
+    { status: "dropped", reason: "it was settled meanwhile" },
+  ]);
+  expect(receiver.calls).toHaveLength(calls);
+  await removeChannel(body.channel.id);
 });
