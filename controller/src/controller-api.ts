@@ -29,7 +29,7 @@ export interface DocumentSource {
 /** What a controller asks of the backend. Every call rejects with ApiError, or with the signal's reason when aborted. */
 export interface ControllerApi {
   register(body: ControllerRegister, signal: AbortSignal): Promise<Registered>;
-  heartbeat(controllerId: string, body: ControllerHeartbeat, signal: AbortSignal): Promise<void>;
+  heartbeat(controllerId: string, body: ControllerHeartbeat): Promise<void>;
   deregister(controllerId: string, instanceId: string): Promise<void>;
   /** Waits up to `waitSeconds` for a request; undefined when there is none. */
   claim(
@@ -54,8 +54,8 @@ const timeoutMs = 5_000;
 
 export const createControllerApi = (client: Client): ControllerApi => ({
   register: (body, signal) => client.call(endpoints.controllers.register, { body, signal, timeoutMs }),
-  heartbeat: async (controllerId, body, signal) => {
-    await client.call(endpoints.controllers.heartbeat, { params: { controllerId }, body, signal, timeoutMs });
+  heartbeat: async (controllerId, body) => {
+    await client.call(endpoints.controllers.heartbeat, { params: { controllerId }, body, timeoutMs });
   },
   deregister: async (controllerId, instanceId) => {
     const input = { params: { controllerId }, body: { instanceId }, timeoutMs };

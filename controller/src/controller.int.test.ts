@@ -125,7 +125,7 @@ describe("a question that a rule routes to a model", () => {
   test("goes to a person at once when nothing is written about it, without asking the model", async () => {
     controller = await site.startController();
     const asked = site.model.requests.length;
-    const request = await site.raise(await site.run(), { question: `Quokka? ${newId()}` });
+    const request = await site.raise(await site.run(), { question: `Zyzzyva? ${newId()}` });
     expect((await site.withPerson(request.id)).routeReason).toContain("no document and no earlier answer");
     expect(site.model.requests).toHaveLength(asked);
   });

@@ -89,7 +89,8 @@ async function beat(
   while (!signal.aborted) {
     const body = { instanceId: own.instanceId, metrics: own.metrics.snapshot(), fault };
     try {
-      await api.heartbeat(own.controller.id, body, signal);
+      // Not cut off when it ends: one that arrives behind the goodbye would call it back to life.
+      await api.heartbeat(own.controller.id, body);
     } catch (error) {
       if (isApiError(error) && error.code === "controller.superseded") return fatal(error);
       if (!signal.aborted) logger.warn({ err: coerceError(error) }, "a heartbeat did not get through");

@@ -162,7 +162,8 @@ describe("API keys", () => {
     const actor = await app.auth.authenticate({ authorization: `Bearer ${app.workerKey}` });
     expect(actor.permissions).toEqual(["worker:register", "worker:work"]);
     await using other = await buildTestApp();
-    await other.apiKeys.revoke((await other.apiKeys.list())[0]?.id ?? "");
+    const keys = await other.apiKeys.list();
+    await other.apiKeys.revoke(keys.find(({ name }) => name === "workers of this machine")?.id ?? "");
     await prepareLocalMode({ db: other.database.db, apiKeys: other.apiKeys, home: other.home });
     const renewed = (await readFile(other.local.workerKeyFile, "utf8")).trim();
     expect(renewed).not.toBe(other.workerKey);
