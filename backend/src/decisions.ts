@@ -12,6 +12,7 @@ import {
   createAgentRequestService,
   createAnswerService,
   createAutomatedAnswerService,
+  createInboxService,
   createRaiseService,
   createRequestLeaseService,
   createRequestListService,
@@ -70,12 +71,14 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
   const { citations, confidenceMin } = deps;
   background.add("automated requests", () => leases.stop());
   const agentRequests = createAgentRequestService({ db, notifications, resume });
+  const answers = createAnswerService({ db, decisions: decide, resume });
   registerDecisionRoutes(server, {
     agentRequests,
     leases,
     automated: createAutomatedAnswerService({ db, resume, controllers, citations, confidenceMin }),
     raises: createRaiseService({ db, decisions: decide }),
-    answers: createAnswerService({ db, decisions: decide, resume }),
+    answers,
+    inbox: createInboxService({ db, answers, resume }),
     lists: createRequestListService({ db }),
   });
   const sweeps = createRequestSweeps({ db, resume, logger, handOverMs });

@@ -381,6 +381,16 @@ const requests: {
       params: { requestId: (await asked()).request.id },
       body: { generation: 1, decision: "allow", scope: "task", editedCommand: "ls", comment: "c" },
     }),
+    bulkAnswer: async () => ({
+      body: {
+        requests: [{ id: (await asked()).request.id, generation: 1 }],
+        ...{ decision: "allow", scope: "task", editedCommand: "ls", comment: "c" },
+      },
+    }),
+    delegate: async () => ({
+      params: { requestId: (await asked()).request.id },
+      body: { assignedTo: fixture.app.local.userId, comment: "c" },
+    }),
     // They need a controller's key; their own tests ask what they make of hostile bodies.
     claim: null,
     renew: null,

@@ -5,6 +5,7 @@ import { route } from "../../http/route.ts";
 import type { AgentRequestService } from "./agent-request.service.ts";
 import type { AnswerService } from "./answer.service.ts";
 import type { AutomatedAnswerService } from "./automated-answer.service.ts";
+import type { InboxService } from "./inbox.service.ts";
 import type { RaiseService } from "./raise.service.ts";
 import type { RequestLeaseService } from "./request-lease.service.ts";
 import type { RequestListService } from "./request-list.service.ts";
@@ -14,12 +15,13 @@ export interface DecisionServices {
   agentRequests: AgentRequestService;
   answers: AnswerService;
   lists: RequestListService;
+  inbox: InboxService;
   leases: RequestLeaseService;
   automated: AutomatedAnswerService;
 }
 
 export function registerDecisionRoutes(app: FastifyInstance, services: DecisionServices): void {
-  const { raises, agentRequests, answers, lists, leases, automated } = services;
+  const { raises, agentRequests, answers, lists, inbox, leases, automated } = services;
   const of = endpoints.workerRequests;
   route(app, of.raise, ({ actor, body }) => raises.raise(actor, body));
   route(app, of.wait, ({ actor, params, query, signal }) =>
@@ -28,6 +30,8 @@ export function registerDecisionRoutes(app: FastifyInstance, services: DecisionS
   route(app, of.spend, ({ actor, params, body }) => agentRequests.spend(actor, params.requestId, body));
   route(app, of.withdraw, ({ actor, params, body }) => agentRequests.withdraw(actor, params.requestId, body));
   route(app, of.answer, ({ actor, params, body }) => answers.answer(actor, params.requestId, body));
+  route(app, of.bulkAnswer, ({ actor, body }) => inbox.answerAll(actor, body));
+  route(app, of.delegate, ({ actor, params, body }) => inbox.delegate(actor, params.requestId, body));
   route(app, of.claim, ({ actor, body, signal }) => leases.claim(actor, body, signal));
   route(app, of.renew, ({ actor, params, body }) => leases.renew(actor, params.requestId, body));
   route(app, of.answerAutomated, ({ actor, params, body }) =>

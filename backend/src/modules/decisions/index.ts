@@ -4,6 +4,7 @@ export { createAutomatedAnswerService } from "./automated-answer.service.ts";
 export type { CitationsPort } from "./controllers.port.ts";
 export type { DecidePort } from "./decide.port.ts";
 export { registerDecisionRoutes } from "./decisions.routes.ts";
+export { createInboxService } from "./inbox.service.ts";
 export { createRaiseService } from "./raise.service.ts";
 export { createRequestLeaseService } from "./request-lease.service.ts";
 export { createRequestListService, findWaitingRequest } from "./request-list.service.ts";

@@ -1,4 +1,4 @@
-import type { Claim } from "@agentvine/contracts";
+import type { BulkAnswerReply, Claim, QueueStatus, WorkerRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -249,5 +249,78 @@ describe("bad input and adversaries", () => {
     expect(codeOf((await requests.spend(claim, got.id, "make destroy")).body)).toBe(
       "worker_request.not_allowed",
     );
+  });
+});
+
+describe("people", () => {
+  const send = <T>(path: string, body: object, token?: string) =>
+    work.app.request<T>("POST", `/api/v1/worker-requests/${path}`, {
+      body,
+      ...(token === undefined ? {} : { token }),
+    });
+
+  test("answer several requests at once, and what can't be answered so fails by itself", async () => {
+    const { claim } = await requests.run();
+    const one = await requests.askToRun(claim, "make a");
+    const two = await requests.askToRun(claim, "make b");
+    const words = await requests.ask(claim, "Which port?");
+    const gone = await requests.askToRun(claim, "make c");
+    await requests.answer(gone, { decision: "deny" });
+    const { status, body } = await send<BulkAnswerReply>("bulk-answer", {
+      requests: [
+        ...[one, words, gone].map(({ id }) => ({ id, generation: 1 })),
+        { id: two.id, generation: 2 },
+      ],
+      decision: "allow",
+    });
+    expect(status).toBe(200);
+    expect(body.items.map(({ id, request, error }) => [id, request?.status ?? error?.code])).toEqual([
+      [one.id, "answered"],
+      [words.id, "worker_request.answer_invalid"],
+      [gone.id, "worker_request.settled"],
+      [two.id, "worker_request.changed"],
+    ]);
+    expect((await work.getTask(claim.task.id)).status).toBe("waiting");
+  });
+
+  test("give a request to somebody who is there, while it is open; workers and agents give none", async () => {
+    const { claim } = await requests.run();
+    const request = await requests.ask(claim, "Which port?");
+    const me = work.app.local.userId;
+    const given = await send<WorkerRequest>(`${request.id}/delegate`, { assignedTo: me, comment: "yours" });
+    expect(given.body).toMatchObject({ assignedTo: me, status: "human", generation: 1 });
+    expect(await work.history(claim.task.id)).toContain("worker_request.delegated");
+    const nobody = await send(`${request.id}/delegate`, { assignedTo: newId() });
+    expect(codeOf(nobody.body)).toBe("worker_request.answer_invalid");
+    for (const token of [work.app.workerKey, claim.attemptToken])
+      expect((await send(`${request.id}/delegate`, { assignedTo: null }, token)).status).toBe(403);
+    const back = await send<WorkerRequest>(`${request.id}/delegate`, { assignedTo: null });
+    expect(back.body.assignedTo).toBeNull();
+    await requests.answer(request, { text: "80" });
+    expect(codeOf((await send(`${request.id}/delegate`, { assignedTo: me })).body)).toBe(
+      "worker_request.settled",
+    );
+  });
+
+  test("who give away what a model has take it from the model", async () => {
+    const { claim } = await requests.run();
+    const request = await requests.ask(claim, "Which port?");
+    await work.sql(
+      "update worker_requests set status = 'automated', lease_token_hash = 'x', lease_expires_at = now() + interval '1 hour' where id = $1",
+      [request.id],
+    );
+    const given = await send<WorkerRequest>(`${request.id}/delegate`, { assignedTo: work.app.local.userId });
+    expect(given.body.status).toBe("human");
+  });
+
+  test("are not told of answers that nobody waits for as if they were on their way", async () => {
+    const { claim } = await requests.run();
+    const request = await requests.ask(claim, "Which port?");
+    const onTheWay = async () =>
+      (await work.app.request<QueueStatus>("GET", "/api/v1/queue/status")).body.controllerResponses;
+    await requests.answer(request, { text: "80" });
+    expect(await onTheWay()).toBe(1);
+    await work.app.request("POST", `/api/v1/tasks/${claim.task.id}/cancel`, { body: {} });
+    expect(await onTheWay()).toBe(0);
   });
 });

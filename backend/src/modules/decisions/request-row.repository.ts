@@ -196,3 +196,11 @@ export async function findPersonName(tx: Tx, userId: string): Promise<string> {
     .where(eq(users.id, userId));
   return row === undefined ? "somebody" : row.fullName || row.username;
 }
+
+export async function isActivePerson(tx: Tx, userId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.isActive, true)));
+  return rows.length > 0;
+}

@@ -294,6 +294,26 @@ export async function routeToHuman(
   return routed;
 }
 
+/** Gives a locked request to a person, or to everybody. */
+export async function assignRow(
+  tx: Tx,
+  row: RequestRow,
+  assignedTo: string | null,
+  told: { by: string; comment: string },
+): Promise<void> {
+  const [assigned] = await tx
+    .update(workerRequests)
+    .set({ assignedTo, status: statusAfterAssigned(row.status), leaseTokenHash: null, leaseExpiresAt: null })
+    .where(and(eq(workerRequests.id, row.id), eq(workerRequests.status, row.status)))
+    .returning();
+  if (assigned === undefined) throw new Error("a locked request is gone");
+  await recordRequestEvent(tx, "worker_request.delegated", assigned, told);
+}
+
+/** Who is asked is a person: no model answers any more. */
+const statusAfterAssigned = (status: WorkerRequestStatus): WorkerRequestStatus =>
+  status === "human" ? status : statusAfter(status, "route_human");
+
 /** Passes a locked request on to the next of its chain, with a new deadline. */
 export async function escalateRow(
   tx: Tx,

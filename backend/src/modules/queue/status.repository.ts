@@ -27,7 +27,9 @@ export async function readQueueDepth(db: Db): Promise<QueueStatus> {
     workerRequests: await db.$count(workerRequests, sql`status in ('pending', 'automated', 'human')`),
     controllerResponses: await db.$count(
       workerRequests,
-      sql`settled_at is not null and delivered_at is null`,
+      // What was taken back, or ended with its work, is told to nobody.
+      sql`settled_at is not null and delivered_at is null and status in ('answered', 'denied', 'no_answer')
+        and exists (select from tasks t where t.id = task_id and t.status in ('queued', 'in_progress', 'waiting'))`,
     ),
   };
 }

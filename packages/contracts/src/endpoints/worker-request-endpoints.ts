@@ -9,7 +9,10 @@ import {
 } from "../resources/controller.ts";
 import { precedentListSchema, precedentQuerySchema, precedentSchema } from "../resources/precedent.ts";
 import {
+  bulkAnswerReplySchema,
+  bulkAnswerSchema,
   requestAnswerInputSchema,
+  requestDelegateSchema,
   requestRaiseSchema,
   requestSpendSchema,
   requestWaitQuerySchema,
@@ -108,6 +111,30 @@ export const workerRequestEndpoints = {
     response: workerRequestSchema,
     status: 200,
     example: workerRequestExamples.answer,
+  }),
+  bulkAnswer: defineEndpoint({
+    method: "POST",
+    path: `${base}/bulk-answer`,
+    permission: "requests:answer",
+    tag,
+    summary: "Answer several alike requests the same way; each stands or fails by itself",
+    description: "The reply says of each, in order, how it stands now, or why the answer was refused.",
+    body: bulkAnswerSchema,
+    response: bulkAnswerReplySchema,
+    status: 200,
+    example: workerRequestExamples.bulkAnswer,
+  }),
+  delegate: defineEndpoint({
+    method: "POST",
+    path: `${base}/:requestId/delegate`,
+    permission: "requests:answer",
+    tag,
+    summary: "Give an open request to a person, or back to everybody; who has it is told",
+    params,
+    body: requestDelegateSchema,
+    response: workerRequestSchema,
+    status: 200,
+    example: workerRequestExamples.delegate,
   }),
   claim: defineEndpoint({
     method: "POST",

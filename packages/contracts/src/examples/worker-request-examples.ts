@@ -139,6 +139,15 @@ export const workerRequestExamples = {
   list: { query: { isLive: "true", kind: "approval" }, response: pageOfOne(workerRequest) },
   get: { params, response: workerRequest },
   answer: { params, body: { generation: 1, decision: "allow", comment: "fine" }, response: answered },
+  bulkAnswer: {
+    body: { requests: [{ id: requestId, generation: 1 }], decision: "allow", comment: "fine" },
+    response: { items: [{ id: requestId, request: answered, error: null }] },
+  },
+  delegate: {
+    params,
+    body: { assignedTo: ids.user, comment: "you know the shop" },
+    response: { ...workerRequest, assignedTo: ids.user },
+  },
   claim: {
     body: { controllerId, instanceId: ids.instance, waitSeconds: 25 },
     response: {

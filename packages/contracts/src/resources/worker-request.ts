@@ -269,5 +269,7 @@ export type RequestRaise = z.infer<typeof requestRaiseSchema>;
 export type RequestRaiseInput = z.input<typeof requestRaiseSchema>;
 export type RequestSpend = z.infer<typeof requestSpendSchema>;
 export type RequestAnswerInput = z.infer<typeof requestAnswerInputSchema>;
+export type RequestDelegate = z.infer<typeof requestDelegateSchema>;
+export type BulkAnswerReply = z.infer<typeof bulkAnswerReplySchema>;
 export type BulkAnswer = z.infer<typeof bulkAnswerSchema>;
 export type WorkerRequestQuery = z.infer<typeof workerRequestQuerySchema>;

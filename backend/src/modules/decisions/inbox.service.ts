@@ -1,0 +1,58 @@
+import type { BulkAnswer, BulkAnswerReply, RequestDelegate, WorkerRequest } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+import type { Db } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import type { AnswerService } from "./answer.service.ts";
+import { assignRow } from "./request.repository.ts";
+import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
+import { findPersonName, isActivePerson, readRequest } from "./request-row.repository.ts";
+import type { ResumePort } from "./resume.port.ts";
+import { lockRequest } from "./settle.service.ts";
+
+export interface InboxServiceDeps {
+  db: Db;
+  answers: Pick<AnswerService, "answer">;
+  resume: ResumePort;
+}
+
+/** What people do with several requests, and whom they give one to. */
+export function createInboxService({ db, answers, resume }: InboxServiceDeps) {
+  return {
+    /** Answers each of them, one after the other, in a transaction of its own. */
+    answerAll: async (actor: Actor, { requests, ...given }: BulkAnswer): Promise<BulkAnswerReply> => {
+      const items: BulkAnswerReply["items"] = [];
+      for (const { id, generation } of requests) {
+        try {
+          items.push({ id, request: await answers.answer(actor, id, { generation, ...given }), error: null });
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          items.push({ id, request: null, error: { code: error.code, message: error.message } });
+        }
+      }
+      return { items };
+    },
+
+    /**
+     * Gives an open request to somebody. A controller that has it loses it.
+     * @throws AppError `worker_request.not_found`, `.settled`, `.answer_invalid` when there is no such person
+     */
+    delegate: (actor: Actor, id: string, { assignedTo, comment }: RequestDelegate): Promise<WorkerRequest> =>
+      inTransaction(db, async (tx) => {
+        const locked = await lockRequest(tx, resume, id);
+        if (locked === undefined) throw unknownRequest();
+        const { row } = locked;
+        if (!isLiveStatus(row.status))
+          throw new AppError("worker_request.settled", `The request is already ${row.status}.`);
+        if (assignedTo !== null && !(await isActivePerson(tx, assignedTo)))
+          throw misfit("assignedTo", "there is no such person");
+        const by = await findPersonName(tx, actor.userId);
+        await assignRow(tx, row, assignedTo, { by, comment });
+        const request = await readRequest(tx, id);
+        if (request === undefined) throw unknownRequest();
+        return request;
+      }),
+  };
+}
+
+export type InboxService = ReturnType<typeof createInboxService>;
