@@ -16,8 +16,12 @@ const progressSchema = z.object({
   refusedRounds: z.number().int().min(0),
   /** The order's follow-up when this was written; another one means a new instruction. */
   followUp: z.string().nullable(),
-  /** Plans that were turned down so far; a plan is still being made, unless one was agreed to. */
+  /** Plans that were turned down so far. */
   refusedPlans: z.number().int().min(0).optional(),
+  /** The plan that a person is to agree to. */
+  proposedPlan: z.array(z.string()).optional(),
+  /** The plan that a person agreed to. */
+  agreedPlan: z.array(z.string()).optional(),
 });
 export type ExecutionProgress = z.infer<typeof progressSchema>;
 

@@ -15,6 +15,7 @@ import { takeUp } from "./checkpointer.ts";
 import { readConventions } from "./conventions.ts";
 import { type ExecutionContext, enterPhase } from "./execution-context.ts";
 import { failed } from "./outcome.ts";
+import { agreedPlanOf, agreeOnPlan, carryOut, needsPlan } from "./plan-phase.ts";
 import { type JudgedResult, judge } from "./verify.ts";
 
 /** What a run hands in when its gate let it through. */
@@ -123,9 +124,16 @@ const workAndVerify = async (
   const first = await firstInstruction(context, bench);
   const turns = new AgentTurns(context, bench, first.system, diskSignal);
   let { instruction, refusedRounds } = first;
+  let agreedPlan = agreedPlanOf(context.claim, bench);
+  if (needsPlan(context.claim, bench)) {
+    agreedPlan = await agreeOnPlan(context, bench, turns, instruction);
+    // The plan is made in a conversation of its own turn, which the work goes on from; a command has to be told all of it.
+    instruction = `${first.task}\n\n${carryOut(agreedPlan)}`;
+  }
+  const plan = agreedPlan === undefined ? {} : { agreedPlan: [...agreedPlan] };
   for (;;) {
     enterPhase(context, "run", refusedRounds === 0 ? "" : `after refused gate round ${refusedRounds}`);
-    const summary = await turns.run(instruction, { refusedRounds });
+    const summary = await turns.run(instruction, { refusedRounds, ...plan });
     const round = refusedRounds + 1;
     enterPhase(context, "verify", `round ${round}`);
     const result = await judge(context, { ...bench, round, summary });
@@ -145,23 +153,34 @@ const workAndVerify = async (
 const afterReview = (comment: string): string =>
   `Your result was looked at by a person, who asks for this:\n\n${comment}`;
 
+interface FirstInstruction {
+  readonly system: string;
+  /** The task in the recipe's words. */
+  readonly task: string;
+  readonly instruction: string;
+  readonly refusedRounds: number;
+}
+
 /** What the agent is told first: the task, or where it was when the checkpoint was made, or what people said since. */
 const firstInstruction = async (
   context: ExecutionContext,
   { recipe, plan, mirror, baseCommit, payload, takenUp }: Bench,
-): Promise<{ system: string; instruction: string; refusedRounds: number }> => {
+): Promise<FirstInstruction> => {
   const conventions = await readConventions(mirror, baseCommit);
-  const { system, instruction } = recipe.instruct({ task: context.claim.task, plan, conventions });
+  const { system, instruction: task } = recipe.instruct({ task: context.claim.task, plan, conventions });
+  const agreed = context.claim.approvedPlan?.steps;
+  const instruction = agreed === undefined ? task : `${task}\n\n${carryOut(agreed)}`;
   const followUp = payload.followUp;
   if (takenUp !== null && takenUp.progress.followUp === followUp) {
     const { progress } = takenUp;
-    return { system, instruction: progress.instruction, refusedRounds: progress.refusedRounds };
+    return { system, task, instruction: progress.instruction, refusedRounds: progress.refusedRounds };
   }
-  if (followUp === null) return { system, instruction, refusedRounds: 0 };
+  if (followUp === null) return { system, task, instruction, refusedRounds: 0 };
   const isAnswer = payload.followUpKind === "answer";
   const asked = isAnswer ? afterAnswer(followUp) : afterReview(followUp);
   return {
     system,
+    task,
     instruction: takenUp === null ? `${instruction}\n\n${asked}` : asked,
     refusedRounds: isAnswer ? (takenUp?.progress.refusedRounds ?? 0) : 0,
   };
