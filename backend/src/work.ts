@@ -94,6 +94,7 @@ export function wireWork(deps: WorkDeps): Work {
     allowsUnrunnable: config.allowsUnrunnable,
   });
   const claims = createClaimService({
+    requests,
     database,
     notifications,
     logger,

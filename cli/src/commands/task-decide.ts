@@ -1,4 +1,4 @@
-import { endpoints, type Task } from "@agentvine/contracts";
+import { endpoints, type ReviewComment, type Task } from "@agentvine/contracts";
 import { AppError, newId } from "@agentvine/kit";
 import { exitCodes } from "../exit-code.ts";
 import { taskLine } from "../output/task-view.ts";
@@ -42,22 +42,34 @@ export interface TaskReviewFlags {
   readonly approve?: boolean;
   readonly reject?: string;
   readonly comment?: string;
+  readonly commentAt?: readonly string[];
 }
 
-/** `task review <id> --approve | --reject "what to change"`. */
+/** `path:line=text`. */
+const commentAt = (given: string): ReviewComment => {
+  const match = /^(.+?):(\d+)=([\s\S]+)$/.exec(given);
+  if (match === null) {
+    throw new AppError("command.usage", `${given} is no comment on a line: write path:line=text`);
+  }
+  const [, path = "", line = "", text = ""] = match;
+  return { path, line: Number(line), text };
+};
+
+/** `task review <id> --approve | --reject "what to change" [--comment-at path:line=text …]`. */
 export const taskReview = async (
   context: ClientContext,
   given: string,
   flags: TaskReviewFlags,
 ): Promise<number> => {
-  if ((flags.approve === true) === (flags.reject !== undefined)) {
+  const comments = (flags.commentAt ?? []).map(commentAt);
+  const isRejected = flags.reject !== undefined || comments.length > 0;
+  if ((flags.approve === true) === isRejected) {
     throw new AppError("command.usage", 'say either --approve or --reject "what to change"');
   }
   const taskId = await resolveTaskId(context.client, given);
-  const body =
-    flags.reject === undefined
-      ? { decision: "approve" as const, comment: flags.comment ?? "" }
-      : { decision: "reject" as const, comment: flags.reject };
+  const body = isRejected
+    ? { decision: "reject" as const, comment: flags.reject ?? "", comments }
+    : { decision: "approve" as const, comment: flags.comment ?? "" };
   return say(
     await context.client.call(endpoints.tasks.review, { params: { taskId }, body, idempotencyKey: newId() }),
     context,

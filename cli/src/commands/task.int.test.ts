@@ -202,6 +202,9 @@ describe("a task's life on the command line", () => {
     const task = await create("--priority", "critical");
     await worker.succeed(await worker.claim(), patch);
     expect((await run(["task", "review", task.id])).code).toBe(2);
+    expect((await run(["task", "review", task.id, "--comment-at", "nowhere"])).code).toBe(2);
+    const elsewhere = ["task", "review", task.id, "--comment-at", "nowhere.txt:3=why?"];
+    expect((await run(elsewhere)).stderr).toContain("does not change");
     expect((await run(["task", "review", task.id, "--reject", "use cents"])).stdout).toContain("queued");
     const claim = await worker.claim();
     expect(claim.workOrder.payload).toMatchObject({ followUp: "use cents" });

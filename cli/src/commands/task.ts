@@ -64,6 +64,11 @@ export const addTaskCommands = (program: Command, context: CommandContext, finis
     .option("--approve", "publish it")
     .option("--reject <comment>", "send it back to the agent with what to change")
     .option("--comment <text>", "a note with the approval")
+    .option(
+      "--comment-at <path:line=text>",
+      "send it back with a comment on a line; may be repeated",
+      (given: string, earlier: string[] = []) => [...earlier, given],
+    )
     .action((id: string, flags: TaskReviewFlags & ServerFlags) =>
       finish(taskReview(clientContext(context, flags), id, flags)),
     );

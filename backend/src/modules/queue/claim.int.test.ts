@@ -325,6 +325,7 @@ describe("a waiting claim", () => {
     const database = openDatabase({ url: work.app.databaseUrl });
     const notifications = openNotifications({ database, logger });
     const other = createClaimService({
+      requests: { approvedPlan: async () => null },
       database,
       notifications,
       logger,

@@ -16,6 +16,7 @@ import { claimKeyIndex, claimOrder, hasClaimableOrder, type Lease } from "./clai
 import { toWorkOrder } from "./order-row.repository.ts";
 import { createParkedClaims, type WakeHint } from "./parked-claims.ts";
 import type { PreAllowPort } from "./pre-allow.port.ts";
+import type { RequestsPort } from "./requests.port.ts";
 import { recordResumption } from "./resumption.repository.ts";
 import { workChannel } from "./work-channel.repository.ts";
 
@@ -26,6 +27,7 @@ export interface ClaimServiceDeps {
   leaseMs: number;
   issueAttemptToken: (workOrderId: string, attempt: number) => string;
   preAllow: PreAllowPort;
+  requests: Pick<RequestsPort, "approvedPlan">;
   /** How often to look for what falls due by itself. */
   sweepMs?: number;
 }
@@ -122,8 +124,13 @@ export function createClaimService(deps: ClaimServiceDeps) {
     if (leased.checkpoint !== undefined) {
       await recordResumption(db, leased.executionId, leased.checkpoint.attempt);
     }
+    const claim = claimOf(leased);
+    const needsPlan = leased.order.kind === "run" && claim.task.permissionLevel === "human_required";
     return {
-      ...claimOf(leased),
+      ...claim,
+      ...(needsPlan
+        ? { approvedPlan: await db.transaction((tx) => deps.requests.approvedPlan(tx, claim.task.id)) }
+        : {}),
       waitedMs,
       attemptToken: deps.issueAttemptToken(leased.order.id, leased.order.attempt),
       preAllowed: leased.order.kind === "run" ? await deps.preAllow(policyContextOf(leased)) : [],

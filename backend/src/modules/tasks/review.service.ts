@@ -1,10 +1,11 @@
-import type { Task, TaskDiff, TaskReview } from "@agentvine/contracts";
+import type { ReviewComment, Task, TaskDiff, TaskReview } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordEvent } from "../events/index.ts";
 import type { DispatchPort } from "./dispatch.port.ts";
+import { filesOfDiff, followUpOf } from "./review-comments.ts";
 import { mustFindTask, mustLockTask } from "./task.service.ts";
 import { cancelTask, retryTask } from "./task-actions.service.ts";
 import { annotateTask, moveTask } from "./task-move.repository.ts";
@@ -37,10 +38,44 @@ export function createReviewService({ db, dispatch, readArtifactText }: ReviewSe
     });
   };
 
-  const reject = async (tx: Tx, task: TaskRow, comment: string): Promise<void> => {
+  const reject = async (tx: Tx, task: TaskRow, headline: string, followUp: string): Promise<void> => {
     const { baseBranch } = await dispatch.lastRunPayload(tx, task.id);
-    await moveTask(tx, task.id, { event: "reject", reason: `Changes asked for: ${comment}` });
-    await dispatch.enqueueRun(tx, task, { baseBranch, followUp: comment });
+    await moveTask(tx, task.id, { event: "reject", reason: `Changes asked for: ${headline}` });
+    await dispatch.enqueueRun(tx, task, { baseBranch, followUp, followUpKind: "review" });
+  };
+
+  const readDiff = async (taskId: string): Promise<TaskDiff> => {
+    const task = await mustFindTask(db, taskId);
+    const run = await db.transaction((tx) => dispatch.lastRunResult(tx, taskId));
+    if (run === undefined) {
+      throw new AppError("task.no_diff", "No execution of the task has handed in a result yet.");
+    }
+    const { text, isTruncated } = await readArtifactText(run.diffArtifactId, diffBytesMax);
+    const { executionId, baseCommit, commit } = run;
+    const branch = task.result?.branch ?? null;
+    return { taskId, executionId, baseCommit, commit, branch, patch: text, isTruncated };
+  };
+
+  /** What the agent is told. @throws AppError `request.invalid` for a comment on a file that the result does not change */
+  const tell = async (
+    taskId: string,
+    comment: string,
+    comments: readonly ReviewComment[],
+  ): Promise<string> => {
+    if (comments.length === 0) return comment;
+    const { patch, isTruncated } = await readDiff(taskId);
+    const files = filesOfDiff(patch);
+    const issues = comments.flatMap(({ path }, index) =>
+      files.has(path) || isTruncated
+        ? []
+        : [{ path: `comments.${index}.path`, message: `the result does not change ${path}` }],
+    );
+    if (issues.length > 0) {
+      throw new AppError("request.invalid", "A comment is on a file that the result does not change.", {
+        issues,
+      });
+    }
+    return followUpOf(comment, comments, files);
   };
 
   return {
@@ -62,8 +97,13 @@ export function createReviewService({ db, dispatch, readArtifactText }: ReviewSe
      * Approves a result, which publishes it, or sends it back: the next run then goes on with the comment.
      * @throws AppError `task.not_found`, `task.illegal_transition` when it is not under review, or approved already
      */
-    review: (actor: Actor, taskId: string, { decision, comment }: TaskReview): Promise<Task> =>
-      inTransaction(db, async (tx) => {
+    review: async (
+      actor: Actor,
+      taskId: string,
+      { decision, comment, comments }: TaskReview,
+    ): Promise<Task> => {
+      const followUp = decision === "approve" ? comment : await tell(taskId, comment, comments);
+      return await inTransaction(db, async (tx) => {
         const task = await mustLockTask(tx, taskId);
         if (task.status !== "in_review") {
           throw new AppError("task.illegal_transition", `The task is ${task.status}, not under review.`, {
@@ -76,29 +116,14 @@ export function createReviewService({ db, dispatch, readArtifactText }: ReviewSe
         if (decision === "approve") {
           await approve(tx, task, actor, comment);
         } else {
-          await reject(tx, task, comment);
+          await reject(tx, task, comment.trim() || "see the lines", followUp);
         }
         return await mustFindTask(tx, taskId);
-      }),
+      });
+    },
 
     /** The change of the last run that succeeded. @throws AppError `task.not_found`, `task.no_diff` */
-    diff: async (taskId: string): Promise<TaskDiff> => {
-      const task = await mustFindTask(db, taskId);
-      const run = await db.transaction((tx) => dispatch.lastRunResult(tx, taskId));
-      if (run === undefined) {
-        throw new AppError("task.no_diff", "No execution of the task has handed in a result yet.");
-      }
-      const { text, isTruncated } = await readArtifactText(run.diffArtifactId, diffBytesMax);
-      return {
-        taskId,
-        executionId: run.executionId,
-        baseCommit: run.baseCommit,
-        commit: run.commit,
-        branch: task.result?.branch ?? null,
-        patch: text,
-        isTruncated,
-      };
-    },
+    diff: readDiff,
   };
 }
 

@@ -36,6 +36,20 @@ const inReview = async (change: Record<string, unknown> = {}) => {
   return { task, claim };
 };
 
+/** The same with that diff as its result. */
+const inReviewOf = async (patch: string) => {
+  const task = await work.createTask();
+  const claim = await work.mustClaim(worker);
+  const digest = (await import("node:crypto")).createHash("sha256").update(patch).digest("hex");
+  const uploaded = await fetch(
+    `${work.app.url}/api/v1/executions/${claim.executionId}/artifacts?kind=diff&name=diff.patch&digest=${digest}`,
+    { method: "PUT", headers: { authorization: `Bearer ${claim.attemptToken}` }, body: patch },
+  );
+  const artifact = (await uploaded.json()) as { id: string };
+  await work.complete(claim, await work.runResult(claim, { diffArtifactId: artifact.id }));
+  return { task, claim };
+};
+
 describe("making a task", () => {
   it("makes it once, though the backend or its database died behind the commit and the client asks again", async () => {
     const key = `key-${newId()}`;
@@ -463,6 +477,19 @@ describe("a review", () => {
     });
   });
 
+  it("that rejects with comments on lines sends them numbered, and only on files of the result", async () => {
+    const { task } = await inReviewOf("--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n");
+    const reject = (path: string, line = 1) =>
+      call("POST", `/${task.id}/review`, { decision: "reject", comments: [{ path, line, text: "why?" }] });
+    expect(codeOf(await reject("nowhere.txt"))).toEqual([400, "request.invalid"]);
+    expect((await reject("a.txt", 0)).status).toBe(400);
+    expect((await reject("a.txt")).body).toMatchObject({ statusReason: "Changes asked for: see the lines" });
+    expect((await work.mustClaim(worker)).workOrder.payload).toMatchObject({
+      followUpKind: "review",
+      followUp: "Comments on lines of your change:\n\n1. a.txt:1\n   > two\n   why?",
+    });
+  });
+
   it("is refused while there is nothing to review, and a retry while nothing failed", async () => {
     const task = await work.createTask();
     expect(codeOf(await call("POST", `/${task.id}/review`, { decision: "approve" }))).toEqual([
@@ -474,16 +501,8 @@ describe("a review", () => {
   });
 
   it("can look at the diff", async () => {
-    const task = await work.createTask();
-    const claim = await work.mustClaim(worker);
     const patch = "diff --git a/a.txt b/a.txt\n";
-    const digest = (await import("node:crypto")).createHash("sha256").update(patch).digest("hex");
-    const uploaded = await fetch(
-      `${work.app.url}/api/v1/executions/${claim.executionId}/artifacts?kind=diff&name=diff.patch&digest=${digest}`,
-      { method: "PUT", headers: { authorization: `Bearer ${claim.attemptToken}` }, body: patch },
-    );
-    const artifact = (await uploaded.json()) as { id: string };
-    await work.complete(claim, await work.runResult(claim, { diffArtifactId: artifact.id }));
+    const { task, claim } = await inReviewOf(patch);
     const diff = await work.app.request("GET", `/api/v1/tasks/${task.id}/diff`);
     expect(diff.body).toEqual({
       taskId: task.id,

@@ -151,9 +151,23 @@ export const taskQuerySchema = pageQuerySchema.extend({
 
 export const taskListSchema = pageOf("TaskList", taskSchema);
 
+/** What a person says about one line of a result, as it is after the change. */
+export const reviewCommentSchema = z
+  .object({
+    path: z.string().min(1).max(4_096),
+    line: z.int32().min(1),
+    text: textSchema.max(4_000).refine((text) => text.trim() !== "", { message: "must not be empty" }),
+  })
+  .meta({ id: "ReviewComment" });
+
 export const taskReviewSchema = z
-  .object({ decision: z.enum(["approve", "reject"]), comment: textSchema.default("") })
-  .refine((body) => body.decision === "approve" || body.comment.trim() !== "", {
+  .object({
+    decision: z.enum(["approve", "reject"]),
+    comment: textSchema.default(""),
+    /** On lines of files that the result changes; the agent gets them numbered, with the lines. */
+    comments: z.array(reviewCommentSchema).max(100).default([]),
+  })
+  .refine((body) => body.decision === "approve" || body.comment.trim() !== "" || body.comments.length > 0, {
     path: ["comment"],
     message: "say what to change",
   })
@@ -187,6 +201,7 @@ export type TaskCreateInput = z.input<typeof taskCreateSchema>;
 export type TaskUpdate = z.infer<typeof taskUpdateSchema>;
 export type TaskQuery = z.infer<typeof taskQuerySchema>;
 export type TaskResult = z.infer<typeof taskResultSchema>;
+export type ReviewComment = z.infer<typeof reviewCommentSchema>;
 export type TaskReview = z.infer<typeof taskReviewSchema>;
 export type TaskDependency = z.infer<typeof taskDependencySchema>;
 export type TaskDiff = z.infer<typeof taskDiffSchema>;
