@@ -42,7 +42,10 @@ describe.each([
     const script = /src="(static\/js\/main[^"]*)"/.exec(page.body)?.[1];
     expect((await board(`/${script}`)).status).toBe(200);
     const { body } = await board<Queues>("/api/queues");
-    expect(body.queues).toMatchObject([{ name: "maintenance", isPaused: false }]);
+    expect(body.queues).toMatchObject([
+      { name: "maintenance", isPaused: false },
+      { name: "notices", isPaused: false },
+    ]);
   });
 
   it("asks for nothing from elsewhere, and keeps our security headers", async () => {

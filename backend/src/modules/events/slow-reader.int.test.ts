@@ -38,10 +38,16 @@ test("a reader that takes nothing costs little memory, is cut off, and misses no
   expect(bufferedBytes).toBeLessThan(bufferedBytesMax);
 
   reader.resume();
-  await waitUntil(() => reader.seen.length >= count, { timeoutMs: 20_000 });
+  // What happened at the start of the backend comes first.
+  const [last] = (
+    await app.database.pool.query<{ position: number }>("select max(position)::int as position from events")
+  ).rows;
+  const total = last?.position ?? 0;
+  expect(total).toBeGreaterThanOrEqual(count);
+  await waitUntil(() => reader.seen.length >= total, { timeoutMs: 20_000 });
   expect(reader.connections).toBeGreaterThan(1);
   expect(reader.seen.map(({ position }) => position)).toEqual(
-    Array.from({ length: count }, (_, index) => index + 1),
+    Array.from({ length: total }, (_, index) => index + 1),
   );
   reader.stop();
 }, 40_000);
