@@ -44,7 +44,7 @@ import { type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
-import { wireTalk } from "./talk.ts";
+import { type TalkDeps, wireTalk } from "./talk.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
 
@@ -71,6 +71,7 @@ export interface AppLimits {
   rateWindowSeconds?: number;
   /** How often waiting claims look by themselves. */
   claimSweepMs?: number;
+  realtime?: TalkDeps["limits"];
   /** How soon people are told of what waits for them. */
   noticePace?: { graceMs?: number; lookAgainMs?: number };
 }
@@ -151,7 +152,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     preAllow: policies.preAllow,
   });
 
-  wireTalk({ server, database, repositories });
+  wireTalk({
+    ...{ server, config, logger, database, notifications, events, repositories },
+    limits: limits.realtime,
+  });
   const decisions = wireDecisions({
     ...{ server, database, notifications, logger, background },
     decide: policies.decide,

@@ -1,19 +1,55 @@
+import type { Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
-import { createAgentMessageService, createChatService, registerChatRoutes } from "./modules/chat/index.ts";
+import type { Notifications } from "./database/notifications.ts";
+import {
+  conversationChannel,
+  createAgentMessageService,
+  createChatService,
+  registerChatRoutes,
+} from "./modules/chat/index.ts";
 import { createContextService, registerContextRoutes } from "./modules/context/index.ts";
+import { type EventSource, positionedChannel } from "./modules/events/index.ts";
+import { type RealtimeDeps, startRealtime } from "./modules/realtime/index.ts";
 import type { RepositoryService } from "./modules/repositories/index.ts";
 
 export interface TalkDeps {
   server: FastifyInstance;
+  config: BackendConfig;
+  logger: Logger;
+  notifications: Notifications;
+  events: EventSource;
+  limits: RealtimeDeps["limits"];
   database: Database;
   repositories: Pick<RepositoryService, "get">;
 }
 
 /** Wires what people and agents tell each other: conversations and context documents. */
-export function wireTalk({ server, database, repositories }: TalkDeps): void {
+export function wireTalk(deps: TalkDeps): void {
+  const { server, database, repositories } = deps;
   const { db } = database;
   const chat = createChatService({ db });
   registerChatRoutes(server, chat, createAgentMessageService({ db }));
   registerContextRoutes(server, createContextService({ db, hasRepository: (id) => repositories.get(id) }));
+  const pageSize = 200;
+  startRealtime({
+    server,
+    logger: deps.logger,
+    notifications: deps.notifications,
+    allowedHosts: deps.config.allowedHosts,
+    limits: deps.limits,
+    channels: { conversations: conversationChannel, events: positionedChannel },
+    events: {
+      head: () => deps.events.last(),
+      read: async (after) => (await deps.events.list({ after, limit: pageSize })).items,
+      positionOf: ({ position }) => position,
+    },
+    assertConversation: (id) => chat.getConversation(id),
+    messages: (id) => ({
+      head: async () => (await chat.getConversation(id)).lastPosition,
+      read: async (since) => (await chat.listMessages(id, { since, limit: pageSize })).items,
+      positionOf: ({ changePosition }) => changePosition,
+    }),
+  });
 }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
 import { AppError } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
@@ -8,17 +9,25 @@ import type { FastifyInstance } from "fastify";
  */
 export function registerHostGuard(app: FastifyInstance, allowedHosts: readonly string[]): void {
   app.addHook("onRequest", async (request) => {
-    const { host, origin, "sec-fetch-site": fetchSite } = request.headers;
-    if (!isAllowedHost(host, allowedHosts)) {
-      throw refused(`The Host ${JSON.stringify(host ?? "")} is not one of this server's names.`);
-    }
-    if (origin !== undefined && !isAllowedOrigin(origin, host, allowedHosts)) {
-      throw refused("Requests from other web pages are refused.");
-    }
-    if (fetchSite === "cross-site" && request.method !== "GET") {
+    const refusal = refusalOf(request.headers, allowedHosts);
+    if (refusal !== undefined) throw refusal;
+    if (request.headers["sec-fetch-site"] === "cross-site" && request.method !== "GET") {
       throw refused("Requests from other web pages are refused.");
     }
   });
+}
+
+/** Why a request with this Host and Origin is refused; undefined when it is not. */
+export function refusalOf(
+  { host, origin }: IncomingHttpHeaders,
+  allowedHosts: readonly string[],
+): AppError | undefined {
+  if (!isAllowedHost(host, allowedHosts)) {
+    return refused(`The Host ${JSON.stringify(host ?? "")} is not one of this server's names.`);
+  }
+  return origin !== undefined && !isAllowedOrigin(origin, host, allowedHosts)
+    ? refused("Requests from other web pages are refused.")
+    : undefined;
 }
 
 const refused = (message: string): AppError =>

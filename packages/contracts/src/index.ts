@@ -10,6 +10,7 @@ export * from "./resources/execution.ts";
 export * from "./resources/notice.ts";
 export * from "./resources/policy.ts";
 export * from "./resources/precedent.ts";
+export * from "./resources/realtime.ts";
 export * from "./resources/repository.ts";
 export * from "./resources/system.ts";
 export * from "./resources/task.ts";

@@ -6,7 +6,7 @@ import { chatMessages, workOrders } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 
 /** Channel on which a conversation is said to have changed; the payload is its id. */
-const conversationChannel = "agentvine_conversation";
+export const conversationChannel = "agentvine_conversation";
 
 type Row = typeof chatMessages.$inferSelect;
 

@@ -1,6 +1,6 @@
 import type { Event } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, asc, eq, gt } from "drizzle-orm";
+import { and, asc, eq, gt, isNotNull, max } from "drizzle-orm";
 import { beforeCommit } from "../../database/before-commit.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
@@ -82,6 +82,15 @@ const toResource = (row: typeof events.$inferSelect): Event => ({
   data: row.data,
   occurredAt: row.occurredAt.toISOString(),
 });
+
+/** Position of the last event that has one. */
+export async function lastPosition(db: Db): Promise<number> {
+  const [row] = await db
+    .select({ last: max(events.position) })
+    .from(events)
+    .where(isNotNull(events.position));
+  return row?.last ?? 0;
+}
 
 /** Events behind a position, in the order of their positions. */
 export async function listEvents(db: Db, filter: EventFilter): Promise<Event[]> {

@@ -1,7 +1,7 @@
 import type { Event } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
-import { listEvents } from "./event.repository.ts";
+import { lastPosition, listEvents } from "./event.repository.ts";
 import { type EventFilter, positionedChannel } from "./event.ts";
 
 export interface EventService {
@@ -13,13 +13,19 @@ export interface EventService {
   nextChange(seen: number, timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
+/** Events, and where they end now. */
+export interface EventSource extends EventService {
+  /** Position of the last event. */
+  last(): Promise<number>;
+}
+
 export function createEventService({
   db,
   notifications,
 }: {
   db: Db;
   notifications: Notifications;
-}): EventService {
+}): EventSource {
   const waiting = new Set<() => void>();
   let changes = 0;
   notifications.on(positionedChannel, () => {
@@ -33,6 +39,7 @@ export function createEventService({
       const items = await listEvents(db, filter);
       return { items, next: items.at(-1)?.position ?? filter.after };
     },
+    last: () => lastPosition(db),
     changeCount: () => changes,
     nextChange(seen, timeoutMs, signal) {
       if (changes !== seen || signal.aborted) {

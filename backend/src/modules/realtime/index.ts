@@ -1,0 +1,1 @@
+export { type RealtimeDeps, startRealtime } from "./realtime.server.ts";

@@ -1,0 +1,77 @@
+import {
+  conversationNamespace,
+  type Event,
+  eventItemsSchema,
+  eventNamespace,
+  type Message,
+  messageItemsSchema,
+  positionSchema,
+} from "@agentvine/contracts";
+import { io } from "socket.io-client";
+import type { z } from "zod";
+
+export interface LiveOptions<T> {
+  readonly baseUrl: string;
+  /** Bearer, or how to get it; without it the browser's session counts. */
+  readonly token?: string | (() => string | undefined);
+  /** Position of the last thing seen; without it only news comes. */
+  readonly since?: number;
+  /** Called with each thing once, in order. */
+  readonly onItem: (item: T) => void;
+  /** Live once everything missed was handed out; and why not: a refusal carries the code of the error. */
+  readonly onState?: (state: { isLive: boolean; code?: string }) => void;
+}
+
+/** A live connection that comes back by itself and misses nothing. */
+export interface Live {
+  /** Position of the last thing that was handed out. */
+  position(): number | undefined;
+  close(): void;
+}
+
+function connect<T>(
+  namespace: string,
+  schema: z.ZodType<T[]>,
+  positionOf: (item: T) => number,
+  { baseUrl, token, since, onItem, onState }: LiveOptions<T>,
+): Live {
+  let position = since;
+  const socket = io(new URL(namespace, baseUrl).href, {
+    transports: ["websocket"],
+    forceNew: true,
+    reconnectionDelay: 200,
+    reconnectionDelayMax: 5_000,
+    auth: (give) => give({ token: typeof token === "function" ? token() : token, since: position }),
+  });
+  socket.on("disconnect", () => onState?.({ isLive: false }));
+  socket.on("connect_error", (error: Error & { data?: { code?: string } }) =>
+    onState?.({ isLive: false, ...(error.data?.code === undefined ? {} : { code: error.data.code }) }),
+  );
+  socket.on("ready", (at: unknown) => {
+    position ??= positionSchema.parse(at);
+    onState?.({ isLive: true });
+  });
+  socket.on("items", (given: unknown, taken?: () => void) => {
+    for (const item of schema.parse(given)) {
+      // What came twice was seen.
+      if (position !== undefined && positionOf(item) <= position) continue;
+      position = positionOf(item);
+      onItem(item);
+    }
+    taken?.();
+  });
+  return { position: () => position, close: () => void socket.disconnect() };
+}
+
+/** Follows a conversation: each message once per change. */
+export const connectConversation = (conversationId: string, options: LiveOptions<Message>): Live =>
+  connect(
+    conversationNamespace(conversationId),
+    messageItemsSchema,
+    ({ changePosition }) => changePosition,
+    options,
+  );
+
+/** Follows the events. */
+export const connectEvents = (options: LiveOptions<Event>): Live =>
+  connect(eventNamespace, eventItemsSchema, ({ position }) => position, options);
