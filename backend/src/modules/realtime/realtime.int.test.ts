@@ -96,8 +96,8 @@ test("who has no valid token, or asks for an unknown conversation, gets in nowhe
   expect(await refused(follow(id, app.url, { token: "wrong" }))).toBe("auth.invalid");
   expect(await refused(follow(newId(), app.url))).toBe("conversation.not_found");
   expect(await upgrade("")).toBe(101);
-  expect(await upgrade(`&token=${app.token}`)).toBe(403);
-  expect(await upgrade("", { origin: "https://evil.example" })).toBe(403);
+  expect(await upgrade(`&token=${app.token}`)).toBe(400);
+  expect(await upgrade("", { origin: "https://evil.example" })).toBe(400);
 });
 
 test("a revoked key is cut off", async () => {
