@@ -1,1 +1,1 @@
-export { type RealtimeDeps, startRealtime } from "./realtime.service.ts";
+export { type RealtimeDeps, startRealtime } from "./realtime.sockets.ts";

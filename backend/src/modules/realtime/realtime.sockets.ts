@@ -15,7 +15,7 @@ import type { Actor } from "../../actor.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { refusalOf } from "../../http/host-guard.ts";
 import { requirePermission } from "../../http/route.ts";
-import { createFeed, type Feed, type Source } from "./feed.service.ts";
+import { createFeed, type Feed, type Source } from "./feed.sockets.ts";
 
 export interface RealtimeDeps {
   server: FastifyInstance;
