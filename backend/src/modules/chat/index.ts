@@ -1,5 +1,5 @@
 export { createAgentMessageService } from "./agent-message.service.ts";
 export { registerChatRoutes } from "./chat.routes.ts";
-export { type ChatService, createChatService } from "./chat.service.ts";
+export { createChatService } from "./chat.service.ts";
 export { conversationChannel } from "./message.repository.ts";
 export { recordAnswerMessage, recordRequestMessage } from "./request-message.service.ts";
