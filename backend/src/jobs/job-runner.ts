@@ -74,9 +74,9 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     if (stopping.signal.aborted) return await close();
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);
-    await open.start();
+    // All of them before the first waits: whoever looks sees every queue or none.
     opened = openDeliveries(connection, deliveries, reportFault.report);
-    await Promise.all(opened.map((one) => one.open.start()));
+    await Promise.all([open.start(), ...opened.map((one) => one.open.start())]);
     tried.resolve();
     const { queue } = open;
     await connection.exclusively(() => scheduleChores(queue, chores, { isFirst: true }));
