@@ -13,6 +13,7 @@ const parts = [
   "packages",
   "backend",
   "workers",
+  "controller",
   "cli",
   "node_modules",
 ];
