@@ -1,17 +1,8 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { nameSchema } from "@agentvine/contracts";
-import { AppError, loadConfig, parseModelName, resolveHome } from "@agentvine/kit";
+import { loadConfig, type ModelSettings, readModelSettings, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
-
-/** How the controller reaches its model. */
-export interface ModelSettings {
-  /** `provider/name`. */
-  readonly model: string;
-  readonly apiKey: string | undefined;
-  readonly baseUrl: string | undefined;
-  readonly isScripted: boolean;
-}
 
 /** What a controller process runs with. */
 export interface ControllerConfig {
@@ -37,9 +28,6 @@ const flagSchema = z
   .default("false")
   .transform((value) => value === "true" || value === "1");
 
-/** The model of a key that comes without a model's name. */
-const modelDefaults = { anthropic: "anthropic/claude-sonnet-5-5", openai: "openai/gpt-5.5" } as const;
-
 /** Every variable a controller reads; the reference is made of it. */
 export const environmentSchema = z.object({
   AGENTVINE_SERVER: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:7420"),
@@ -60,8 +48,6 @@ export const environmentSchema = z.object({
   AGENTVINE_STOP_ON_STDIN_END: flagSchema,
 });
 
-type Values = z.output<typeof environmentSchema>;
-
 /**
  * Reads the controller's settings from the environment.
  * @throws AppError `config.invalid`, `model.not_configured`, `home.unusable`
@@ -78,32 +64,10 @@ export function loadControllerConfig(
     tokenWaitMs: values.AGENTVINE_TOKEN_WAIT_SECONDS * 1_000,
     name: values.AGENTVINE_CONTROLLER_NAME ?? hostname().slice(0, 100),
     concurrency: values.AGENTVINE_CONTROLLER_CONCURRENCY,
-    model: modelOf(values),
+    model: readModelSettings(values),
     thinkingMsMax: values.AGENTVINE_CONTROLLER_THINKING_SECONDS_MAX * 1_000,
     graceMs: values.AGENTVINE_CONTROLLER_GRACE_SECONDS * 1_000,
     log: { level: values.AGENTVINE_LOG_LEVEL, isPretty: values.AGENTVINE_LOG_FORMAT === "pretty" },
     isStoppedWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
   };
-}
-
-function modelOf(values: Values): ModelSettings | null {
-  const own = { anthropic: values.ANTHROPIC_API_KEY, openai: values.OPENAI_API_KEY };
-  const model = values.AGENTVINE_MODEL ?? modelOfKey(own);
-  if (model === undefined) return null;
-  const { provider } = parseModelName(model);
-  const apiKey = values.AGENTVINE_MODEL_API_KEY ?? own[provider as keyof typeof own];
-  if (Object.hasOwn(own, provider) && apiKey === undefined)
-    throw new AppError(
-      "model.not_configured",
-      `The model ${model} needs a key: set ${provider.toUpperCase()}_API_KEY.`,
-    );
-  const baseUrl = values.AGENTVINE_MODEL_BASE_URL;
-  if ((provider === "openai-compatible" || provider === "scripted") && baseUrl === undefined)
-    throw new AppError("model.not_configured", `The model ${model} needs AGENTVINE_MODEL_BASE_URL.`);
-  return { model, apiKey, baseUrl, isScripted: provider === "scripted" };
-}
-
-function modelOfKey(own: { anthropic: string | undefined; openai: string | undefined }): string | undefined {
-  if (own.anthropic !== undefined) return modelDefaults.anthropic;
-  return own.openai === undefined ? undefined : modelDefaults.openai;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { labelSchema, nameSchema, sandboxDrivers, type TaskType, taskTypes } from "@agentvine/contracts";
-import { AppError, coerceError, loadConfig, parseModelName, resolveHome } from "@agentvine/kit";
+import { AppError, coerceError, loadConfig, readModelSettings, resolveHome } from "@agentvine/kit";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { parseCommandLine } from "./base/command-line.ts";
@@ -59,8 +59,6 @@ const countSchema = z.coerce.number().int().min(1);
 
 /** The supported task types that a worker serves unless told otherwise. */
 const taskTypesDefault = ["feature", "bugfix", "test", "docs"] as const;
-/** The model of a key that comes without a model's name. */
-const modelDefaults = { anthropic: "anthropic/claude-sonnet-5-5", openai: "openai/gpt-5.5" } as const;
 
 /** Every variable a worker reads; the reference is made of it. */
 export const environmentSchema = z.object({
@@ -258,31 +256,11 @@ const agentOf = (values: Values): Pick<WorkerConfig, "agent" | "modelApiKey"> =>
     const argv = parseCommandLine(values.AGENTVINE_WORKER_AGENT_COMMAND);
     return { agent: { driver: "command", argv, isScripted: false }, modelApiKey: undefined };
   }
-  const model = values.AGENTVINE_MODEL ?? modelOfKey(values);
-  if (model === undefined) return { agent: null, modelApiKey: undefined };
-  const { provider } = parseModelName(model);
-  const own = { anthropic: values.ANTHROPIC_API_KEY, openai: values.OPENAI_API_KEY };
-  const modelApiKey = values.AGENTVINE_MODEL_API_KEY ?? own[provider as keyof typeof own];
-  if (Object.hasOwn(own, provider) && modelApiKey === undefined) {
-    const name = `${provider.toUpperCase()}_API_KEY`;
-    throw new AppError("model.not_configured", `The model ${model} needs a key: set ${name}.`);
-  }
-  const baseUrl = values.AGENTVINE_MODEL_BASE_URL;
-  if ((provider === "openai-compatible" || provider === "scripted") && baseUrl === undefined) {
-    throw new AppError("model.not_configured", `The model ${model} needs AGENTVINE_MODEL_BASE_URL.`);
-  }
+  const settings = readModelSettings(values);
+  if (settings === null) return { agent: null, modelApiKey: undefined };
+  const { model, apiKey, baseUrl, isScripted } = settings;
   return {
-    agent: {
-      driver: "builtin",
-      model,
-      ...(baseUrl === undefined ? {} : { baseUrl }),
-      isScripted: provider === "scripted",
-    },
-    modelApiKey,
+    agent: { driver: "builtin", model, ...(baseUrl === undefined ? {} : { baseUrl }), isScripted },
+    modelApiKey: apiKey,
   };
-};
-
-const modelOfKey = (values: Values): string | undefined => {
-  if (values.ANTHROPIC_API_KEY !== undefined) return modelDefaults.anthropic;
-  return values.OPENAI_API_KEY === undefined ? undefined : modelDefaults.openai;
 };

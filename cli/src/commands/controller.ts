@@ -1,9 +1,7 @@
 import type { Command } from "commander";
-import { exitCodes } from "../exit-code.ts";
-import { workerEnvironment } from "../processes/child-environment.ts";
 import { resolveEntryPoints } from "../processes/entry-points.ts";
-import { startProcess } from "../processes/managed-process.ts";
 import type { CommandContext, Finish } from "./command.ts";
+import { runInForeground } from "./run-in-foreground.ts";
 
 interface ControllerStartFlags {
   readonly server?: string;
@@ -20,40 +18,15 @@ const settingOf: Record<Exclude<keyof ControllerStartFlags, "json">, string> = {
   concurrency: "AGENTVINE_CONTROLLER_CONCURRENCY",
 };
 
-const environmentOf = ({ config }: CommandContext, flags: ControllerStartFlags): Record<string, string> => ({
-  ...workerEnvironment(config.environment),
-  AGENTVINE_HOME: config.home,
-  ...Object.fromEntries(
-    Object.entries(settingOf).flatMap(([flag, name]) => {
-      const value = flags[flag as keyof typeof settingOf];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  ),
-});
-
 /** `controller start`: a controller in the foreground, its log on stderr, until Ctrl-C. */
-const controllerStart = async (context: CommandContext, flags: ControllerStartFlags): Promise<number> => {
-  const { output, signal } = context;
-  const controller = startProcess({
+const controllerStart = (context: CommandContext, flags: ControllerStartFlags): Promise<number> =>
+  runInForeground(context, {
     name: "controller",
     program: resolveEntryPoints().controller,
-    env: environmentOf(context, flags),
-    onLog: output.note,
-    readyTimeoutMs: 600_000,
+    settingOf,
+    flags: { ...flags },
+    stopMsMax: 60_000,
   });
-  const stop = () => void controller.stop(60_000);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const ready = await controller.ready;
-    if (flags.json === true) output.json(ready);
-    else output.note(`controller ${String(ready.name)} is ready (pid ${controller.pid})`);
-    const exit = await controller.exited;
-    return signal.aborted ? exitCodes.ok : (exit.code ?? exitCodes.failed);
-  } finally {
-    signal.removeEventListener("abort", stop);
-    await controller.stop(10_000);
-  }
-};
 
 /** The commands `controller …`. */
 export const addControllerCommands = (program: Command, context: CommandContext, finish: Finish): void => {

@@ -7,10 +7,9 @@ import { exitCodes } from "../exit-code.ts";
 import { elapsedText } from "../output/duration.ts";
 import { foreign } from "../output/output.ts";
 import { table } from "../output/table.ts";
-import { workerEnvironment } from "../processes/child-environment.ts";
 import { resolveEntryPoints } from "../processes/entry-points.ts";
-import { startProcess } from "../processes/managed-process.ts";
 import type { ClientContext, CommandContext } from "./command.ts";
+import { runInForeground } from "./run-in-foreground.ts";
 
 export interface WorkerStartFlags {
   readonly server?: string;
@@ -40,41 +39,16 @@ const settingOf: Record<Exclude<keyof WorkerStartFlags, "json" | "acceptNoSandbo
   config: "AGENTVINE_WORKER_CONFIG",
 };
 
-const environmentOf = ({ config }: CommandContext, flags: WorkerStartFlags): Record<string, string> => ({
-  ...workerEnvironment(config.environment),
-  AGENTVINE_HOME: config.home,
-  ...Object.fromEntries(
-    Object.entries(settingOf).flatMap(([flag, name]) => {
-      const value = flags[flag as keyof typeof settingOf];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  ),
-  ...(flags.acceptNoSandbox === true ? { AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true" } : {}),
-});
-
 /** `worker start`: a worker in the foreground, its log on stderr, until Ctrl-C (drains) . */
-export const workerStart = async (context: CommandContext, flags: WorkerStartFlags): Promise<number> => {
-  const { output, signal } = context;
-  const worker = startProcess({
+export const workerStart = (context: CommandContext, flags: WorkerStartFlags): Promise<number> =>
+  runInForeground(context, {
     name: "worker",
     program: resolveEntryPoints().worker,
-    env: environmentOf(context, flags),
-    onLog: output.note,
-    readyTimeoutMs: 600_000,
+    settingOf,
+    flags: { ...flags },
+    environment: flags.acceptNoSandbox === true ? { AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true" } : {},
+    stopMsMax: 600_000,
   });
-  const stop = () => void worker.stop(600_000);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const ready = await worker.ready;
-    if (flags.json === true) output.json(ready);
-    else output.note(`worker ${String(ready.name)} is ready (pid ${worker.pid})`);
-    const exit = await worker.exited;
-    return signal.aborted ? exitCodes.ok : (exit.code ?? exitCodes.failed);
-  } finally {
-    signal.removeEventListener("abort", stop);
-    await worker.stop(10_000);
-  }
-};
 
 const statusFileSchema = z.object({ pid: z.number().int(), name: z.string() });
 

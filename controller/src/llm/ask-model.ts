@@ -1,9 +1,8 @@
 import type { Usage } from "@agentvine/contracts";
-import { parseModelName } from "@agentvine/kit";
+import { type ModelSettings, parseModelName } from "@agentvine/kit";
 import { addUsage, costUsd, modelFaultOf, noUsage, resolveModel } from "@agentvine/model";
 import type { LanguageModelV3, LanguageModelV3FunctionTool, LanguageModelV3Message } from "@ai-sdk/provider";
 import { z } from "zod";
-import type { ModelSettings } from "../config.ts";
 import { jsonOf, type ModelAnswer, modelAnswerSchema, readAnswer } from "./answer.ts";
 
 /** What came of asking the model. It never throws: what went wrong is a reason to ask a person. */

@@ -1,6 +1,6 @@
-export * from "../schema/context.ts";
 export * from "./api-keys.ts";
 export * from "./chat.ts";
+export * from "./context.ts";
 export * from "./controllers.ts";
 export * from "./events.ts";
 export * from "./executions.ts";

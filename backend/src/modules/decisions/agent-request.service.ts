@@ -1,4 +1,4 @@
-import type { RequestSpend, WorkerRequest } from "@agentvine/contracts";
+import { isLiveRequestStatus, type RequestSpend, type WorkerRequest } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
@@ -9,7 +9,7 @@ import { assertOwnAttempt, leaseLost, lockHeldWork } from "../queue/index.ts";
 import { createKeyedWaiters } from "../workers/index.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { markDelivered, spendRow } from "./request.repository.ts";
-import { isLiveStatus, requestChannel, unknownRequest } from "./request.ts";
+import { requestChannel, unknownRequest } from "./request.ts";
 import { findRow, isHeldBy, lockRow, type RequestRow, readRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { settle } from "./settle.service.ts";
@@ -75,8 +75,8 @@ export function createAgentRequestService({ db, notifications, resume }: AgentRe
         const leftMs = endMs - performance.now();
         const woken = waiters.wait(id, Math.min(leftMs, lookMs), over.signal);
         const row = await mustHold(id, ref);
-        if (!isLiveStatus(row.status) || leftMs <= 0 || signal.aborted) {
-          if (!isLiveStatus(row.status) && row.deliveredAt === null)
+        if (!isLiveRequestStatus(row.status) || leftMs <= 0 || signal.aborted) {
+          if (!isLiveRequestStatus(row.status) && row.deliveredAt === null)
             await inTransaction(db, (tx) => markDelivered(tx, row));
           return await read(db, id);
         }
@@ -120,7 +120,7 @@ export function createAgentRequestService({ db, notifications, resume }: AgentRe
       assertOwnAttempt(actor, ref);
       return inTransaction(db, async (tx) => {
         const locked = await lockOwn(tx, id, ref);
-        if (isLiveStatus(locked.row.status))
+        if (isLiveRequestStatus(locked.row.status))
           await settle(tx, resume, locked, {
             ...{ event: "cancel", source: "system", sourceId: null, by: "the agent" },
             reason,

@@ -1,4 +1,9 @@
-import type { PolicyFacts, RequestAnswerInput, WorkerRequest } from "@agentvine/contracts";
+import {
+  isLiveRequestStatus,
+  type PolicyFacts,
+  type RequestAnswerInput,
+  type WorkerRequest,
+} from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
@@ -8,7 +13,7 @@ import { fingerprintOf } from "./fingerprint.ts";
 import { withCommand } from "./new-request.service.ts";
 import { keepPrecedent } from "./precedent.repository.ts";
 import type { Settlement } from "./request.repository.ts";
-import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
+import { misfit, unknownRequest } from "./request.ts";
 import { answerOf, findPersonName, type RequestRow, readRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { lockRequest, settle } from "./settle.service.ts";
@@ -21,7 +26,7 @@ export interface AnswerServiceDeps {
 
 /** Refuses an answer to what is settled, with the answer that stands, or to what is no longer what the person saw. */
 function assertAnswerable(row: RequestRow, generation: number): void {
-  if (!isLiveStatus(row.status)) {
+  if (!isLiveRequestStatus(row.status)) {
     const answer = answerOf(row);
     const by = answer === null ? "" : ` by ${answer.by}`;
     throw new AppError("worker_request.settled", `The request is already ${row.status}${by}.`, {

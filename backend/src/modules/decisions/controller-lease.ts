@@ -1,7 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { AutomatedAnswer, WorkerRequestStatus } from "@agentvine/contracts";
+import { type AutomatedAnswer, isLiveRequestStatus, type WorkerRequestStatus } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
-import { isLiveStatus } from "./request.ts";
 
 /** A request as its lease and its answer are judged. */
 interface Leasable {
@@ -28,7 +27,7 @@ export function assertLeased(
   row: Leasable,
   { controllerId, leaseToken }: Omit<LeaseRef, "generation">,
 ): void {
-  if (!isLiveStatus(row.status))
+  if (!isLiveRequestStatus(row.status))
     throw new AppError("worker_request.settled", `The request is already ${row.status}.`, {
       data: { status: row.status },
     });

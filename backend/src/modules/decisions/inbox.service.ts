@@ -1,11 +1,17 @@
-import type { BulkAnswer, BulkAnswerReply, RequestDelegate, WorkerRequest } from "@agentvine/contracts";
+import {
+  type BulkAnswer,
+  type BulkAnswerReply,
+  isLiveRequestStatus,
+  type RequestDelegate,
+  type WorkerRequest,
+} from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import type { AnswerService } from "./answer.service.ts";
 import { assignRow } from "./request.repository.ts";
-import { isLiveStatus, misfit, unknownRequest } from "./request.ts";
+import { misfit, unknownRequest } from "./request.ts";
 import { findPersonName, isActivePerson, readRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { lockRequest } from "./settle.service.ts";
@@ -42,7 +48,7 @@ export function createInboxService({ db, answers, resume }: InboxServiceDeps) {
         const locked = await lockRequest(tx, resume, id);
         if (locked === undefined) throw unknownRequest();
         const { row } = locked;
-        if (!isLiveStatus(row.status))
+        if (!isLiveRequestStatus(row.status))
           throw new AppError("worker_request.settled", `The request is already ${row.status}.`);
         if (assignedTo !== null && !(await isActivePerson(tx, assignedTo)))
           throw misfit("assignedTo", "there is no such person");

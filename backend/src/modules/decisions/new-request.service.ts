@@ -1,10 +1,14 @@
-import type { Decision, PolicyFacts, RequestRaise } from "@agentvine/contracts";
+import {
+  type Decision,
+  isLiveRequestStatus,
+  type PolicyFacts,
+  type RequestRaise,
+} from "@agentvine/contracts";
 import type { Tx } from "../../database/client.ts";
 import type { HeldWork } from "../queue/index.ts";
 import type { RoutedDecision } from "./decide.port.ts";
 import type { PrecedentRow } from "./precedent.repository.ts";
 import { type NewRequest, readFactsOf, readRepositoryKey } from "./request.repository.ts";
-import { isLiveStatus } from "./request.ts";
 import type { RequestRow } from "./request-row.repository.ts";
 
 /** Everything the rules may look at. */
@@ -122,7 +126,7 @@ export function requestByRules(
   const { fingerprint, facts, decision, precedent } = judged;
   const routed = planDecision(decision, raise);
   const status = precedent === undefined ? statusOf[routed.kind] : "answered";
-  const isSettled = !isLiveStatus(status);
+  const isSettled = !isLiveRequestStatus(status);
   return {
     ...askedBy(held, raise),
     ...{ status, fingerprint, facts, isSettled },

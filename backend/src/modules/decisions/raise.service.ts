@@ -1,4 +1,9 @@
-import type { PolicyFacts, RequestRaise, WorkerRequest } from "@agentvine/contracts";
+import {
+  isLiveRequestStatus,
+  type PolicyFacts,
+  type RequestRaise,
+  type WorkerRequest,
+} from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
@@ -16,7 +21,7 @@ import {
   insertRequest,
   recordRequestEvent,
 } from "./request.repository.ts";
-import { headlineOf, isLiveStatus, misfit } from "./request.ts";
+import { headlineOf, misfit } from "./request.ts";
 import { type RequestRow, readRequest } from "./request-row.repository.ts";
 import { tellOutcome, tellRequest } from "./told.service.ts";
 
@@ -88,7 +93,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       callId: raise.callId,
     };
     const same = await findSame(tx, held.task.id, fingerprint);
-    if (same !== undefined && (isLiveStatus(same.status) || isSticky(same)))
+    if (same !== undefined && (isLiveRequestStatus(same.status) || isSticky(same)))
       return await adoptRequest(tx, same, by);
     const isGranted = same?.status === "answered" && same.decision === "allow" && same.scope === "task";
     const row = await store(tx, held, raise, { fingerprint, granted: isGranted ? same : undefined });
@@ -116,7 +121,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
         if (held.order.kind !== "run") throw misfit("workOrderId", "only a run asks questions");
         assertHonest(raise);
         const row = (await findByCall(tx, ref, raise.callId)) ?? (await place(tx, held, raise));
-        if (isLiveStatus(row.status) && held.task.status === "in_progress") {
+        if (isLiveRequestStatus(row.status) && held.task.status === "in_progress") {
           const reason = headlineOf(raise).slice(0, 500);
           await moveTask(tx, held.task.id, { event: "wait", reason, ...ref, executionId: held.executionId });
         }

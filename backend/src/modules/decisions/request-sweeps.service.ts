@@ -1,8 +1,8 @@
+import { isLiveRequestStatus } from "@agentvine/contracts";
 import type { Logger } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { escalateRow, loseControllerLeases, routeToHuman, type Settlement } from "./request.repository.ts";
-import { isLiveStatus } from "./request.ts";
 import { findAbandoned, findOverdue, findUnanswered, isOverdueRow } from "./request-sweeps.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { type LockedRequest, lockRequest, settle } from "./settle.service.ts";
@@ -39,7 +39,7 @@ export function createRequestSweeps({ db, resume, logger, handOverMs }: RequestS
     for (const id of ids) {
       const isDone = await inTransaction(db, async (tx) => {
         const locked = await lockRequest(tx, resume, id);
-        return locked !== undefined && isLiveStatus(locked.row.status) && (await act(tx, locked));
+        return locked !== undefined && isLiveRequestStatus(locked.row.status) && (await act(tx, locked));
       });
       if (isDone) done += 1;
     }

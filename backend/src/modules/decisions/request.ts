@@ -1,14 +1,11 @@
 import type { RequestRaise, WorkerRequestEvent, WorkerRequestStatus } from "@agentvine/contracts";
-import { liveWorkerRequestStatuses, nextStatus, workerRequestMachine } from "@agentvine/contracts";
+import { nextStatus, workerRequestMachine } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 
 /** Channel on which those who wait for an answer hear that a request was settled; the payload is its id. */
 export const requestChannel = "agentvine_worker_request";
 /** Channel on which controllers hear that there is a request to answer. */
 export const automatedChannel = "agentvine_automated_request";
-
-export const isLiveStatus = (status: WorkerRequestStatus): boolean =>
-  (liveWorkerRequestStatuses as readonly string[]).includes(status);
 
 /** The status an event leads to. @throws when the machine knows no such move: a mistake of ours */
 export function statusAfter(from: WorkerRequestStatus, event: WorkerRequestEvent): WorkerRequestStatus {

@@ -157,6 +157,8 @@ const attemptRef = { workOrderId: idSchema, attempt: z.number().int().min(1) };
 
 /** Largest question: an agent that asks more than this is told to be brief. */
 export const questionCharactersMax = 20_000;
+/** Largest text that goes with a question. */
+export const reasonCharactersMax = 4_000;
 
 export const requestRaiseSchema = z
   .object({
@@ -167,7 +169,7 @@ export const requestRaiseSchema = z
     question: boundedText(questionCharactersMax).refine((text) => text.trim() !== "", {
       message: "must not be empty",
     }),
-    reason: boundedText(4_000).default(""),
+    reason: boundedText(reasonCharactersMax).default(""),
     options: z.array(requestOptionSchema).max(20).default([]),
     approval: approvalSchema.nullable().default(null),
   })

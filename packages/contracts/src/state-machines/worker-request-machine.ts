@@ -54,3 +54,6 @@ export const liveWorkerRequestStatuses = [
   "automated",
   "human",
 ] as const satisfies readonly WorkerRequestStatus[];
+
+export const isLiveRequestStatus = (status: WorkerRequestStatus): boolean =>
+  (liveWorkerRequestStatuses as readonly string[]).includes(status);

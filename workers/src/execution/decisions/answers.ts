@@ -1,9 +1,7 @@
-import { liveWorkerRequestStatuses, type WorkerRequest } from "@agentvine/contracts";
+import { isLiveRequestStatus, type WorkerRequest } from "@agentvine/contracts";
 import type { Answer } from "../../agents/agent-driver.ts";
 
-const live: readonly string[] = liveWorkerRequestStatuses;
-
-export const isLive = ({ status }: Pick<WorkerRequest, "status">): boolean => live.includes(status);
+export const isLive = ({ status }: Pick<WorkerRequest, "status">): boolean => isLiveRequestStatus(status);
 
 /** What the agent is told of a request as it stands. Anything but a plain allowance allows nothing. */
 export const answerOf = (request: WorkerRequest): Answer => {

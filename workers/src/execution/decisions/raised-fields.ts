@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
-import type { Approval, RequestRaiseInput } from "@agentvine/contracts";
+import {
+  type Approval,
+  questionCharactersMax,
+  type RequestRaiseInput,
+  reasonCharactersMax,
+} from "@agentvine/contracts";
 import type { Question } from "../../agents/agent-driver.ts";
 import { redact } from "../redactor.ts";
 
 type Raised = Omit<RequestRaiseInput, "workOrderId" | "attempt" | "callId">;
 type Arguments = Readonly<Record<string, unknown>>;
 
-const questionCharactersMax = 20_000;
-const reasonCharactersMax = 4_000;
 const commandCharactersMax = 20_000;
 /** Arguments longer than this are shown by their beginning; what they are is still told apart, by their digest. */
 const argumentsCharactersMax = 200_000;

@@ -1,10 +1,10 @@
+import { reasonCharactersMax } from "@agentvine/contracts";
 import type { Desk } from "../../agent-driver.ts";
 import { pendingOutcome } from "./ask-controller.tool.ts";
 import { failed, type PreparedCall, type ToolOutcome } from "./tool.ts";
 
 /** How often a call is asked for: its approval may be used up by the time it is to run. */
 const askingsMax = 2;
-const reasonCharactersMax = 4_000;
 const questionCharactersMax = 300;
 
 /** A call that may run, or what it came to instead. */
