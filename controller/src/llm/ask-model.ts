@@ -1,6 +1,6 @@
 import type { Usage } from "@agentvine/contracts";
 import { type ModelSettings, parseModelName } from "@agentvine/kit";
-import { addUsage, costUsd, modelFaultOf, noUsage, resolveModel } from "@agentvine/model";
+import { addUsage, costUsd, modelFaultOf, noUsage, resolveModel, tokensOf } from "@agentvine/model";
 import type { LanguageModelV3, LanguageModelV3FunctionTool, LanguageModelV3Message } from "@ai-sdk/provider";
 import { z } from "zod";
 import { jsonOf, type ModelAnswer, modelAnswerSchema, readAnswer } from "./answer.ts";
@@ -64,13 +64,8 @@ export function createModelAsker(settings: ModelSettings): AskModel {
   const name = parseModelName(settings.model);
   const model = resolveModel(settings, name);
 
-  const usageOf = ({ usage: { inputTokens, outputTokens } }: Reply): Usage => {
-    const tokens = {
-      inputTokens: inputTokens.noCache ?? inputTokens.total ?? 0,
-      outputTokens: outputTokens.total ?? 0,
-      cacheReadTokens: inputTokens.cacheRead ?? 0,
-      cacheWriteTokens: inputTokens.cacheWrite ?? 0,
-    };
+  const usageOf = ({ usage }: Reply): Usage => {
+    const tokens = tokensOf(usage);
     return { ...tokens, costUsd: costUsd(name, tokens) };
   };
 

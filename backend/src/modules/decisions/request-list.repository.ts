@@ -1,8 +1,8 @@
-import { priorities, type WorkerRequest, type WorkerRequestQuery } from "@agentvine/contracts";
+import type { WorkerRequest, WorkerRequestQuery } from "@agentvine/contracts";
 import { and, asc, desc, eq, ilike, inArray, or, type SQL, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db } from "../../database/client.ts";
-import { tasks, workerRequests } from "../../database/schema/index.ts";
+import { priorityRank, tasks, workerRequests } from "../../database/schema/index.ts";
 import { isLiveRow, readRequests } from "./request-row.repository.ts";
 
 const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
@@ -29,8 +29,6 @@ function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined
   );
 }
 
-const priorityRank = sql`array_position(${sql.raw(`'{${priorities.join(",")}}'`)}::text[], ${tasks.priority})`;
-
 /** A page of requests. */
 export async function listRequests(
   db: Db,
@@ -41,7 +39,7 @@ export async function listRequests(
   const inOrder = query.order === "asc" ? asc : desc;
   const column =
     query.sort === "priority"
-      ? priorityRank
+      ? priorityRank(tasks.priority)
       : query.sort === "deadlineAt"
         ? workerRequests.deadlineAt
         : workerRequests.raisedAt;

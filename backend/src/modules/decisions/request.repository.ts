@@ -331,7 +331,7 @@ export async function escalateRow(
       escalations: sql`${workerRequests.escalations} + 1`,
       deadlineAt: fromNow(seconds),
       // A controller had its chance.
-      status: "human",
+      status: statusAfterAssigned(row.status),
       leaseTokenHash: null,
       leaseExpiresAt: null,
     })

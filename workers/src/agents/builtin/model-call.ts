@@ -1,6 +1,6 @@
 import { linkSignals } from "@agentvine/client";
 import type { Usage } from "@agentvine/contracts";
-import { BrokenStreamError } from "@agentvine/model";
+import { BrokenStreamError, tokensOf } from "@agentvine/model";
 import type {
   LanguageModelV3,
   LanguageModelV3FunctionTool,
@@ -166,22 +166,13 @@ class AnswerReader {
     const content = this.#content.filter((part) => part.type !== "text" || part.text.trim() !== "");
     const calls = content.filter((part): part is ToolCallPart => part.type === "tool-call");
     const text = content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
-    const { inputTokens, outputTokens } = finish.usage;
-    const cacheReadTokens = inputTokens.cacheRead ?? 0;
-    const cacheWriteTokens = inputTokens.cacheWrite ?? 0;
     return {
       text: text.trim(),
       calls,
       malformed: this.#malformed,
       message: text.trim() === "" && calls.length === 0 ? null : { role: "assistant", content },
       finish: finish.finishReason.unified,
-      usage: {
-        inputTokens:
-          inputTokens.noCache ?? Math.max(0, (inputTokens.total ?? 0) - cacheReadTokens - cacheWriteTokens),
-        outputTokens: outputTokens.total ?? 0,
-        cacheReadTokens,
-        cacheWriteTokens,
-      },
+      usage: tokensOf(finish.usage),
     };
   }
 }
