@@ -19,7 +19,10 @@ export const answerSources = ["rule", "precedent", "controller", "person", "dead
 export const answerSourceSchema = z.enum(answerSources).meta({ id: "AnswerSource" });
 export type AnswerSource = z.infer<typeof answerSourceSchema>;
 
-/** How far an approval reaches: this call, this task as long as it lives, or a rule that is proposed for the policy. */
+/**
+ * How far an approval reaches: this call, or this task as long as it lives. `rule` notes that a rule is wished for, and reaches as far as
+ * `once`.
+ */
 export const answerScopes = ["once", "task", "rule"] as const;
 export const answerScopeSchema = z.enum(answerScopes).meta({ id: "AnswerScope" });
 export type AnswerScope = z.infer<typeof answerScopeSchema>;
