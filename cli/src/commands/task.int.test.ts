@@ -113,7 +113,7 @@ describe("task create", () => {
     [["--type", "bugfix", "--timeout", "soon"], 2, "--timeout"],
     [["--type", "bugfix", "--context", "[1]"], 2, "--context"],
     [["--type", "bugfix", "--after", "zz"], 2, "task id"],
-    [["--type", "bugfix", "--permission", "human_required"], 2, "human_required"],
+    [["--type", "bugfix", "--permission", "nobody"], 2, "human_required"],
   ])("refuses %j, naming what is wrong", async (more, code, words) => {
     const result = await run(["task", "create", "--repo", repository, "--title", "x", ...more]);
     expect(result.code).toBe(code);

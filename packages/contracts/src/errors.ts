@@ -107,11 +107,6 @@ export const errorCatalog = {
     "No worker could run this task.",
     "Start a worker that serves its type and has an agent and a sandbox.",
   ),
-  "task.permission_level_unsupported": entry(
-    "invalid",
-    "This permission level is not available yet.",
-    "Use supervised or autonomous.",
-  ),
   "task.no_diff": entry(
     "not_found",
     "The task has no result to show yet.",

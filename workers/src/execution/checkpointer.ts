@@ -20,8 +20,6 @@ const progressSchema = z.object({
   refusedPlans: z.number().int().min(0).optional(),
   /** The plan that a person is to agree to. */
   proposedPlan: z.array(z.string()).optional(),
-  /** The plan that a person agreed to. */
-  agreedPlan: z.array(z.string()).optional(),
 });
 export type ExecutionProgress = z.infer<typeof progressSchema>;
 

@@ -19,12 +19,14 @@ const numbered = (steps: readonly string[]): string =>
 export const carryOut = (steps: readonly string[]): string =>
   `A person agreed to this plan. Carry it out, and nothing beyond it:\n\n${numbered(steps)}`;
 
-/** The plan a person agreed to before; undefined when one is still to be agreed on, or none is needed. */
-export const agreedPlanOf = ({ approvedPlan }: Claim, { takenUp }: Bench): readonly string[] | undefined =>
-  approvedPlan?.steps ?? takenUp?.progress.agreedPlan;
+/**
+ * The plan a person agreed to before; undefined when one is still to be agreed on, or none is needed. Only the backend knows: it forgets
+ * a plan when the task was changed after it.
+ */
+export const agreedPlanOf = ({ approvedPlan }: Claim): readonly string[] | undefined => approvedPlan?.steps;
 
-export const needsPlan = (claim: Claim, bench: Bench): boolean =>
-  claim.task.permissionLevel === "human_required" && agreedPlanOf(claim, bench) === undefined;
+export const needsPlan = (claim: Claim): boolean =>
+  claim.task.permissionLevel === "human_required" && agreedPlanOf(claim) === undefined;
 
 const approvalOf = (steps: readonly string[]): Approval => ({
   subject: "plan",

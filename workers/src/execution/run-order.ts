@@ -124,16 +124,15 @@ const workAndVerify = async (
   const first = await firstInstruction(context, bench);
   const turns = new AgentTurns(context, bench, first.system, diskSignal);
   let { instruction, refusedRounds } = first;
-  let agreedPlan = agreedPlanOf(context.claim, bench);
-  if (needsPlan(context.claim, bench)) {
+  let agreedPlan = agreedPlanOf(context.claim);
+  if (needsPlan(context.claim)) {
     agreedPlan = await agreeOnPlan(context, bench, turns, instruction);
     // The plan is made in a conversation of its own turn, which the work goes on from; a command has to be told all of it.
     instruction = `${first.task}\n\n${carryOut(agreedPlan)}`;
   }
-  const plan = agreedPlan === undefined ? {} : { agreedPlan: [...agreedPlan] };
   for (;;) {
     enterPhase(context, "run", refusedRounds === 0 ? "" : `after refused gate round ${refusedRounds}`);
-    const summary = await turns.run(instruction, { refusedRounds, ...plan });
+    const summary = await turns.run(instruction, { refusedRounds });
     const round = refusedRounds + 1;
     enterPhase(context, "verify", `round ${round}`);
     const result = await judge(context, { ...bench, round, summary });

@@ -1,7 +1,23 @@
 import type { RequestAnswer, WorkerRequest } from "@agentvine/contracts";
-import { and, asc, desc, eq, getTableColumns, inArray, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  notExists,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import { tasks, users, workerRequests, workers, workOrders } from "../../database/schema/index.ts";
+import { events, tasks, users, workerRequests, workers, workOrders } from "../../database/schema/index.ts";
+
+/** What of a task a plan is made from. */
+const plannedFields = ["title", "description", "context"];
 
 export type RequestRow = typeof workerRequests.$inferSelect;
 
@@ -140,7 +156,7 @@ export const lockUntold = (tx: Tx, workOrderId: string): Promise<RequestRow[]> =
     ),
   );
 
-/** The plan of the task that a person agreed to last. */
+/** The newest plan that a person agreed to; null when there is none, or the task says something else since. */
 export async function findApprovedPlan(
   tx: Tx,
   taskId: string,
@@ -154,6 +170,19 @@ export async function findApprovedPlan(
         eq(workerRequests.status, "answered"),
         eq(workerRequests.decision, "allow"),
         sql`${workerRequests.approval} ->> 'subject' = 'plan'`,
+        notExists(
+          tx
+            .select({ one: sql`1` })
+            .from(events)
+            .where(
+              and(
+                eq(events.taskId, workerRequests.taskId),
+                eq(events.type, "task.updated"),
+                gt(events.occurredAt, workerRequests.settledAt),
+                sql`${events.data} -> 'fields' ?| ${sql.param(plannedFields)}::text[]`,
+              ),
+            ),
+        ),
       ),
     )
     .orderBy(desc(workerRequests.settledAt))

@@ -117,16 +117,13 @@ describe("making a task", () => {
     expect((await create({ repositoryUrl: "/nowhere/at/all" })).status).toBe(400);
   });
 
-  it("refuses a permission level that is not available yet", async () => {
-    expect(codeOf(await create({ permissionLevel: "human_required" }))).toEqual([
-      400,
-      "task.permission_level_unsupported",
-    ]);
-    const { body } = await create({});
-    expect(codeOf(await call("PATCH", `/${body.id}`, { permissionLevel: "human_required" }))).toEqual([
-      400,
-      "task.permission_level_unsupported",
-    ]);
+  it("takes every permission level, also later", async () => {
+    for (const permissionLevel of ["autonomous", "supervised", "human_required"] as const) {
+      expect((await create({ permissionLevel })).body.permissionLevel).toBe(permissionLevel);
+      const { body } = await create({});
+      const changed = await call("PATCH", `/${body.id}`, { permissionLevel });
+      expect([changed.status, changed.body]).toMatchObject([200, { permissionLevel }]);
+    }
   });
 
   it("names the field that refers to a task that does not exist", async () => {

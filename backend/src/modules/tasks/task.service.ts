@@ -36,15 +36,6 @@ export async function mustLockTask(tx: Tx, taskId: string): Promise<TaskRow> {
 const unknownTask = (taskId: string): AppError =>
   new AppError("task.not_found", `There is no task ${taskId}.`);
 
-function assertSupported(permissionLevel: TaskUpdate["permissionLevel"]): void {
-  if (permissionLevel === "human_required") {
-    throw new AppError(
-      "task.permission_level_unsupported",
-      "human_required tasks need a person for every decision, which is not available yet: use supervised or autonomous.",
-    );
-  }
-}
-
 /** Tasks: making, reading, changing and deleting them. */
 export function createTaskService(deps: TaskCreatorDeps) {
   const { db, dispatch, allowsUnrunnable } = deps;
@@ -54,10 +45,9 @@ export function createTaskService(deps: TaskCreatorDeps) {
     /**
      * Makes a task and queues it, or blocks it while something it depends on is unfinished. A task with this id is the work of an
      * earlier try of the same request: it is returned as it is now.
-     * @throws AppError `task.permission_level_unsupported`, `task.no_worker`, `repository.*`, `request.invalid`
+     * @throws AppError `task.no_worker`, `repository.*`, `request.invalid`
      */
     create: async ({ id: taskId, actor, body, correlationId }: CreateTask): Promise<Task> => {
-      assertSupported(body.permissionLevel);
       return await createTask({ id: taskId, actor, body, correlationId });
     },
 
@@ -71,10 +61,9 @@ export function createTaskService(deps: TaskCreatorDeps) {
 
     /**
      * Changes a task. As `status` it takes `cancelled` and `queued`; every other move is refused.
-     * @throws AppError `task.not_found`, `task.illegal_transition`, `task.permission_level_unsupported`
+     * @throws AppError `task.not_found`, `task.illegal_transition`
      */
     update: async (taskId: string, { status, ...change }: TaskUpdate): Promise<Task> => {
-      assertSupported(change.permissionLevel);
       return await inTransaction(db, async (tx) => {
         await shareDependencies(tx, [taskId]);
         const before = await mustLockTask(tx, taskId);
