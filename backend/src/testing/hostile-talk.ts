@@ -57,7 +57,7 @@ export function talkRequests({ fixture, running, pendingTask }: TalkRequestDeps)
     withdrawMessage: async () => ({ params: { messageId: await newMessage() } }),
     takeMessages: async () => {
       const { ref, token } = await running();
-      return { body: { ...ref, takeId: newId() }, token };
+      return { body: { ...ref, after: 0 }, token };
     },
     postAgentMessage: async () => {
       const { ref, token } = await running();

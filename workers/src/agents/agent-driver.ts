@@ -13,6 +13,8 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 export type AgentEvent =
   | { readonly type: "step.started"; readonly step: number }
   | { readonly type: "message"; readonly text: string }
+  /** What a person wrote to the agent, as it gets it. */
+  | { readonly type: "heard"; readonly text: string }
   | { readonly type: "plan"; readonly steps: readonly string[] }
   | {
       readonly type: "tool.started";
@@ -108,6 +110,12 @@ export interface Desk {
   openRequests(): readonly string[];
 }
 
+/** What a person wrote to the agent. */
+export interface Heard {
+  readonly position: number;
+  readonly text: string;
+}
+
 /** The agent's memory of the conversation, opaque JSON of its driver. */
 export type Transcript = {
   readonly driver: AgentDriverName;
@@ -115,6 +123,8 @@ export type Transcript = {
   readonly messages: readonly unknown[];
   /** Used from the first turn up to here, so that token limits hold over turns and resumed executions. */
   readonly usage?: Usage;
+  /** Position of the last message of a person that is part of it. */
+  readonly heardThrough?: number;
 };
 
 export interface AgentTurnInput {
@@ -132,6 +142,8 @@ export interface AgentTurnInput {
   /** Id of the rule by which this class of tool runs without asking; undefined when it must ask. */
   readonly ruleFor: (toolClass: ToolClass) => string | undefined;
   readonly desk: Desk;
+  /** What people wrote to the agent behind a position, oldest first. Never throws: what can't be had now comes later. */
+  readonly hear: (after: number) => Promise<readonly Heard[]>;
   /** Only looks and makes a plan: nothing but reading and `report_plan` is offered. */
   readonly isPlanning?: boolean;
   /** Must not throw. */

@@ -13,6 +13,8 @@ export const createEventWriter = ({
         return log.say("agent", "debug", `step ${event.step}`);
       case "message":
         return log.say("agent", "info", event.text);
+      case "heard":
+        return log.say("agent", "info", `a person wrote: ${event.text}`);
       case "plan":
         progress.plan(event.steps);
         return log.say("agent", "info", `plan:\n${event.steps.map((step) => `- ${step}`).join("\n")}`);

@@ -1,6 +1,12 @@
 import { linkSignals } from "@agentvine/client";
 import type { RunPayload } from "@agentvine/contracts";
-import type { AgentDriver, AgentOutcome, AgentTurnInput, Transcript } from "../agents/agent-driver.ts";
+import type {
+  AgentDriver,
+  AgentEvent,
+  AgentOutcome,
+  AgentTurnInput,
+  Transcript,
+} from "../agents/agent-driver.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Recipe, TestPlan } from "../specialized/recipe.ts";
 import type { Mirror } from "../workspace/mirror.ts";
@@ -41,6 +47,7 @@ export class AgentTurns {
   /** The checkpoint of the newest transcript; null when that one is not safe. */
   #checkpointId: string | null = null;
   #steps: readonly string[] = [];
+  #owesReply = false;
 
   constructor(context: ExecutionContext, bench: Bench, system: string, diskSignal: AbortSignal) {
     this.#context = context;
@@ -98,7 +105,7 @@ export class AgentTurns {
   }
 
   #input(instruction: string, place: TurnPlace, isPlanning: boolean, signal: AbortSignal): AgentTurnInput {
-    const { claim, settings, desk } = this.#context;
+    const { claim, settings, desk, people } = this.#context;
     const { sandbox, plan } = this.#bench;
     const rules = new Map(claim.preAllowed.map(({ toolClass, ruleId }) => [toolClass, ruleId]));
     const write = createEventWriter(this.#context);
@@ -116,13 +123,23 @@ export class AgentTurns {
       isPlanning,
       ruleFor: (toolClass) => rules.get(toolClass),
       desk,
+      hear: (after) => people.hear(after),
       onEvent: (event) => {
-        if (event.type === "plan") this.#steps = event.steps;
+        this.#note(event);
         write(event);
       },
       onCheckpoint: (transcript) => this.#save(transcript, instruction, place),
       ...(this.#transcript === undefined ? {} : { transcript: this.#transcript }),
     };
+  }
+
+  #note(event: AgentEvent): void {
+    if (event.type === "plan") this.#steps = event.steps;
+    if (event.type === "heard") this.#owesReply = true;
+    // What the agent says next is its reply to whoever wrote to it.
+    if (event.type !== "message" || !this.#owesReply) return;
+    this.#owesReply = false;
+    this.#context.people.say(event.text);
   }
 
   async #save(transcript: Transcript, instruction: string, place: TurnPlace): Promise<void> {

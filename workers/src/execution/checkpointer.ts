@@ -28,6 +28,7 @@ const transcriptSchema = z.object({
   step: z.number().int().min(0),
   messages: z.array(z.unknown()),
   usage: z.unknown().optional(),
+  heardThrough: z.number().int().min(0).optional(),
 });
 /** What lies in the artifact: the agent's memory and where the execution stood. */
 const contentSchema = z.object({ transcript: transcriptSchema, progress: progressSchema });

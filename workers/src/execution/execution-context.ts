@@ -9,6 +9,7 @@ import type { ExecutionApi } from "./execution-api.ts";
 import type { ExecutorSettings } from "./executor-channel.ts";
 import type { LogStreamer } from "./log-streamer.ts";
 import type { MetricsRecorder } from "./metrics.ts";
+import type { People } from "./people.ts";
 import type { ProgressReporter } from "./progress.ts";
 import type { StopRequest } from "./stop-request.ts";
 import type { WaitingTime } from "./waiting-time.ts";
@@ -30,6 +31,8 @@ export interface ExecutionContext {
   /** Where it asks what it must not decide itself. */
   readonly desk: RequestDesk;
   readonly waiting: WaitingTime;
+  /** The conversation of the task. */
+  readonly people: People;
   /** Sandboxes that the cleanup closes, whatever happens. */
   readonly open: Set<Sandbox>;
   readonly logger: Logger;

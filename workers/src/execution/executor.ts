@@ -23,6 +23,7 @@ import {
 import { LogStreamer } from "./log-streamer.ts";
 import { MetricsRecorder } from "./metrics.ts";
 import { failureOf, faultOfError } from "./outcome.ts";
+import { createPeopleApi, People } from "./people.ts";
 import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
 import { StopRequest } from "./stop-request.ts";
@@ -109,6 +110,7 @@ interface Parts {
 const leaseDoubtMs = 1_000;
 
 const createContext = ({ claim, settings, environment, stop, channel, logger }: Parts): ExecutionContext => {
+  const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
   const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
   const api = createExecutionApi(client, claim.executionId);
   const layout = executionLayout(settings.dataDir, claim.executionId);
@@ -149,7 +151,7 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
     stop,
     waiting,
     desk: new RequestDesk({
-      api: createDecisionApi(client, { workOrderId: claim.workOrder.id, attempt: claim.attempt }),
+      api: createDecisionApi(client, ref),
       secrets,
       ...settings.waiting,
       waiting,
@@ -158,6 +160,13 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
       signal: stop.work,
       onLeaseLost,
       say: (level, message, metadata) => log.say("agent", level, message, metadata),
+    }),
+    people: new People({
+      api: createPeopleApi(client, ref),
+      secrets,
+      onLeaseLost,
+      logger,
+      signal: stop.lease,
     }),
     open: new Set(),
     logger,

@@ -119,7 +119,7 @@ const runAndUpload = async (context: ExecutionContext): Promise<Draft> => {
 
 /** Closes every sandbox and hands over the log. Nothing in here may keep the result from being handed in. */
 const cleanUp = async (context: ExecutionContext): Promise<ExecutionMetrics> => {
-  const { stop, metrics, progress, log, open, logger } = context;
+  const { stop, metrics, progress, people, log, open, logger } = context;
   const pace = stop.stop === undefined ? "calm" : "hurried";
   const msMax = cleanupMsMax[pace];
   metrics.enter("cleanup");
@@ -131,7 +131,7 @@ const cleanUp = async (context: ExecutionContext): Promise<ExecutionMetrics> => 
   if (stop.stop?.kind !== "lease_lost") {
     await log.flush(flushMsMax[pace]);
     await uploadForReading(context, logUpload(log.readAll()), msMax);
-    await atMost(msMax, progress.settled());
+    await atMost(msMax, Promise.all([progress.settled(), people.settled()]));
   }
   return metrics.snapshot(log, context.waiting.totalMs);
 };

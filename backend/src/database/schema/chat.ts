@@ -67,8 +67,7 @@ export const chatMessages = pgTable(
     workerRequestId: uuid("worker_request_id"),
     metadata: objectColumn("metadata"),
     deliveryStatus: text("delivery_status").$type<DeliveryStatus>(),
-    /** The take that delivered it, and for which attempt. */
-    takeId: uuid("take_id"),
+    /** The attempt that took it first. */
     takenByOrderId: uuid("taken_by_order_id"),
     takenByAttempt: integer("taken_by_attempt"),
     createdAt: createdAtColumn(),
@@ -84,7 +83,6 @@ export const chatMessages = pgTable(
     index("chat_messages_sender_idx").on(table.senderKind, table.senderId),
     index("chat_messages_parent_message_id_idx").on(table.parentId),
     index("chat_messages_queued_idx").on(table.conversationId).where(sql`${table.deliveryStatus} = 'queued'`),
-    index("chat_messages_take_id_idx").on(table.takeId).where(sql`${table.takeId} is not null`),
     isOneOf("chat_messages_sender_type_check", table.senderKind, senderKinds),
     isOneOf("chat_messages_message_type_check", table.kind, messageKinds),
     isOneOf("chat_messages_delivery_status_check", table.deliveryStatus, deliveryStatuses),

@@ -5,27 +5,29 @@ import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
 import { announce, unknownConversation, unknownMessage } from "./announce.service.ts";
 import { drawForTask, drawPositions } from "./conversation.repository.ts";
-import { findMessage, insertMessage, listTaken, takeQueued } from "./message.repository.ts";
+import { findMessage, insertMessage, listForAgent, markDelivered } from "./message.repository.ts";
 
 /** What a running agent hears and says in the conversation of its task. */
 export function createAgentMessageService({ db }: { db: Db }) {
   return {
     /**
-     * Hands what waits for the agent to the attempt that holds the lease, once. A repeat of the take gets the same.
+     * Hands what people wrote to the attempt that holds the lease: everything behind the message that its agent remembers, so that one
+     * that lost its memory, or a reply, is told again. From then on a message can't be changed.
      * @throws AppError `work_order.lease_lost`
      */
-    take: (actor: Actor, take: AgentMessagesTake): Promise<Message[]> => {
-      assertOwnAttempt(actor, take);
+    take: (actor: Actor, { after, ...ref }: AgentMessagesTake): Promise<Message[]> => {
+      assertOwnAttempt(actor, ref);
       return inTransaction(db, async (tx) => {
-        const { task } = await lockHeldWork(tx, take);
-        const repeated = await listTaken(tx, take);
-        if (repeated.length > 0) return repeated;
+        const { task } = await lockHeldWork(tx, ref);
         const conversation = await drawForTask(tx, task.id, 0);
         if (conversation === undefined) return [];
-        const after = conversation.lastPosition;
-        const taken = await takeQueued(tx, { conversationId: conversation.id, after }, take);
-        if (taken.length > 0) await drawPositions(tx, conversation.id, taken.length);
-        return taken;
+        const { id: conversationId, lastPosition } = conversation;
+        const messages = await listForAgent(tx, { conversationId, after });
+        const ids = messages.flatMap(({ id, deliveryStatus }) => (deliveryStatus === "queued" ? [id] : []));
+        if (ids.length === 0) return messages;
+        await markDelivered(tx, { conversationId, after: lastPosition, ids }, ref);
+        await drawPositions(tx, conversationId, ids.length);
+        return await listForAgent(tx, { conversationId, after });
       });
     },
 

@@ -1,5 +1,6 @@
 import type { Claim, Conversation, Message } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
+import { waitUntil } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
@@ -20,10 +21,10 @@ const say = (id: string, content: string, change: object = {}) =>
   fixture.app.request<Message>("POST", `${base}/${id}/messages`, { body: { content, ...change } });
 const read = async (id: string, query = ""): Promise<Listed> =>
   (await fixture.app.request<Listed>("GET", `${base}/${id}/messages${query}`)).body;
-const take = (claim: Claim, takeId = newId()) =>
+const take = (claim: Claim, after = 0) =>
   fixture.app.request<{ items: Message[] }>("POST", "/api/v1/chat/agent-messages/take", {
     token: claim.attemptToken,
-    body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, takeId },
+    body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, after },
   });
 const texts = ({ items }: { items: Message[] }) => items.map(({ content }) => content);
 
@@ -40,16 +41,36 @@ test("whoever opens the conversation of a task, however many at once, gets the s
   expect(new Set(opened.map(({ id }) => id)).size).toBe(1);
 });
 
-test("a message reaches the running agent once: a repeat of the take gets the same, another take nothing", async () => {
+test("a message reaches the running agent: a repeat gets the same, who remembers it gets what came after", async () => {
   const { conversation, claim } = await running();
-  await say(conversation.id, "keep the name");
-  const takeId = newId();
-  const first = await take(claim, takeId);
+  const said = (await say(conversation.id, "keep the name")).body;
+  const first = await take(claim);
   expect(texts(first.body)).toEqual(["keep the name"]);
-  expect((await take(claim, takeId)).body).toEqual(first.body);
-  expect(texts((await take(claim)).body)).toEqual([]);
+  expect(first.body.items[0]?.deliveryStatus).toBe("delivered");
+  expect((await take(claim)).body).toEqual(first.body);
+  expect(texts((await take(claim, said.position)).body)).toEqual([]);
+  await say(conversation.id, "and the port");
+  expect(texts((await take(claim, said.position)).body)).toEqual(["and the port"]);
   await fixture.fail(claim);
-  expect((await take(claim, takeId)).status).toBe(409);
+  expect((await take(claim)).status).toBe(409);
+});
+
+test("an agent that lost its memory is told again, one that kept it is not", async () => {
+  const { worker, conversation, claim } = await running();
+  const said = (await say(conversation.id, "keep the name")).body;
+  expect(texts((await take(claim)).body)).toEqual(["keep the name"]);
+  await fixture.expireLease(claim.workOrder.id);
+  const next = await waitUntil(
+    async () => {
+      const { status, body } = await fixture.claim(worker);
+      return status === 200 ? body : undefined;
+    },
+    { timeoutMs: 30_000, message: "the next attempt" },
+  );
+  expect(next.attempt).toBe(claim.attempt + 1);
+  expect(texts((await take(next, said.position)).body)).toEqual([]);
+  expect(texts((await take(next)).body)).toEqual(["keep the name"]);
+  await fixture.fail(next);
 });
 
 test("messages that came while no agent ran wait for the next run", async () => {

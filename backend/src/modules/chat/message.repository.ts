@@ -1,5 +1,5 @@
 import type { Message, MessageKind, MessageQuery, SenderKind } from "@agentvine/contracts";
-import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { chatMessages, workOrders } from "../../database/schema/index.ts";
@@ -103,40 +103,40 @@ export async function listMessages(
   return rows.reverse().map(toResource);
 }
 
-/** What an earlier try of this take got. */
-export async function listTaken(
+/** At most so many messages reach an agent at once. */
+const takenMax = 50;
+
+/** What people wrote for the agent behind a position, oldest first; what was taken back is left out. At most 50. */
+export async function listForAgent(
   db: Db | Tx,
-  take: { takeId: string; workOrderId: string; attempt: number },
+  { conversationId, after }: { conversationId: string; after: number },
 ): Promise<Message[]> {
   const rows = await db
     .select()
     .from(chatMessages)
     .where(
       and(
-        eq(chatMessages.takeId, take.takeId),
-        eq(chatMessages.takenByOrderId, take.workOrderId),
-        eq(chatMessages.takenByAttempt, take.attempt),
+        eq(chatMessages.conversationId, conversationId),
+        gt(chatMessages.position, after),
+        inArray(chatMessages.deliveryStatus, ["queued", "delivered"]),
       ),
     )
-    .orderBy(asc(chatMessages.position));
+    .orderBy(asc(chatMessages.position))
+    .limit(takenMax);
   return rows.map(toResource);
 }
 
-/** Marks what is queued in a locked conversation as delivered; positions are counted on from `after`. Oldest first, at most 50. */
-export async function takeQueued(
+/** Marks queued messages of a locked conversation as delivered; their changes get the positions behind `after`, in this order. */
+export async function markDelivered(
   tx: Tx,
-  { conversationId, after }: { conversationId: string; after: number },
-  { takeId, workOrderId, attempt }: { takeId: string; workOrderId: string; attempt: number },
-): Promise<Message[]> {
+  { conversationId, after, ids }: { conversationId: string; after: number; ids: readonly string[] },
+  { workOrderId, attempt }: { workOrderId: string; attempt: number },
+): Promise<void> {
   await tx.execute(sql`
-    update chat_messages m set delivery_status = 'delivered', take_id = ${takeId}, taken_by_order_id = ${workOrderId},
+    update chat_messages m set delivery_status = 'delivered', taken_by_order_id = ${workOrderId},
       taken_by_attempt = ${attempt}, change_position = ${after}::bigint + q.number
-    from (select id, row_number() over (order by position) as number from chat_messages
-      where conversation_id = ${conversationId} and delivery_status = 'queued' order by position limit 50) q
-    where m.id = q.id`);
-  const taken = await listTaken(tx, { takeId, workOrderId, attempt });
-  if (taken.length > 0) notify(tx, conversationChannel, { payload: conversationId });
-  return taken;
+    from unnest(${sql.param(ids)}::uuid[]) with ordinality as q(id, number) where m.id = q.id`);
+  notify(tx, conversationChannel, { payload: conversationId });
 }
 
 /** The process that runs the task's agent now. */

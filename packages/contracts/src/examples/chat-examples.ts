@@ -2,7 +2,6 @@ import { at, ids, pageOfOne } from "./sample-resources.ts";
 
 const conversationId = "0192f0c1-7a10-7c11-8a01-000000000041";
 const messageId = "0192f0c1-7a10-7c11-8a01-000000000042";
-const takeId = "0192f0c1-7a10-7c11-8a01-000000000043";
 const params = { conversationId };
 const messageParams = { messageId };
 const conversation = {
@@ -47,7 +46,7 @@ export const chatExamples = {
     response: { ...message, content: "", deliveryStatus: "withdrawn", changePosition: 2, editedAt: at(3) },
   },
   takeMessages: {
-    body: { workOrderId: ids.workOrder, attempt: 1, takeId },
+    body: { workOrderId: ids.workOrder, attempt: 1, after: 0 },
     response: { items: [delivered] },
   },
   postAgentMessage: {

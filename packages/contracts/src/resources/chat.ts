@@ -84,8 +84,8 @@ const attemptFields = { workOrderId: idSchema, attempt: z.int32().min(1) };
 export const agentMessagesTakeSchema = z
   .object({
     ...attemptFields,
-    /** Made by the agent's side for each take; a repeat gets the same messages. */
-    takeId: idSchema,
+    /** Position of the last message that the agent remembers; 0 for one that has heard nothing. A repeat gets the same messages. */
+    after: z.int().min(0).default(0),
   })
   .meta({ id: "AgentMessagesTake" });
 export const agentMessageListSchema = z

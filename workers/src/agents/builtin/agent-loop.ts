@@ -83,6 +83,7 @@ export class AgentLoop {
     this.#step += 1;
     this.#steps += 1;
     this.#emit({ type: "step.started", step: this.#step });
+    await this.#parts.memory.hearInto(this.#messages);
     const { messages, result: answer } = await this.#asker.ask(this.#messages);
     this.#messages = [...messages];
     if ("kind" in answer) return answer;
@@ -91,7 +92,7 @@ export class AgentLoop {
     if (answer.finish === "content-filter") {
       return { kind: "refused", reason: answer.text || "the model refused to answer" };
     }
-    if (answer.calls.length === 0) return this.#withoutCalls(answer);
+    if (answer.calls.length === 0) return await this.#withoutCalls(answer);
     return await this.#withCalls(answer);
   }
 
@@ -100,11 +101,15 @@ export class AgentLoop {
     this.#emit({ type: "usage", usage: this.#usage });
   }
 
-  /** An answer without a tool call is the end, unless it is none at all. */
-  #withoutCalls(answer: ModelAnswer): AgentOutcome | undefined {
+  /** An answer without a tool call is the end, unless it is none at all or a person has something to say. */
+  async #withoutCalls(answer: ModelAnswer): Promise<AgentOutcome | undefined> {
     if (answer.message !== null) this.#messages.push(answer.message);
     const complaint = complaintAbout(answer);
-    if (complaint === undefined) return { kind: "finished", summary: answer.text };
+    if (complaint === undefined) {
+      // Whoever wrote meanwhile is heard before the work counts as done.
+      if (await this.#parts.memory.hearInto(this.#messages)) return undefined;
+      return { kind: "finished", summary: answer.text };
+    }
     this.#nudges += 1;
     if (this.#nudges > nudgesMax) {
       return {
@@ -186,6 +191,7 @@ export class AgentLoop {
         step: this.#step,
         messages: this.#messages,
         usage: this.#usageInAll(),
+        heardThrough: this.#parts.memory.through,
       }),
     );
   }

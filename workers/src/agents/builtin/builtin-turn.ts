@@ -4,6 +4,7 @@ import type { AgentTurnInput, AgentTurnResult } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
 import { createSecretRedactor } from "../secret-redactor.ts";
 import { AgentLoop } from "./agent-loop.ts";
+import { HeardMessages } from "./heard-messages.ts";
 import { takeUp } from "./taken-up.ts";
 
 /**
@@ -17,7 +18,8 @@ export async function runBuiltinTurn(
 ): Promise<AgentTurnResult> {
   const redactor = createSecretRedactor([config.apiKey]);
   const start = takeUp(input.transcript, input.instruction);
-  if (start.kind === "finished") {
+  const memory = new HeardMessages(input);
+  if (start.kind === "finished" && !(await memory.hearInto(start.messages))) {
     return {
       outcome: { kind: "finished", summary: start.summary },
       usage: noUsage,
@@ -33,6 +35,7 @@ export async function runBuiltinTurn(
     input,
     redactor,
     messages: start.messages,
+    memory,
     usageBefore: start.usage,
   });
   return redactor.value(await loop.run());

@@ -4,6 +4,7 @@ import type { LanguageModelV3 } from "@ai-sdk/provider";
 import type { AgentTurnInput } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
 import type { SecretRedactor } from "../secret-redactor.ts";
+import type { HeardMessages } from "./heard-messages.ts";
 import type { Message } from "./message.ts";
 
 /** What a turn is made of. */
@@ -14,6 +15,7 @@ export interface LoopParts {
   readonly input: AgentTurnInput;
   readonly redactor: SecretRedactor;
   readonly messages: Message[];
+  readonly memory: HeardMessages;
   /** Used in earlier turns; token limits hold over all of them. */
   readonly usageBefore: Usage;
 }

@@ -21,7 +21,14 @@ const nudgeMark = "[from the agent's own loop] ";
 /** A word to the model that is no instruction of the task. */
 export const nudgeMessage = (text: string): UserMessage => userMessage(nudgeMark + text);
 
-export const isNudge = (message: Message): boolean => textOf(message).startsWith(nudgeMark);
+const heardMark = "[a person wrote to you while you work] ";
+
+/** What a person wrote to the agent, as the model gets it. */
+export const heardMessage = (text: string): UserMessage => userMessage(heardMark + text);
+
+/** True of what is no instruction of the task: the loop's own words, and what people write meanwhile. */
+export const isAside = (message: Message): boolean =>
+  [nudgeMark, heardMark].some((mark) => textOf(message).startsWith(mark));
 
 export const callsOf = (message: Message): ToolCallPart[] =>
   message.role === "assistant"

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Transcript } from "../agent-driver.ts";
 import {
   callsOf,
-  isNudge,
+  isAside,
   type Message,
   nudgeMessage,
   resultsOf,
@@ -29,7 +29,12 @@ export type TakenUp =
   /** The model is to be asked. */
   | { readonly kind: "open"; readonly messages: Message[]; readonly usage: Usage }
   /** This instruction was already answered: the execution died after its end. */
-  | { readonly kind: "finished"; readonly summary: string };
+  | {
+      readonly kind: "finished";
+      readonly summary: string;
+      readonly messages: Message[];
+      readonly usage: Usage;
+    };
 
 /**
  * The messages a turn begins with. The instruction is added unless the transcript's last instruction is the same: then the
@@ -40,11 +45,11 @@ export function takeUp(transcript: Transcript | undefined, instruction: string):
   const messages = closePending(parsed.success ? parsed.data : []);
   const usage = usageSchema.safeParse(transcript?.usage).data ?? noUsage;
   const last = messages.at(-1);
-  const lastInstruction = messages.findLast((message) => message.role === "user" && !isNudge(message));
+  const lastInstruction = messages.findLast((message) => message.role === "user" && !isAside(message));
   if (lastInstruction === undefined || textOf(lastInstruction) !== instruction) {
     return { kind: "open", messages: [...messages, userMessage(instruction)], usage };
   }
-  if (last?.role === "assistant") return { kind: "finished", summary: textOf(last) };
+  if (last?.role === "assistant") return { kind: "finished", summary: textOf(last), messages, usage };
   // The turn ended to wait, and the execution before the wait was on record.
   if (last !== undefined && isWaiting(last)) messages.push(nudgeMessage(askAgain));
   return { kind: "open", messages, usage };

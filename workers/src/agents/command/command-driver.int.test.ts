@@ -41,7 +41,7 @@ describe("a command as agent", () => {
       expect.objectContaining({ stream: "stderr", text: "happy\n" }),
     );
     expect(eventsOf(events, "tool.ended")).toMatchObject([{ isError: false, summary: "exit code 0" }]);
-    expect(transcripts).toEqual([{ driver: "command", step: 1, messages: ["Mend it"] }]);
+    expect(transcripts).toEqual([{ driver: "command", step: 1, heardThrough: 0, messages: ["Mend it"] }]);
     // Only its own edit is in the workspace; the prompt was beside it and is gone.
     expect(await git(sandbox.workspacePath, "status", "--porcelain")).toBe("M a.txt");
     expect(await readdir(join(dir(), "temp"))).toEqual([]);

@@ -100,6 +100,7 @@ export function recordedTurn(
     signal: new AbortController().signal,
     ruleFor: () => "test",
     desk: aDesk(),
+    hear: async () => [],
     onEvent: (event) => {
       events.push(event);
     },

@@ -10,6 +10,7 @@ import type {
 import { newId, sleep } from "@agentvine/kit";
 import type { ArtifactUpload, ExecutionApi } from "../execution-api.ts";
 import { MemoryDecisions } from "./memory-decisions.ts";
+import { MemoryPeople } from "./memory-people.ts";
 
 /** Keeps in memory what an execution tells the backend; several executions of a task may share one. */
 export class MemoryBackend implements ExecutionApi {
@@ -17,6 +18,7 @@ export class MemoryBackend implements ExecutionApi {
   readonly taskId = newId();
   readonly reports: Progress[] = [];
   readonly decisions = new MemoryDecisions(sleep);
+  readonly people = new MemoryPeople();
   readonly checkpoints: Checkpoint[] = [];
   readonly artifacts = new Map<string, ArtifactUpload>();
   /** Thrown by the named call instead of an answer, while set. */

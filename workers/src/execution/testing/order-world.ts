@@ -15,6 +15,7 @@ import type { ExecutionContext } from "../execution-context.ts";
 import type { ExecutorSettings } from "../executor-channel.ts";
 import { LogStreamer } from "../log-streamer.ts";
 import { MetricsRecorder } from "../metrics.ts";
+import { People } from "../people.ts";
 import { ProgressReporter } from "../progress.ts";
 import { runWorkOrder } from "../run-work-order.ts";
 import { StopRequest } from "../stop-request.ts";
@@ -160,6 +161,13 @@ export const useOrderWorld = () => {
         signal: stop.work,
         onLeaseLost,
         say: (level, message, metadata) => log.say("agent", level, message, metadata),
+      }),
+      people: new People({
+        api: backend.people,
+        secrets: [claim.attemptToken],
+        onLeaseLost,
+        logger: silentLogger,
+        signal: stop.lease,
       }),
       open: new Set(),
       logger: silentLogger,
