@@ -23,6 +23,7 @@ import {
   sweepIntervalMs,
 } from "./modules/queue/index.ts";
 import type { RepositoryService } from "./modules/repositories/index.ts";
+import { createSubtaskService, registerSubtaskRoutes } from "./modules/subtasks/index.ts";
 import {
   createDependencyService,
   createReviewService,
@@ -115,6 +116,7 @@ export function wireWork(deps: WorkDeps): Work {
     dependencies: createDependencyService({ db, dispatch: dispatching }),
     events: deps.events,
   });
+  registerSubtaskRoutes(server, createSubtaskService({ db }));
   registerQueueRoutes(server, {
     claims,
     attempts,

@@ -15,7 +15,10 @@ const moveWithResult = "status, reason, outcome, failure, verification";
 
 /** What each event says, and the fields of its `data`. A type without a line does not compile. */
 const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
-  "task.created": ["A task was created.", "status, title, type, priority"],
+  "task.created": [
+    "A task was created.",
+    "status, title, type, priority; createdByExecutionId when an agent proposed it",
+  ],
   "task.updated": ["Fields of the task were changed by hand.", "fields"],
   "task.blocked": ["It waits for another task.", move],
   "task.unblocked": ["What it waited for is completed: it is queued.", move],

@@ -210,6 +210,10 @@ const requests: {
         dependsOn: [(await pendingTask()).id],
       },
     }),
+    createForAttempt: async () => {
+      const { ref, token } = await running();
+      return { token, body: { ...ref, title: newId(), description: "d", type: "docs" } };
+    },
     list: async () => ({
       query: {
         ...{ page: 1, pageSize: 5, status: "queued", type: "docs", priority: "low", repositoryId: newId() },

@@ -57,6 +57,7 @@ export const aTask = (overrides: Partial<Task> = {}): Task =>
     createdBy: id,
     assignedTo: null,
     parentTaskId: null,
+    createdByExecutionId: null,
     dependsOn: [],
     attempt: 1,
     runs: 1,

@@ -107,6 +107,11 @@ export const errorCatalog = {
     "No worker could run this task.",
     "Start a worker that serves its type and has an agent and a sandbox.",
   ),
+  "task.subtask_limit": entry(
+    "conflict",
+    "No more tasks can be proposed below this one.",
+    "Name what is left in the summary of the work.",
+  ),
   "task.no_diff": entry(
     "not_found",
     "The task has no result to show yet.",

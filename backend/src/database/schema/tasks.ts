@@ -75,6 +75,8 @@ export const tasks = pgTable(
     /** The worker that holds its work now. */
     assignedTo: uuid("assigned_to").references(() => workers.id, { onDelete: "set null" }),
     parentTaskId: uuid("parent_task_id").references((): AnyPgColumn => tasks.id, { onDelete: "set null" }),
+    /** The execution whose agent proposed it. No reference: where a task came from is still told when that execution is gone. */
+    createdByExecutionId: uuid("created_by_execution_id"),
     /** What a worker must be able to do to run it, as its orders carry it; empty for tasks of the first version. */
     workType: text("work_type").notNull().default(""),
     /** True once it was given something to wait for, and from then on. False: there are no edges to look at. */

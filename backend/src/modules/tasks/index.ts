@@ -10,6 +10,7 @@ export type { DispatchPort } from "./dispatch.port.ts";
 export { createReviewService, type ReadArtifactText } from "./review.service.ts";
 export { registerTaskRoutes } from "./task.routes.ts";
 export { createTaskService, type TaskService } from "./task.service.ts";
+export { insertTask } from "./task-insert.repository.ts";
 export { annotateTask, moveTask, moveTasksToQueued } from "./task-move.repository.ts";
 export {
   lockTask,

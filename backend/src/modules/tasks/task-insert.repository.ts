@@ -16,6 +16,8 @@ export interface NewTask {
   workType: string;
   createdBy: string;
   correlationId: string;
+  /** Whose agent proposed it. */
+  createdByExecutionId?: string;
 }
 
 const insertTaskStatement: Statement = {
@@ -24,10 +26,10 @@ const insertTaskStatement: Statement = {
     with task as (
       insert into tasks (id, title, description, task_type, permission_level, priority, status, repository_id, repository_url,
         branch_name, issue_number, agent, limits, required_labels, timeout_seconds, context, metadata, created_by, parent_task_id,
-        correlation_id, work_type, has_dependencies)
+        correlation_id, work_type, has_dependencies, created_by_execution_id)
       select $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, 'pending', r.id, coalesce($8::text, r.url), $9::text,
         $10::int, $11::jsonb, $12::jsonb, $13::text[], $14::int, $15::jsonb, $16::jsonb, $17::uuid, $18::uuid, $19::text, $20::text,
-        $21::boolean
+        $21::boolean, $24::uuid
       from repositories r where r.id = $7::uuid
       on conflict (id) do nothing
       returning ${taskShape.columns("tasks")}
@@ -35,6 +37,7 @@ const insertTaskStatement: Statement = {
       insert into events (id, type, task_id, correlation_id, data)
       select $22::uuid, 'task.created', id, correlation_id,
         jsonb_build_object('status', status, 'title', title, 'type', task_type, 'priority', priority)
+          || jsonb_strip_nulls(jsonb_build_object('createdByExecutionId', created_by_execution_id))
       from task
     ), words as (
       insert into task_words (task_id, words) select id, to_tsvector('simple', $23::text) from task
@@ -48,7 +51,7 @@ const insertTaskStatement: Statement = {
  */
 export async function insertTask(
   source: Db | Tx,
-  { id, body, repository, workType, createdBy, correlationId }: NewTask,
+  { id, body, repository, workType, createdBy, correlationId, createdByExecutionId }: NewTask,
 ): Promise<TaskRow | undefined> {
   const [row] = await runPrepared(source, insertTaskStatement, [
     id,
@@ -74,6 +77,7 @@ export async function insertTask(
     body.dependsOn.length > 0,
     newId(),
     withWordsApart(`${storableText(body.title)} ${storableText(body.description)}`),
+    createdByExecutionId ?? null,
   ]);
   const task = row && taskShape.read(row);
   if (task !== undefined) {

@@ -43,6 +43,7 @@ export const toTask = (row: TaskRowWithDependencies): Task => ({
   createdBy: row.createdBy,
   assignedTo: row.assignedTo,
   parentTaskId: row.parentTaskId,
+  createdByExecutionId: row.createdByExecutionId,
   dependsOn: row.dependsOn,
   attempt: row.attempt,
   runs: row.runs,

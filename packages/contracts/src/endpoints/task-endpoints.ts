@@ -2,6 +2,8 @@ import { z } from "zod";
 import { taskExamples } from "../examples/task-examples.ts";
 import { timelineSchema } from "../resources/event.ts";
 import {
+  subtaskCreateSchema,
+  subtaskSchema,
   taskCreateSchema,
   taskDependencySchema,
   taskDiffSchema,
@@ -29,6 +31,19 @@ export const taskEndpoints = {
     status: 201,
     isIdempotent: true,
     example: taskExamples.create,
+  }),
+  createForAttempt: defineEndpoint({
+    method: "POST",
+    path: "/api/v1/tasks/for-attempt",
+    permission: "attempt:write",
+    tag,
+    summary: "Propose a task below the one a running attempt works on; it waits until a person queues it",
+    description:
+      "Repository, branch, agent, labels and limits come from the attempt's own task; the level is never `autonomous`. A title and type that were proposed below the task before are the same task.",
+    body: subtaskCreateSchema,
+    response: subtaskSchema,
+    status: 200,
+    example: taskExamples.createForAttempt,
   }),
   list: defineEndpoint({
     method: "GET",

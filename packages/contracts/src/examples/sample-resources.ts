@@ -114,6 +114,7 @@ export const task = {
   createdBy: ids.user,
   assignedTo: null,
   parentTaskId: null,
+  createdByExecutionId: null,
   dependsOn: [],
   attempt: 0,
   runs: 0,

@@ -13,6 +13,23 @@ export const taskExamples = {
     },
     response: task,
   },
+  createForAttempt: {
+    body: {
+      workOrderId: ids.workOrder,
+      attempt: 1,
+      title: "Round the shipping costs too",
+      description: "The same mistake is in src/shipping.js.",
+      type: "bugfix",
+    },
+    response: {
+      taskId: ids.otherTask,
+      title: "Round the shipping costs too",
+      type: "bugfix",
+      status: "pending",
+      permissionLevel: "supervised",
+      isNew: true,
+    },
+  },
   list: { query: { status: "queued,in_progress", sort: "priority" }, response: pageOfOne(task) },
   get: { params, response: finishedTask },
   update: { params, body: { priority: "critical" }, response: { ...task, priority: "critical" } },

@@ -152,6 +152,12 @@ export const progressSchema = z
     }),
     z.object({ kind: z.literal("gate"), evidence: evidenceSchema }),
     z.object({ kind: z.literal("model"), detail: z.string().max(2_000) }),
+    /** What the agent itself says of how far it is. */
+    z.object({
+      kind: z.literal("note"),
+      message: z.string().max(2_000),
+      percent: z.number().min(0).max(100).nullable().default(null),
+    }),
   ])
   .meta({ id: "Progress" });
 

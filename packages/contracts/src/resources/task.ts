@@ -76,6 +76,8 @@ export const taskSchema = z
     createdBy: idSchema,
     assignedTo: idSchema.nullable(),
     parentTaskId: idSchema.nullable(),
+    /** The execution whose agent proposed it; null for what people make. It may be gone by now. */
+    createdByExecutionId: idSchema.nullable(),
     dependsOn: z.array(idSchema),
     /** Number of the last claim of the task's work; 0 before the first. The fencing token. */
     attempt: z.number().int().min(0),
@@ -133,6 +135,29 @@ export const taskUpdateSchema = z
   .partial()
   .refine((body) => Object.keys(body).length > 0, { message: "name at least one field to change" })
   .meta({ id: "TaskUpdate" });
+
+/** What an agent may say of work that it found and does not do itself; everything else comes from its own task. */
+export const subtaskFieldsSchema = z.object({
+  title: titleSchema,
+  description: textSchema.max(20_000).default(""),
+  type: taskTypeSchema,
+});
+
+export const subtaskCreateSchema = subtaskFieldsSchema
+  .extend({ workOrderId: idSchema, attempt: z.int32().min(1) })
+  .meta({ id: "SubtaskCreate" });
+
+export const subtaskSchema = z
+  .object({
+    taskId: idSchema,
+    title: z.string(),
+    type: taskTypeSchema,
+    status: taskStatusSchema,
+    permissionLevel: permissionLevelSchema,
+    /** False when the task was proposed before, by this attempt or an earlier one. */
+    isNew: z.boolean(),
+  })
+  .meta({ id: "Subtask" });
 
 export const taskSortSchema = z.enum(["createdAt", "updatedAt", "priority", "status", "title"]);
 
@@ -198,6 +223,9 @@ export const taskDiffSchema = z
 export type Task = z.infer<typeof taskSchema>;
 export type TaskCreate = z.infer<typeof taskCreateSchema>;
 export type TaskCreateInput = z.input<typeof taskCreateSchema>;
+export type SubtaskFields = z.input<typeof subtaskFieldsSchema>;
+export type SubtaskCreate = z.infer<typeof subtaskCreateSchema>;
+export type Subtask = z.infer<typeof subtaskSchema>;
 export type TaskUpdate = z.infer<typeof taskUpdateSchema>;
 export type TaskQuery = z.infer<typeof taskQuerySchema>;
 export type TaskResult = z.infer<typeof taskResultSchema>;

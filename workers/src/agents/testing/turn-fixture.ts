@@ -34,6 +34,7 @@ const someTask = (title: string): Task => ({
   createdBy: newId(),
   assignedTo: null,
   parentTaskId: null,
+  createdByExecutionId: null,
   dependsOn: [],
   attempt: 1,
   runs: 0,

@@ -63,6 +63,7 @@ export const aClaim = (changes: Partial<Claim> = {}): Claim => {
       createdBy: newId(),
       assignedTo: null,
       parentTaskId: null,
+      createdByExecutionId: null,
       dependsOn: [],
       attempt: 1,
       runs: 0,

@@ -65,6 +65,7 @@ export function taskOf(type: TaskType, context: Readonly<Record<string, unknown>
     createdBy: newId(),
     assignedTo: null,
     parentTaskId: null,
+    createdByExecutionId: null,
     dependsOn: [],
     attempt: 1,
     runs: 1,

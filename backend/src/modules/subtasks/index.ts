@@ -1,0 +1,2 @@
+export { registerSubtaskRoutes } from "./subtask.routes.ts";
+export { createSubtaskService } from "./subtask.service.ts";
