@@ -159,6 +159,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const decisions = wireDecisions({
     ...{ server, database, notifications, logger, background },
     decide: policies.decide,
+    ruleProposals: policies.ruleProposals,
     citations: { titleOf: titleOfCited },
     heartbeatMs: config.heartbeatSeconds * 1_000,
     confidenceMin: config.confidenceMin,

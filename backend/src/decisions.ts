@@ -20,6 +20,7 @@ import {
   createRequestsPort,
   type DecidePort,
   type ResumePort,
+  type RuleProposalsPort,
   registerDecisionRoutes,
 } from "./modules/decisions/index.ts";
 import { lockLiveOrder, type RequestsPort, resumeParked, startSweeps } from "./modules/queue/index.ts";
@@ -30,6 +31,7 @@ export interface DecisionDeps {
   notifications: Notifications;
   logger: Logger;
   decide: DecidePort;
+  ruleProposals: RuleProposalsPort;
   citations: CitationsPort;
   heartbeatMs: number;
   confidenceMin: number;
@@ -71,7 +73,8 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
   const { citations, confidenceMin } = deps;
   background.add("automated requests", () => leases.stop());
   const agentRequests = createAgentRequestService({ db, notifications, resume });
-  const answers = createAnswerService({ db, decisions: decide, resume });
+  const { ruleProposals } = deps;
+  const answers = createAnswerService({ db, decisions: decide, ruleProposals, resume });
   registerDecisionRoutes(server, {
     agentRequests,
     leases,

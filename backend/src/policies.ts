@@ -4,12 +4,14 @@ import { decide, isPresetName, preAllowed, presets } from "@agentvine/policy";
 import type { FastifyInstance } from "fastify";
 import type { Database, Db } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
-import type { DecidePort } from "./modules/decisions/index.ts";
+import type { DecidePort, RuleProposalsPort } from "./modules/decisions/index.ts";
 import {
   createActiveRulesService,
   createPastRequests,
   createPolicyService,
+  createRuleProposalService,
   createSimulationService,
+  proposeRule,
   registerPolicyRoutes,
 } from "./modules/policies/index.ts";
 import type { PreAllowPort } from "./modules/queue/index.ts";
@@ -24,6 +26,8 @@ export interface PolicyDeps {
 export interface PolicyWiring {
   /** Decides worker requests by the policy that is active in their transaction. */
   decide: DecidePort;
+  /** Keeps the rules that people wish for with an answer. */
+  ruleProposals: RuleProposalsPort;
   /** What leases need not ask for. */
   preAllow: PreAllowPort;
 }
@@ -58,7 +62,8 @@ export function wirePolicies(deps: PolicyDeps): PolicyWiring {
   const policies = createPolicyService({ db });
   const rules = createActiveRulesService({ db, clock, notifications });
   const simulations = createSimulationService({ db, rules, requests: createPastRequests(db) });
-  registerPolicyRoutes(server, { policies, simulations });
+  const proposals = createRuleProposalService({ db, policies, simulations });
+  registerPolicyRoutes(server, { policies, simulations, proposals });
   return {
     decide: {
       decide: async (tx, facts) => {
@@ -66,6 +71,7 @@ export function wirePolicies(deps: PolicyDeps): PolicyWiring {
         return { ...decide(facts, ruleSet), policyVersion: version };
       },
     },
+    ruleProposals: { propose: proposeRule },
     preAllow: async (context) => preAllowed(context, (await rules.recentRules()).ruleSet),
   };
 }

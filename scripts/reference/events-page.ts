@@ -110,6 +110,8 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
   "worker_request.delivered": ["The agent has the answer.", "requestId, kind, status"],
   "worker_request.spent": ["The approval was used, by the call it was given for.", "requestId, kind, status"],
   "policy.changed": ["Another version of the policy is active.", "version, previousVersion, comment"],
+  "policy.rule_proposed": ["An answer proposed a rule.", "proposalId, ruleId, effect, requestId"],
+  "policy.rule_dismissed": ["A proposed rule was dismissed.", "proposalId, ruleId, comment"],
   "message.posted": [
     "Somebody wrote in a conversation; requests and answers are told by their own events.",
     "messageId, conversationId, position, senderKind",

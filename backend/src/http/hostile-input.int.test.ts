@@ -127,6 +127,14 @@ async function policyChange(body: object = {}): Promise<object> {
   return { ...body, comment: "c", basedOnVersion: active.version };
 }
 
+/** What a person proposed with a denial; of critical tasks like these, leave is never made a rule. */
+async function ruleProposal(): Promise<string> {
+  const { claim } = await running();
+  const request = await asking.askToRun(claim, `make ${newId()}`);
+  const { body } = await asking.answer(request, { decision: "deny", scope: "rule" });
+  return body.answer?.ruleProposal?.id ?? "";
+}
+
 const { queue, tasks, workers, executions, notices, system } = endpoints;
 const reader = async (query: Record<string, unknown> = {}): Promise<Input> => {
   const { claim } = await running();
@@ -193,6 +201,13 @@ const requests: {
     simulate: async () => ({
       body: { yaml: "rules: []", limit: 5, repositoryId: newId(), onlyChanges: true },
     }),
+    proposals: async () => ({ query: { page: 1, pageSize: 5, status: "open", repositoryId: newId() } }),
+    proposal: async () => ({ params: { proposalId: await ruleProposal() }, query: { limit: 5 } }),
+    acceptProposal: async () => ({
+      params: { proposalId: await ruleProposal() },
+      body: await policyChange(),
+    }),
+    dismissProposal: async () => ({ params: { proposalId: await ruleProposal() }, body: { comment: "c" } }),
   },
   tasks: {
     create: async () => ({

@@ -1,8 +1,10 @@
 import { type AnswerScope, answerScopes, endpoints, type WorkerRequest } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import { exitCodes } from "../exit-code.ts";
+import { foreign } from "../output/output.ts";
 import { answerText } from "../output/request-view.ts";
 import type { ClientContext } from "./command.ts";
+import { showProposal } from "./policy-proposals.ts";
 import { findRequest } from "./request-id.ts";
 
 export interface InboxAnswerFlags {
@@ -76,20 +78,30 @@ const answerBody = (request: WorkerRequest, text: string | undefined, flags: Inb
   };
 };
 
-/** `inbox answer <id> [text]`: settles a request. Somebody who was first wins: their answer is told. */
+/**
+ * `inbox answer <id> [text]`: settles a request. Somebody who was first wins: their answer is told. With `--scope rule` it shows the rule
+ * that was proposed, and what it would have changed.
+ */
 export const inboxAnswer = async (
-  { client, output, json }: ClientContext,
+  context: ClientContext,
   given: string,
   text: string | undefined,
   flags: InboxAnswerFlags,
 ): Promise<number> => {
+  const { client, output, json } = context;
   const request = await findRequest(client, given);
   const body = answerBody(request, text, flags);
   const answered = await client.call(endpoints.workerRequests.answer, {
     params: { requestId: request.id },
     body,
   });
-  if (json) output.json(answered);
-  else output.line(`${answered.id}  ${answerText(answered, output)}`);
+  if (json) {
+    output.json(answered);
+    return exitCodes.ok;
+  }
+  output.line(`${answered.id}  ${answerText(answered, output)}`);
+  const proposal = answered.answer?.ruleProposal ?? null;
+  if (proposal?.id != null) await showProposal(context, proposal.id);
+  else if (proposal !== null) output.line(foreign(proposal.refusal));
   return exitCodes.ok;
 };

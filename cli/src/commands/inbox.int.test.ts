@@ -115,6 +115,35 @@ describe("inbox answer", () => {
     });
   });
 
+  it("with the scope rule proposes one, shows it with its replay, and it is accepted or dismissed from there", async () => {
+    const asked = await raise(claim, toRun("curl https://example.org/status"));
+    const answered = await run(["inbox", "answer", asked.id, "--allow", "--scope", "rule"]);
+    expect(answered.code).toBe(0);
+    expect(answered.stdout).toMatch(/commands:\n\s+- curl https:\/\/example.org\/status/);
+    expect(answered.stdout).toMatch(
+      /curl https:\/\/example.org\/status\s.*human \(\S+\)\s+allow \(allow\.curl-/,
+    );
+    expect(answered.stdout).toMatch(/past requests looked at, 1 would be decided differently/);
+    const { stdout: listed } = await run(["policy", "proposals"]);
+    const id = /^([0-9a-f]{8}) .*allow\.curl-https-example-org-status\..* open$/m.exec(listed)?.[1] ?? "";
+    expect(id).toHaveLength(8);
+    expect((await run(["policy", "proposals", id])).stdout).toContain("with the rule");
+    const accepted = await run(["policy", "accept", id, "--comment", "harmless"]);
+    expect(accepted.stdout).toMatch(/\(active\).*harmless/);
+    expect(accepted.stderr).toMatch(/\+\s+- curl https:\/\/example.org\/status/);
+    expect((await run(["policy", "dismiss", id])).stderr).toContain("rule_proposal.decided");
+    expect((await run(["policy", "proposals"])).stdout).toBe("no rule is proposed\n");
+    expect((await run(["policy", "proposals", "--all"])).stdout).toContain("accepted by local, version 2");
+  });
+
+  it("with the scope rule says why there is none, and the answer stands", async () => {
+    const asked = await raise(claim, toRun("curl $URL"));
+    const { code, stdout } = await run(["inbox", "answer", asked.id, "--deny", "--scope", "rule"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/denied by Local user\nNo rule is proposed: only the shell can tell/);
+    expect((await run(["policy", "proposals", "ffffffff"])).stderr).toContain("rule_proposal.not_found");
+  });
+
   it("answers a question in words, or by the number of an option", async () => {
     const words = await raise(claim, { question: "Which port?" });
     expect((await run(["inbox", "answer", words.id, "80, as always"])).stdout).toContain(

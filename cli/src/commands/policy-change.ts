@@ -15,14 +15,16 @@ const baseOf = async ({ client }: ClientContext, flags: PolicyChangeFlags): Prom
     ? (await client.call(endpoints.policies.active)).version
     : versionOf(flags.basedOn);
 
-const show = async ({ client, output, json }: ClientContext, policy: PolicyDetail): Promise<number> => {
-  if (json) {
-    output.json(policy);
-    return exitCodes.ok;
-  }
+/** What changed with that version, and who made it when and why. */
+export const showChange = async ({ client, output }: ClientContext, policy: PolicyDetail): Promise<void> => {
   const { patch } = await client.call(endpoints.policies.diff, { params: { version: policy.version } });
   if (patch !== "") output.note(coloredDiff(patch, output.colors));
   output.line(policyLine(policy).join("  "));
+};
+
+const show = async (context: ClientContext, policy: PolicyDetail): Promise<number> => {
+  if (context.json) context.output.json(policy);
+  else await showChange(context, policy);
   return exitCodes.ok;
 };
 

@@ -72,14 +72,23 @@ const caseRow = ({
   `${proposed.kind} (${proposed.ruleId})`,
 ];
 
-const showSimulation = (simulation: PolicySimulation, output: Output): void => {
-  const { items, considered, changed, isCut, activeVersion } = simulation;
+/** The cases as a table, and how far the past was looked at. */
+export const showSimulation = (
+  simulation: PolicySimulation,
+  output: Output,
+  proposedName = "this policy",
+): void => {
+  const { items, considered, changed, isCut, isBounded, activeVersion } = simulation;
   if (items.length > 0) {
     output.line(
-      table(["raised", "kind", "what", `version ${activeVersion}`, "this policy"], items.map(caseRow)),
+      table(["raised", "kind", "what", `version ${activeVersion}`, proposedName], items.map(caseRow)),
     );
   }
-  const cut = isCut ? "; it took too long, older ones were left out" : "";
+  const cut = isCut
+    ? "; it took too long, older ones were left out"
+    : isBounded
+      ? "; there are older ones, which were left out"
+      : "";
   output.line(`${considered} past requests looked at, ${changed} would be decided differently${cut}`);
 };
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { CommandContext, Finish, ServerFlags } from "./command.ts";
 import { policyApply, policyRollback } from "./policy-change.ts";
 import { policyCheck } from "./policy-check.ts";
+import { policyAccept, policyDismiss, policyProposals } from "./policy-proposals.ts";
 import { policyHistory, policyShow, policySimulate } from "./policy-show.ts";
 import { clientContext, withServer } from "./task.ts";
 
@@ -39,6 +40,29 @@ export const addPolicyCommands = (program: Command, context: CommandContext, fin
     .option("--based-on <version>", "refuse when another version is active; the active one unless told")
     .action((file: string, flags: ChangeFlags) =>
       finish(policyApply(clientContext(context, flags), file, flags)),
+    );
+  withServer(
+    policy
+      .command("proposals [id]")
+      .description("list the rules that were proposed with an answer; with an id, show one and its replay"),
+  )
+    .option("--all", "also those that were accepted or dismissed")
+    .option("--limit <number>", "how many past requests the replay looks at, newest first", "200")
+    .action((id: string | undefined, flags: ServerFlags & { all?: boolean; limit: string }) =>
+      finish(policyProposals(clientContext(context, flags), id, flags)),
+    );
+  withServer(
+    policy.command("accept <id>").description("take a proposed rule into the policy, as a new version"),
+  )
+    .option("--comment <text>", "why")
+    .option("--based-on <version>", "refuse when another version is active; the active one unless told")
+    .action((id: string, flags: ChangeFlags) =>
+      finish(policyAccept(clientContext(context, flags), id, flags)),
+    );
+  withServer(policy.command("dismiss <id>").description("dismiss a proposed rule"))
+    .option("--comment <text>", "why")
+    .action((id: string, flags: ChangeFlags) =>
+      finish(policyDismiss(clientContext(context, flags), id, flags)),
     );
   withServer(policy.command("rollback <version>").description("bring the content of a version back"))
     .option("--comment <text>", "why")

@@ -63,6 +63,21 @@ export const decisionErrors = {
     "There are too many notice channels.",
     "Remove one that is not used.",
   ),
+  "rule_proposal.not_found": entry(
+    "not_found",
+    "There is no such proposed rule.",
+    "List the proposed rules.",
+  ),
+  "rule_proposal.decided": entry(
+    "conflict",
+    "The proposed rule was accepted or dismissed already.",
+    "Leave it; what is in the policy is changed there.",
+  ),
+  "rule_proposal.without_effect": entry(
+    "conflict",
+    "The active policy with the proposed rule would not decide what it was proposed for.",
+    "Look at what decides it instead, or write the rule by hand.",
+  ),
   "precedent.not_found": entry("not_found", "There is no such precedent.", "List the precedents."),
   "controller.superseded": entry(
     "conflict",

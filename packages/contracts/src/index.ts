@@ -12,6 +12,7 @@ export * from "./resources/policy.ts";
 export * from "./resources/precedent.ts";
 export * from "./resources/realtime.ts";
 export * from "./resources/repository.ts";
+export * from "./resources/rule-proposal.ts";
 export * from "./resources/system.ts";
 export * from "./resources/task.ts";
 export * from "./resources/work-order.ts";

@@ -8,6 +8,7 @@ export * from "./notices.ts";
 export * from "./policies.ts";
 export * from "./precedents.ts";
 export * from "./repositories.ts";
+export * from "./rule-proposals.ts";
 export * from "./system.ts";
 export * from "./tasks.ts";
 export * from "./users.ts";

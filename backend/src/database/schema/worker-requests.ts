@@ -92,6 +92,9 @@ export const workerRequests = pgTable(
     answerText: text("answer_text").notNull().default(""),
     editedCommand: text("edited_command"),
     scope: text("scope").$type<AnswerScope>().notNull().default("once"),
+    /** The rule that was proposed with the answer, or why none could be. */
+    ruleProposalId: uuid("rule_proposal_id"),
+    ruleRefusal: text("rule_refusal").notNull().default(""),
     citations: jsonb("citations").$type<Citation[]>(),
     confidence: doublePrecision("confidence"),
     answerReason: text("answer_reason").notNull().default(""),

@@ -16,11 +16,13 @@ import type { Settlement } from "./request.repository.ts";
 import { misfit, unknownRequest } from "./request.ts";
 import { answerOf, findPersonName, type RequestRow, readRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
+import type { ProposedRule, RuleProposalsPort } from "./rule-proposals.port.ts";
 import { lockRequest, settle } from "./settle.service.ts";
 
 export interface AnswerServiceDeps {
   db: Db;
   decisions: DecidePort;
+  ruleProposals: RuleProposalsPort;
   resume: ResumePort;
 }
 
@@ -71,7 +73,7 @@ function editedFingerprint(row: RequestRow, editedCommand: string): string {
 }
 
 /** What people answer. */
-export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps) {
+export function createAnswerService({ db, decisions, ruleProposals, resume }: AnswerServiceDeps) {
   /** A person can't allow what a rule denies: not in a changed form, and not what a newer rule denies. */
   async function assertNotDenied(tx: Tx, facts: PolicyFacts, path: string): Promise<void> {
     const { kind, ruleId, reason } = await decisions.decide(tx, facts);
@@ -89,6 +91,18 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
     return { editedCommand, grantedFingerprint };
   }
 
+  /** The rule that the answer wishes for: about the call as it was decided. */
+  async function ruleOf(
+    tx: Tx,
+    row: RequestRow,
+    { scope, decision, editedCommand }: RequestAnswerInput,
+    authorId: string,
+  ): Promise<ProposedRule | undefined> {
+    if (scope !== "rule" || decision === undefined) return undefined;
+    const facts = editedCommand === undefined ? row.facts : withCommand(row.facts, editedCommand);
+    return await ruleProposals.propose(tx, { request: row, facts, decision, authorId });
+  }
+
   async function approvalOf(tx: Tx, row: RequestRow, input: RequestAnswerInput) {
     const { decision, editedCommand, scope, text, comment } = input;
     if (input.choice !== undefined) throw misfit("choice", "an approval is allowed or denied");
@@ -98,7 +112,7 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
         throw misfit("decision", "say allow or deny");
       case "deny":
         if (editedCommand !== undefined) throw misfit("editedCommand", "what is denied can't be changed");
-        return { event: "deny" as const, decision, reason };
+        return { event: "deny" as const, decision, reason, ...(scope === "rule" ? { scope } : {}) };
       case "allow":
         return {
           ...{ event: "answer" as const, decision, scope, reason },
@@ -109,7 +123,7 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
 
   return {
     /**
-     * Settles a request by a person's answer. Of two at once the first wins.
+     * Settles a request by a person's answer. Of two at once the first wins. With the scope `rule` it proposes a rule besides.
      * @throws AppError `worker_request.not_found`, `.settled` with the winning answer, `.changed`, `.answer_invalid`, `.option_unknown`
      */
     answer: (actor: Actor, id: string, input: RequestAnswerInput): Promise<WorkerRequest> =>
@@ -121,6 +135,7 @@ export function createAnswerService({ db, decisions, resume }: AnswerServiceDeps
         const said = row.kind === "approval" ? await approvalOf(tx, row, input) : wordsOf(row, input);
         const how: Settlement = {
           ...said,
+          ruleProposal: await ruleOf(tx, row, input, actor.userId),
           source: "person",
           sourceId: actor.userId,
           by: await findPersonName(tx, actor.userId),

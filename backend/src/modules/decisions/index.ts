@@ -10,4 +10,5 @@ export { createRequestLeaseService } from "./request-lease.service.ts";
 export { createRequestListService, findWaitingRequest } from "./request-list.service.ts";
 export { createRequestSweeps } from "./request-sweeps.service.ts";
 export type { ResumePort } from "./resume.port.ts";
+export type { RuleProposalsPort } from "./rule-proposals.port.ts";
 export { createRequestsPort } from "./settle.service.ts";

@@ -67,6 +67,7 @@ export function answerOf(row: RequestRow): RequestAnswer | null {
     text: row.answerText,
     editedCommand: row.editedCommand,
     scope: row.scope,
+    ruleProposal: row.scope === "rule" ? { id: row.ruleProposalId, refusal: row.ruleRefusal } : null,
     citations: row.citations ?? [],
     confidence: row.confidence,
     reason: row.answerReason,

@@ -16,6 +16,7 @@ import { storableJson, storableText } from "../../storable-json.ts";
 import { type NewEvent, recordEvent } from "../events/index.ts";
 import { automatedChannel, requestChannel, statusAfter } from "./request.ts";
 import { isLiveRow, type RequestRow } from "./request-row.repository.ts";
+import type { ProposedRule } from "./rule-proposals.port.ts";
 
 /** Notes what happened to a request. */
 export async function recordRequestEvent(
@@ -149,6 +150,7 @@ export interface Settlement {
   readonly editedCommand?: string | null;
   readonly grantedFingerprint?: string | null;
   readonly scope?: AnswerScope;
+  readonly ruleProposal?: ProposedRule | undefined;
   readonly citations?: readonly Citation[];
   readonly confidence?: number | null;
   readonly reason: string;
@@ -181,6 +183,8 @@ export async function settleRow(tx: Tx, row: RequestRow, how: Settlement): Promi
       editedCommand: how.editedCommand ?? null,
       grantedFingerprint: how.grantedFingerprint ?? null,
       scope: how.scope ?? "once",
+      ruleProposalId: how.ruleProposal?.id ?? null,
+      ruleRefusal: storableText(how.ruleProposal?.refusal ?? ""),
       citations: storableJson([...(how.citations ?? [])]),
       confidence: how.confidence ?? null,
       answerReason: storableText(how.reason),

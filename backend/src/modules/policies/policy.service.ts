@@ -30,13 +30,15 @@ export interface PolicyService {
   list(query: { page: number; pageSize: number }): Promise<Page<Policy>>;
   active(): Promise<PolicyDetail>;
   /** @throws AppError `policy.not_found` */
-  get(version: number): Promise<PolicyDetail>;
+  get(version: number, within?: Db | Tx): Promise<PolicyDetail>;
   /** @throws AppError `policy.not_found` */
   diff(version: number, against?: number): Promise<PolicyDiff>;
   /** Writes and activates a new version. @throws AppError `policy.invalid`, `policy.changed` */
   create(yaml: string, change: PolicyChange): Promise<PolicyDetail>;
   /** Brings the content of a version back as a new one. @throws AppError `policy.not_found`, `policy.changed` */
   restore(version: number, change: PolicyChange): Promise<PolicyDetail>;
+  /** As `create`, within a transaction. Who calls it holds no lock of another policy. */
+  createWithin(tx: Tx, yaml: string, change: PolicyChange): Promise<PolicyDetail>;
   /** Whether there is a first version. */
   isSeeded(): Promise<boolean>;
   /** Writes the first version of a new installation; does nothing when there is one. @throws AppError `config.invalid` */
@@ -142,23 +144,27 @@ export function createPolicyService({ db }: { db: Db }): PolicyService {
     return await existing(tx, version);
   }
 
+  const createWithin = async (tx: Tx, yaml: string, change: PolicyChange): Promise<PolicyDetail> => {
+    const { rules } = readValidPolicy(yaml);
+    return toDetail(await replace(tx, change, { yaml, rules, restoresVersion: null }));
+  };
+
   return {
+    createWithin,
     async list(query) {
       const { rows, ...total } = await listPolicies(db, query);
       return { items: rows.map(toPolicy), ...total };
     },
     active: async () => toDetail(await active(db)),
-    get: async (version) => toDetail(await existing(db, version)),
+    get: async (version, within = db) => toDetail(await existing(within, version)),
     async diff(version, wanted) {
       const after = await existing(db, version);
       const against = wanted ?? after.basedOnVersion ?? version;
       return { version, against, patch: unifiedDiff(await existing(db, against), after) };
     },
     async create(yaml, change) {
-      const { rules } = readValidPolicy(yaml);
-      return toDetail(
-        await inTransaction(db, (tx) => replace(tx, change, { yaml, rules, restoresVersion: null })),
-      );
+      readValidPolicy(yaml);
+      return await inTransaction(db, (tx) => createWithin(tx, yaml, change));
     },
     async restore(version, change) {
       return toDetail(

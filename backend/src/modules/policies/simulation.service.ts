@@ -7,11 +7,16 @@ import {
 } from "@agentvine/contracts";
 import { decide, type RuleSet } from "@agentvine/policy";
 import type { Db } from "../../database/client.ts";
-import type { ActiveRulesService } from "./active-rules.service.ts";
+import type { ActiveRules, ActiveRulesService } from "./active-rules.service.ts";
 import type { PastRequest, PastRequests } from "./past-requests.port.ts";
 import { readValidPolicy } from "./policy.service.ts";
 
+/** Which past requests are judged, and which of them are told. */
+export type ReplayQuery = Pick<PolicySimulate, "limit" | "repositoryId" | "onlyChanges">;
+
 export interface SimulationService {
+  /** What the proposed rules would have decided over past requests, beside those that are active. */
+  replay(active: ActiveRules, proposed: RuleSet, query: ReplayQuery): Promise<PolicySimulation>;
   /** What the policy would have decided over past requests, beside the active one. @throws AppError `policy.invalid` */
   simulate(input: PolicySimulate): Promise<PolicySimulation>;
 }
@@ -56,17 +61,13 @@ function judge(past: PastRequest, active: RuleSet, proposed: RuleSet): Case {
 const noCounts = (): Record<RuleEffect, number> =>
   Object.fromEntries(ruleEffects.map((effect) => [effect, 0])) as Record<RuleEffect, number>;
 
-/** Past requests one by one, read a few at a time. */
-async function* pastOf(
-  requests: PastRequests,
-  { limit, repositoryId }: Pick<PolicySimulate, "limit" | "repositoryId">,
-): AsyncGenerator<PastRequest> {
+/** Past requests one by one, the newest first, read a few at a time. */
+async function* pastOf(requests: PastRequests, repositoryId?: string): AsyncGenerator<PastRequest> {
   let before: string | undefined;
-  for (let left = limit; left > 0; left -= batchSize) {
-    const wanted = Math.min(batchSize, left);
-    const batch = await requests.list({ limit: wanted, repositoryId, before });
+  for (;;) {
+    const batch = await requests.list({ limit: batchSize, repositoryId, before });
     yield* batch;
-    if (batch.length < wanted) {
+    if (batch.length < batchSize) {
       return;
     }
     before = batch.at(-1)?.id;
@@ -89,6 +90,7 @@ function createTally(onlyChanges: boolean) {
         items.push(one);
       }
     },
+    considered: (): number => considered,
     result: () => ({ considered, changed, counts, items }),
   };
 }
@@ -96,21 +98,32 @@ function createTally(onlyChanges: boolean) {
 /** Judges the past by another policy. Reads only, and stops in time. */
 export function createSimulationService(deps: SimulationDeps): SimulationService {
   const { db, rules, requests, msMax = 3_000 } = deps;
-  return {
-    async simulate({ yaml, limit, repositoryId, onlyChanges }) {
-      const { ruleSet: proposed } = readValidPolicy(yaml);
-      const { version, ruleSet: active } = await rules.activeRules(db);
-      const untilMs = performance.now() + msMax;
-      const tally = createTally(onlyChanges);
-      let isCut = false;
-      for await (const past of pastOf(requests, { limit, repositoryId })) {
-        isCut = performance.now() > untilMs;
-        if (isCut) {
-          break;
-        }
-        tally.add(judge(past, active, proposed));
+
+  const replay = async (
+    { version, ruleSet: active }: ActiveRules,
+    proposed: RuleSet,
+    { limit, repositoryId, onlyChanges }: ReplayQuery,
+  ): Promise<PolicySimulation> => {
+    const untilMs = performance.now() + msMax;
+    const tally = createTally(onlyChanges);
+    let isCut = false;
+    let isBounded = false;
+    for await (const past of pastOf(requests, repositoryId)) {
+      isBounded = tally.considered() >= limit;
+      isCut = !isBounded && performance.now() > untilMs;
+      if (isBounded || isCut) {
+        break;
       }
-      return { activeVersion: version, isCut, ...tally.result() };
+      tally.add(judge(past, active, proposed));
+    }
+    return { activeVersion: version, isCut, isBounded, ...tally.result() };
+  };
+
+  return {
+    replay,
+    async simulate({ yaml, ...query }) {
+      const { ruleSet: proposed } = readValidPolicy(yaml);
+      return await replay(await rules.activeRules(db), proposed, query);
     },
   };
 }

@@ -10,12 +10,23 @@ import {
   policySimulateSchema,
   policySimulationSchema,
 } from "../resources/policy.ts";
+import {
+  ruleProposalAcceptSchema,
+  ruleProposalDetailSchema,
+  ruleProposalDismissSchema,
+  ruleProposalListQuerySchema,
+  ruleProposalListSchema,
+  ruleProposalQuerySchema,
+  ruleProposalSchema,
+} from "../resources/rule-proposal.ts";
+import { idSchema } from "../scalars.ts";
 import { defineEndpoint } from "./endpoint.ts";
 
 const tag = "policies";
 const base = "/api/v1/policies";
 const versionSchema = z.coerce.number().int().min(1).max(2_147_483_647);
 const params = z.object({ version: versionSchema });
+const proposalParams = z.object({ proposalId: idSchema });
 
 export const policyEndpoints = {
   list: defineEndpoint({
@@ -86,6 +97,55 @@ export const policyEndpoints = {
     status: 201,
     isIdempotent: true,
     example: policyExamples.activate,
+  }),
+  proposals: defineEndpoint({
+    method: "GET",
+    path: `${base}/proposals`,
+    permission: "policies:read",
+    tag,
+    summary: "List the rules that were proposed with an answer, newest first",
+    query: ruleProposalListQuerySchema,
+    response: ruleProposalListSchema,
+    status: 200,
+    example: policyExamples.proposals,
+  }),
+  proposal: defineEndpoint({
+    method: "GET",
+    path: `${base}/proposals/:proposalId`,
+    permission: "policies:read",
+    tag,
+    summary: "Read a proposed rule with its replay: what it would change over past requests, case by case",
+    params: proposalParams,
+    query: ruleProposalQuerySchema,
+    response: ruleProposalDetailSchema,
+    status: 200,
+    example: policyExamples.proposal,
+  }),
+  acceptProposal: defineEndpoint({
+    method: "POST",
+    path: `${base}/proposals/:proposalId/accept`,
+    permission: "policies:write",
+    tag,
+    summary: "Take a proposed rule into the policy, as a new version; refused when somebody else was quicker",
+    params: proposalParams,
+    body: ruleProposalAcceptSchema,
+    response: ruleProposalSchema,
+    status: 200,
+    isIdempotent: true,
+    example: policyExamples.acceptProposal,
+  }),
+  dismissProposal: defineEndpoint({
+    method: "POST",
+    path: `${base}/proposals/:proposalId/dismiss`,
+    permission: "policies:write",
+    tag,
+    summary: "Dismiss a proposed rule",
+    params: proposalParams,
+    body: ruleProposalDismissSchema,
+    response: ruleProposalSchema,
+    status: 200,
+    isIdempotent: true,
+    example: policyExamples.dismissProposal,
   }),
   simulate: defineEndpoint({
     method: "POST",

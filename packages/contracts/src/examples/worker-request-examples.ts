@@ -65,6 +65,7 @@ const answered = {
     text: "",
     editedCommand: null,
     scope: "once",
+    ruleProposal: null,
     citations: [],
     confidence: null,
     reason: "fine",

@@ -56,6 +56,8 @@ export const eventTypes = [
   "worker_request.delivered",
   "worker_request.spent",
   "policy.changed",
+  "policy.rule_proposed",
+  "policy.rule_dismissed",
   "message.posted",
   "controller.registered",
   "controller.vanished",

@@ -218,6 +218,8 @@ export const policySimulationSchema = z
     changed: z.number().int(),
     /** True when it took too long and the older requests were left out. */
     isCut: z.boolean(),
+    /** True when there are older requests that were not looked at because no more were asked for. */
+    isBounded: z.boolean(),
     counts: z.object({ active: simulatedCountsSchema, proposed: simulatedCountsSchema }),
     items: z.array(
       z.object({

@@ -20,8 +20,8 @@ export const answerSourceSchema = z.enum(answerSources).meta({ id: "AnswerSource
 export type AnswerSource = z.infer<typeof answerSourceSchema>;
 
 /**
- * How far an approval reaches: this call, or this task as long as it lives. `rule` notes that a rule is wished for, and reaches as far as
- * `once`.
+ * How far an answer to an approval reaches: this call, or this task as long as it lives. `rule` reaches as far as `once` and proposes a
+ * rule, which decides nothing until somebody accepts it.
  */
 export const answerScopes = ["once", "task", "rule"] as const;
 export const answerScopeSchema = z.enum(answerScopes).meta({ id: "AnswerScope" });
@@ -94,6 +94,8 @@ export const requestAnswerSchema = z
     /** The shell line to run instead, when a person allowed a changed one. */
     editedCommand: z.string().nullable(),
     scope: answerScopeSchema,
+    /** What became of the wish for a rule: the proposal, or why there can be none. Null when none was wished for. */
+    ruleProposal: z.object({ id: idSchema.nullable(), refusal: z.string() }).nullable(),
     citations: z.array(citationSchema),
     /** 0 to 1; only of a model. */
     confidence: z.number().min(0).max(1).nullable(),

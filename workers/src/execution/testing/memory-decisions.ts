@@ -16,6 +16,7 @@ const nobody: RequestAnswer = {
   text: "",
   editedCommand: null,
   scope: "once",
+  ruleProposal: null,
   citations: [],
   confidence: null,
   reason: "",
