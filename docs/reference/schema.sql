@@ -658,6 +658,7 @@ CREATE INDEX worker_requests_automated_idx ON public.worker_requests USING btree
 CREATE UNIQUE INDEX worker_requests_call_key ON public.worker_requests USING btree (work_order_id, attempt, call_id);
 CREATE INDEX worker_requests_execution_id_idx ON public.worker_requests USING btree (execution_id);
 CREATE INDEX worker_requests_live_deadline_idx ON public.worker_requests USING btree (deadline_at) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
+CREATE INDEX worker_requests_live_raised_idx ON public.worker_requests USING btree (raised_at, id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_task_idx ON public.worker_requests USING btree (task_id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_raised_at_idx ON public.worker_requests USING btree (raised_at);
 CREATE INDEX worker_requests_repository_id_idx ON public.worker_requests USING btree (repository_id, fingerprint);

@@ -116,6 +116,7 @@ export const workerRequests = pgTable(
     index("worker_requests_status_idx").on(table.status, table.raisedAt),
     index("worker_requests_raised_at_idx").on(table.raisedAt),
     index("worker_requests_assigned_to_idx").on(table.assignedTo).where(sql`assigned_to is not null`),
+    index("worker_requests_live_raised_idx").on(table.raisedAt, table.id).where(isLive),
     index("worker_requests_live_deadline_idx").on(table.deadlineAt).where(isLive),
     index("worker_requests_live_task_idx").on(table.taskId).where(isLive),
     index("worker_requests_automated_idx").on(table.raisedAt).where(sql`status = 'automated'`),

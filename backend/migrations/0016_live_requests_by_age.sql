@@ -1,0 +1,1 @@
+CREATE INDEX "worker_requests_live_raised_idx" ON "worker_requests" USING btree ("raised_at","id") WHERE status in ('pending', 'automated', 'human');
