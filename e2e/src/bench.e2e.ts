@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 it.each([
   ["api", "2000 tasks: tasks, type and status, p95, ms"],
+  ["decisions", "rule-only decision, 1 at a time: p95, ms"],
   ["dispatch", "a: full lives over HTTP, per second"],
 ])("the bench of the %s measures and says in one line which aims hold", async (name, figure) => {
   const tsx = ["--conditions=@agentvine/source", "--import", "tsx"];
