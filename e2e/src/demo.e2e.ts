@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { launch, run, untilSaid } from "./support/agentvine.ts";
+import { checkout, launch, run, untilSaid } from "./support/agentvine.ts";
 import { copyCheckout } from "./support/checkout-copy.ts";
 import {
   type DemoTask,
@@ -53,7 +53,7 @@ const taskOf = (tasks: readonly DemoTask[], type: DemoTask["type"]): DemoTask =>
 
 /** What every run of the demo must end with. */
 async function expectFourVerifiedBranches(stdout: string, stderr: string): Promise<DemoTask[]> {
-  const { ok, tasks } = readDemoResult(stdout);
+  const { ok, tasks, requests } = readDemoResult(stdout);
   expect({ ok, stderr: ok ? "" : stderr }).toEqual({ ok: true, stderr: "" });
   expect(tasks.map(({ type }) => type).toSorted()).toEqual(taskTypes);
   for (const task of tasks) {
@@ -62,6 +62,14 @@ async function expectFourVerifiedBranches(stdout: string, stderr: string): Promi
     expect(task.branch).toBe(`agentvine/${task.id}/a${task.attempts}`);
     expect(await publishedCommit(task)).toBe(task.commit);
   }
+  expect(requests.map(({ taskType, source, by }) => [taskType, source, by]).toSorted()).toEqual([
+    ["docs", "rule", "rule demo.run-examples"],
+    ["feature", "controller", "the controller local"],
+    ["test", "person", "stand-in person"],
+  ]);
+  expect(requests.flatMap(({ citations }) => citations)).toMatchObject([
+    { title: "House rules for options" },
+  ]);
   expect(stderr).toContain("scripted model: says nothing about model quality");
   return tasks;
 }
@@ -125,6 +133,25 @@ describe("agentvine demo", () => {
     expect(await second.exited).toEqual({ code: 0, signal: null });
     expect(describeProcesses(temp())).toEqual([]);
     expect(trap.requests).toBe(0);
+  });
+
+  it("asks whoever sits at the terminal, and goes on with what they say", async () => {
+    const command = `${process.execPath} ${join(checkout, "cli/bin/agentvine.js")} demo`;
+    // A terminal of its own: what is typed into `script` is typed there.
+    const demo = launch(["-qfec", command, "/dev/null"], {
+      temp: temp(),
+      program: "script",
+      env: { NO_COLOR: "1" },
+    });
+    await untilSaid(demo, /answer with allow, deny/);
+    demo.type("deny not today\r");
+    await untilSaid(demo, /4 of 4 tasks completed/);
+    expect(demo.stdout()).toMatch(/test +approval +node --test .*denied by you/);
+    expect(demo.stdout()).toMatch(/docs +approval +.*allowed by rule demo\.run-examples/);
+    await untilSaid(demo, /still up at/);
+    demo.type("\u0003");
+    await demo.exited;
+    expect(describeProcesses(temp())).toEqual([]);
   });
 
   it("ends with everything it started when it is interrupted on the way", async () => {

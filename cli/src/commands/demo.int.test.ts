@@ -19,6 +19,7 @@ describe("demo", () => {
     const result = JSON.parse(stdout) as {
       ok: boolean;
       tasks: { type: string; status: string; repository: string }[];
+      requests: { taskType: string; kind: string; source: string; by: string; citations: object[] }[];
     };
     expect(result.ok).toBe(true);
     expect(result.tasks.map((task) => [task.type, task.status]).toSorted()).toEqual([
@@ -27,6 +28,22 @@ describe("demo", () => {
       ["feature", "completed"],
       ["test", "completed"],
     ]);
+    expect(
+      result.requests.map(({ taskType, kind, source, by }) => [taskType, kind, source, by]).toSorted(),
+    ).toEqual([
+      ["docs", "approval", "rule", "rule demo.run-examples"],
+      ["feature", "clarification", "controller", expect.stringContaining("controller")],
+      ["test", "approval", "person", "stand-in person"],
+    ]);
+    expect(result.requests.find(({ taskType }) => taskType === "feature")?.citations).toMatchObject([
+      {
+        kind: "document",
+        title: "House rules for options",
+        version: 1,
+        quote: expect.stringContaining("RangeError"),
+      },
+    ]);
+    expect(stderr).toMatch(/test +approval +node --test .*allowed by stand-in person/);
     expect(result.tasks.every((task) => existsSync(task.repository))).toBe(true);
     expect(code).toBe(0);
   });

@@ -2,38 +2,30 @@ import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endpoints, type Task } from "@agentvine/contracts";
-import { AppError, Lifecycle } from "@agentvine/kit";
-import { startScriptedModel } from "@agentvine/scripted-model";
+import { Lifecycle } from "@agentvine/kit";
 import { chaosMonkey } from "../demo/chaos-monkey.ts";
-import { demoJson, demoTable } from "../demo/demo-report.ts";
+import { decisionTable } from "../demo/decision-table.ts";
+import { type DemoModelFlags, demoModel } from "../demo/demo-model.ts";
+import { DemoPeople } from "../demo/demo-people.ts";
+import { type DemoRequest, demoJson, demoTable } from "../demo/demo-report.ts";
+import { startDemoStack } from "../demo/demo-stack.ts";
+import { queueTasks } from "../demo/demo-tasks.ts";
 import { watchDemo } from "../demo/demo-watcher.ts";
 import { createSampleRepository, readSamples, type Sample } from "../demo/samples.ts";
+import { standInPerson } from "../demo/stand-in-person.ts";
+import { terminalPerson } from "../demo/terminal-person.ts";
 import { exitCodes } from "../exit-code.ts";
 import { coloredDiff } from "../output/diff.ts";
 import { durationText } from "../output/duration.ts";
-import { bareEnvironment, workerEnvironment } from "../processes/child-environment.ts";
-import { resolveEntryPoints } from "../processes/entry-points.ts";
-import { freePort } from "../processes/free-port.ts";
-import { type Stack, startStack } from "../processes/stack.ts";
+import type { Stack } from "../processes/stack.ts";
+import { writeUpState } from "../processes/up-state.ts";
 import type { CommandContext } from "./command.ts";
-import { controllerSettings, workerSettings } from "./up.ts";
 
-export interface DemoFlags {
+export interface DemoFlags extends DemoModelFlags {
   readonly once?: boolean;
   readonly chaos?: boolean;
   readonly json?: boolean;
   readonly keep?: boolean;
-  /** `provider/name` of a real model; needs a sandbox or acceptNoSandbox. */
-  readonly model?: string;
-  readonly acceptNoSandbox?: boolean;
-}
-
-const scriptedLabel = "scripted model: says nothing about model quality";
-const workerCount = 2;
-
-interface DemoModel {
-  readonly label: string;
-  readonly env: Readonly<Record<string, string>>;
 }
 
 /** `demo`: the main job on four sample repositories, with everything but the model as in production. */
@@ -52,7 +44,7 @@ const runDemo = async (context: CommandContext, flags: DemoFlags, lifecycle: Lif
   const model = await demoModel(context, flags, lifecycle);
   const home = await demoHome();
   output.note(`${output.colors.bold("AgentVine demo")}  ${output.colors.dim(`${model.label} · ${home}`)}`);
-  output.note("starting PostgreSQL, backend and two workers; making four git repositories …");
+  output.note("starting PostgreSQL, backend, controller and two workers; making four git repositories …");
   const samples = await readSamples();
   const repositories = join(home, "repositories");
   const searchPath = config.environment.PATH ?? "";
@@ -63,7 +55,9 @@ const runDemo = async (context: CommandContext, flags: DemoFlags, lifecycle: Lif
   lifecycle.add("data", () => (flags.keep === true ? undefined : removeAllButRepositories(home)));
   lifecycle.add("stack", () => stack.stop());
   output.note(`ready after ${durationText(Date.now() - startedMs)}: ${stack.url}`);
-  const queued = await queueTasks(stack, samples, paths);
+  writeUpState(home, { url: stack.url, pid: process.pid });
+  const people = demoPeople(context, flags, { stack, home, samples, lifecycle });
+  const queued = await queueTasks(stack.client, samples, paths);
   const chaos = flags.chaos === true ? chaosMonkey(stack, output) : undefined;
   const tasks = await watchDemo({
     client: stack.client,
@@ -71,14 +65,18 @@ const runDemo = async (context: CommandContext, flags: DemoFlags, lifecycle: Lif
     output,
     startedMs,
     signal,
-    ...(chaos === undefined ? {} : { onEvent: chaos.onEvent }),
+    onEvent: (event) => {
+      people.onEvent(event);
+      chaos?.onEvent(event);
+    },
   });
   if (signal.aborted) return exitCodes.interrupted;
+  const requests = await decidedRequests(stack, people);
   const pathOf = new Map(queued.map((task, index) => [task.id, paths[index] ?? ""]));
-  await report(context, { stack, tasks, startedMs, repositories: pathOf });
+  await report(context, { stack, tasks, requests, startedMs, repositories: pathOf });
   if (chaos?.isDone() === false)
     output.note(output.colors.yellow("chaos: no worker could be killed in time"));
-  const result = demoJson(tasks, pathOf);
+  const result = demoJson(tasks, pathOf, requests);
   if (flags.json === true) output.json(result);
   if (flags.once !== true) await stayUp(context, stack);
   return result.ok && chaos?.isDone() !== false ? exitCodes.ok : exitCodes.failed;
@@ -91,116 +89,49 @@ const demoHome = async (): Promise<string> => {
   return home;
 };
 
-const demoModel = async (
-  { config }: CommandContext,
+/** Whoever sits at the terminal decides what waits for a person; where nobody does, a stand-in, and the table says so. */
+const demoPeople = (
+  { output, stdin, signal }: CommandContext,
   flags: DemoFlags,
-  lifecycle: Lifecycle,
-): Promise<DemoModel> => {
-  if (flags.model === undefined) {
-    const scripted = await startScriptedModel({ delayMs: 60 });
-    lifecycle.add("scripted model", () => scripted.close());
-    // The scripted model is told apart by its name; keys of the environment never reach these processes.
-    return {
-      label: scriptedLabel,
-      env: {
-        ...bareEnvironment(config.environment),
-        AGENTVINE_MODEL: "scripted/demo",
-        AGENTVINE_MODEL_BASE_URL: scripted.baseUrl,
-        AGENTVINE_WORKER_SANDBOX: "none",
-        AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true",
-      },
-    };
+  demo: { stack: Stack; home: string; samples: readonly Sample[]; lifecycle: Lifecycle },
+): DemoPeople => {
+  const { client } = demo.stack;
+  const isAttended = flags.once !== true && "isTTY" in stdin && stdin.isTTY === true;
+  if (!isAttended) {
+    const allowed = demo.samples.flatMap(({ standInAllows }) => standInAllows);
+    return new DemoPeople({ client, output, signal, decider: standInPerson(allowed) });
   }
-  if (flags.acceptNoSandbox !== true) {
-    const remedy =
-      "a real model needs a sandbox, and none is available yet: add --accept-no-sandbox on a machine you can lose";
-    throw new AppError("sandbox.unavailable", remedy);
-  }
-  return {
-    label: `${flags.model}, without a sandbox`,
-    env: {
-      ...workerEnvironment(config.environment),
-      AGENTVINE_MODEL: flags.model,
-      AGENTVINE_WORKER_SANDBOX: "none",
-      AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true",
-    },
-  };
+  const person = terminalPerson(stdin, output, `AGENTVINE_HOME=${demo.home} npx agentvine inbox answer`);
+  demo.lifecycle.add("terminal", () => person.close());
+  return new DemoPeople({ client, output, signal, decider: person });
 };
 
-const startDemoStack = async (
-  context: CommandContext,
-  flags: DemoFlags,
-  home: string,
-  model: DemoModel,
-): Promise<Stack> => {
-  const port = await freePort();
-  // A killed worker's leases run out soon, so that the recovery can be watched.
-  const short =
-    flags.chaos === true ? { AGENTVINE_LEASE_SECONDS: "4", AGENTVINE_HEARTBEAT_SECONDS: "1" } : {};
-  const shared = { AGENTVINE_HOME: home };
-  const settings = {
-    serverUrl: `http://127.0.0.1:${port}`,
-    tokenFile: join(home, "worker.key"),
-    home,
-    slots: 2,
-  };
-  return startStack({
-    entryPoints: resolveEntryPoints(),
-    home,
-    host: "127.0.0.1",
-    port,
-    backendEnv: {
-      ...bareEnvironment(context.config.environment),
-      ...shared,
-      ...short,
-      AGENTVINE_PORT: String(port),
-      AGENTVINE_POLICY: "no-sandbox",
-    },
-    workerEnvs: Array.from({ length: workerCount }, (_, index) => ({
-      ...model.env,
-      ...shared,
-      ...workerSettings({ ...settings, index }),
-    })),
-    controllerEnv: {
-      ...model.env,
-      ...shared,
-      ...controllerSettings({ serverUrl: settings.serverUrl, home }),
-    },
-    onNote: (text) => context.output.note(context.output.colors.yellow(text)),
-  });
+const decidedRequests = async ({ client }: Stack, people: DemoPeople): Promise<DemoRequest[]> => {
+  await people.settled();
+  const query = { order: "asc" as const, pageSize: 100 };
+  const { items } = await client.call(endpoints.workerRequests.list, { query });
+  return items.map((request) => ({ request, decidedBy: people.deciderOf(request.id) }));
 };
-
-const queueTasks = (stack: Stack, samples: readonly Sample[], paths: readonly string[]): Promise<Task[]> =>
-  Promise.all(
-    samples.map((sample, index) =>
-      stack.client.call(endpoints.tasks.create, {
-        body: {
-          title: sample.title,
-          description: sample.description,
-          type: sample.type,
-          repositoryUrl: paths[index] ?? "",
-          permissionLevel: "autonomous",
-          context: sample.context,
-        },
-      }),
-    ),
-  );
 
 interface Report {
   readonly stack: Stack;
   readonly tasks: readonly Task[];
+  readonly requests: readonly DemoRequest[];
   readonly repositories: ReadonlyMap<string, string>;
   readonly startedMs: number;
 }
 
 const report = async (
   { output }: CommandContext,
-  { stack, tasks, startedMs, repositories }: Report,
+  { stack, tasks, requests, startedMs, repositories }: Report,
 ): Promise<void> => {
   const { colors } = output;
   const write = (text: string) => output.note(text);
   write("");
   write(demoTable(tasks, output));
+  write("");
+  write(colors.dim("DECISIONS: what agents asked, and who decided"));
+  write(decisionTable(requests, output));
   const bugfix = tasks.find((task) => task.type === "bugfix" && task.result?.commit != null);
   if (bugfix !== undefined) {
     const diff = await stack.client.call(endpoints.tasks.diff, { params: { taskId: bugfix.id } });

@@ -69,7 +69,7 @@ const wordsBody = (request: WorkerRequest, text: string | undefined, flags: Inbo
 };
 
 /** What the flags and words amount to for this request. @throws AppError `command.usage` when they do not fit it */
-const answerBody = (request: WorkerRequest, text: string | undefined, flags: InboxAnswerFlags) => {
+export const answerBody = (request: WorkerRequest, text: string | undefined, flags: InboxAnswerFlags) => {
   const scope = scopeOf(flags.scope);
   return {
     generation: request.generation,

@@ -1,4 +1,4 @@
-import type { Evidence, Task } from "@agentvine/contracts";
+import type { Evidence, Task, WorkerRequest } from "@agentvine/contracts";
 import { durationText } from "../output/duration.ts";
 import type { Output } from "../output/output.ts";
 import { oneLine } from "../output/plain-text.ts";
@@ -19,9 +19,36 @@ export interface DemoTask {
   readonly evidence: Evidence | null;
 }
 
+/** One thing an agent asked, and who decided it. */
+export interface DemoRequest {
+  readonly request: WorkerRequest;
+  /** Who decided, when it was somebody of the demo itself. */
+  readonly decidedBy: string | undefined;
+}
+
+const requestJson = ({ request, decidedBy }: DemoRequest) => ({
+  id: request.id,
+  taskId: request.taskId,
+  taskType: request.taskType,
+  kind: request.kind,
+  question: request.question,
+  command: request.approval?.command ?? null,
+  status: request.status,
+  source: request.answer?.source ?? null,
+  sourceId: request.answer?.sourceId ?? null,
+  by: decidedBy ?? request.answer?.by ?? null,
+  citations: request.answer?.citations ?? [],
+  waitedMs: request.waitedMs,
+});
+
 /** The demo's one JSON object. */
-export const demoJson = (tasks: readonly Task[], repositories: ReadonlyMap<string, string>) => ({
+export const demoJson = (
+  tasks: readonly Task[],
+  repositories: ReadonlyMap<string, string>,
+  requests: readonly DemoRequest[],
+) => ({
   ok: tasks.every((task) => task.status === "completed"),
+  requests: requests.map(requestJson),
   tasks: tasks.map(
     (task): DemoTask => ({
       id: task.id,

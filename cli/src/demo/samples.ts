@@ -3,7 +3,7 @@ import { cp, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { taskTypeSchema } from "@agentvine/contracts";
+import { documentTypeSchema, taskTypeSchema } from "@agentvine/contracts";
 import { z } from "zod";
 
 const run = promisify(execFile);
@@ -14,6 +14,12 @@ const sampleSchema = z.object({
   title: z.string(),
   description: z.string(),
   context: z.record(z.string(), z.unknown()).default({}),
+  /** What the team knows and its controller may cite. */
+  documents: z
+    .array(z.object({ title: z.string(), type: documentTypeSchema, content: z.string() }))
+    .default([]),
+  /** Shell lines that the stand-in person allows. */
+  standInAllows: z.array(z.string()).default([]),
 });
 
 /** A small repository-to-be and the task that the demo queues for it. */
@@ -21,6 +27,9 @@ export type Sample = z.infer<typeof sampleSchema>;
 
 /** `samples/` lies beside `cli/` in a checkout as well as in the installed package. */
 const samplesFolder = (): string => fileURLToPath(new URL("../../../samples", import.meta.url));
+
+/** The rules that the demo decides by. */
+export const samplePolicyFile = (): string => join(samplesFolder(), "policy.yaml");
 
 /** The samples in the order of the manifest. */
 export const readSamples = async (folder: string = samplesFolder()): Promise<Sample[]> =>

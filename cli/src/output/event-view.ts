@@ -52,6 +52,19 @@ const gateLine = ({ evidence }: Extract<Progress, { kind: "gate" }>): EventLine 
   }
 };
 
+const routeText = (event: Event): string =>
+  text(event, "status") === "automated" ? "the controller" : "a person";
+
+/** What a rule settled as it was asked. */
+const ruledLine = (event: Event): EventLine => {
+  const detail = `by rule ${text(event, "ruleId")}: ${text(event, "headline")}`;
+  return text(event, "decision") === "allow"
+    ? line("allowed", detail, "good")
+    : line("denied", detail, "notice");
+};
+
+const deciderText = (event: Event): string => `by ${text(event, "by")} (${text(event, "source")})`;
+
 /** What a watcher of tasks sees of an event. Work order events repeat what the task's say, so only losses and retries show. */
 export const eventLine = (event: Event): EventLine | undefined => {
   switch (event.type) {
@@ -86,6 +99,18 @@ export const eventLine = (event: Event): EventLine | undefined => {
       return line("failed", text(event, "reason"), "bad");
     case "task.cancelled":
       return line("cancelled", text(event, "reason"), "bad");
+    case "worker_request.raised":
+      return text(event, "source") === "rule" ? ruledLine(event) : undefined;
+    case "worker_request.routed":
+      return line("asks", `${text(event, "kind")} → ${routeText(event)}: ${text(event, "reason")}`, "notice");
+    case "worker_request.escalated":
+      return line("asks", `→ ${text(event, "to")}, as nobody answered in time`, "notice");
+    case "worker_request.answered":
+      return line(text(event, "decision") === "allow" ? "allowed" : "answered", deciderText(event), "good");
+    case "worker_request.denied":
+      return line("denied", `${deciderText(event)} ${text(event, "reason")}`.trim(), "notice");
+    case "worker_request.unanswered":
+      return line("no answer", text(event, "reason"), "notice");
     case "work_order.lease_lost":
       return line(
         "lease lost",

@@ -15,6 +15,8 @@ export interface LaunchOptions {
   /** Everything it makes lies below; also tells its processes from others. */
   readonly temp: string;
   readonly cwd?: string;
+  /** Runs instead of the command line; its standard input can be typed into. */
+  readonly program?: string;
   /** Needs root. */
   readonly uid?: number;
 }
@@ -25,6 +27,8 @@ export interface Launched {
   stderr(): string;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   signal(signal: NodeJS.Signals): void;
+  /** Writes to its standard input, which is there with `program` only. */
+  type(text: string): void;
 }
 
 const present = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
@@ -37,9 +41,11 @@ export function launch(args: readonly string[], options: LaunchOptions): Launche
   const program = join(options.root ?? checkout, "cli/bin/agentvine.js");
   if (!existsSync(program)) throw new Error(`${program} does not exist`);
   const { uid } = options;
-  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
+  const [file, argv] =
+    options.program === undefined ? [process.execPath, [program, ...args]] : [options.program, args];
+  const child: ChildProcess = spawn(file, argv, {
     cwd: options.cwd ?? options.temp,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.program === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     env: {
       PATH: process.env.PATH ?? "/usr/bin:/bin",
       LANG: "C.UTF-8",
@@ -69,10 +75,11 @@ export function launch(args: readonly string[], options: LaunchOptions): Launche
     stderr: () => stderr,
     exited,
     signal: (signal) => child.kill(signal),
+    type: (text) => child.stdin?.write(text),
   };
 }
 
-/** Waits until the command's output on standard error holds something. Fails at once when the command ends before. */
+/** Waits until what the command writes about its work, or to a terminal, holds something. Fails at once when the command ends before. */
 export async function untilSaid(
   launched: Launched,
   pattern: RegExp,
@@ -82,9 +89,10 @@ export async function untilSaid(
   void launched.exited.then(() => {
     isOver = true;
   });
-  const found = await waitUntil(() => pattern.exec(launched.stderr()) ?? (isOver ? "over" : undefined), {
+  const said = () => `${launched.stderr()}\n${launched.stdout()}`;
+  const found = await waitUntil(() => pattern.exec(said()) ?? (isOver ? "over" : undefined), {
     timeoutMs,
-    message: `${pattern} in:\n${launched.stderr().slice(-4_000)}`,
+    message: `${pattern} in:\n${said().slice(-4_000)}`,
   });
   if (found === "over") throw new Error(`it ended without saying ${pattern}:\n${launched.stderr()}`);
   return found;

@@ -2,7 +2,13 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { evidenceSchema } from "@agentvine/contracts";
+import {
+  answerSourceSchema,
+  citationSchema,
+  evidenceSchema,
+  workerRequestKindSchema,
+  workerRequestStatusSchema,
+} from "@agentvine/contracts";
 import { z } from "zod";
 
 const execFileAsync = promisify(execFile);
@@ -10,6 +16,22 @@ const execFileAsync = promisify(execFile);
 // Strict: the object is an interface that scripts rely on.
 export const demoResultSchema = z.strictObject({
   ok: z.boolean(),
+  requests: z.array(
+    z.strictObject({
+      id: z.uuid(),
+      taskId: z.uuid(),
+      taskType: z.enum(["bugfix", "feature", "test", "docs"]),
+      kind: workerRequestKindSchema,
+      question: z.string(),
+      command: z.string().nullable(),
+      status: workerRequestStatusSchema,
+      source: answerSourceSchema.nullable(),
+      sourceId: z.string().nullable(),
+      by: z.string().nullable(),
+      citations: z.array(citationSchema),
+      waitedMs: z.number().int().min(0),
+    }),
+  ),
   tasks: z.array(
     z.strictObject({
       id: z.uuid(),

@@ -1,7 +1,7 @@
 export { modelName, textPrefix } from "./answer.ts";
 export type { Conversation, Phase, ToolCall, ToolResult, Turn } from "./conversation.ts";
 export type { Fault } from "./fault.ts";
-export { sampleScenarios } from "./scenarios/index.ts";
+export { controllerScenario, demoScenarios, sampleScenarios } from "./scenarios/index.ts";
 export {
   callTool,
   finish,

@@ -3,7 +3,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Reply, type Scenario, ScenarioBroken, sampleScenarios, startScriptedModel } from "./index.ts";
+import {
+  controllerScenario,
+  type Reply,
+  type Scenario,
+  ScenarioBroken,
+  sampleScenarios,
+  startScriptedModel,
+} from "./index.ts";
 
 const scenario = (respond: Scenario["respond"]): Scenario => ({ name: "test", matches: () => true, respond });
 const saying = (reply: Reply): Scenario => scenario(() => reply);
@@ -386,6 +393,39 @@ test("each sample's title picks its own scenario, and only that", async () => {
     expect(matching.map(({ name }) => name)).toEqual([type]);
   }
   expect(samples.map(({ type }) => type).sort()).toEqual(sampleScenarios.map(({ name }) => name).sort());
+});
+
+describe("the controller's scenario", () => {
+  const ask = (sources: string, options = "- 1: throws a RangeError\n- 2: means no limit") => {
+    const instruction = `${sources}\n\n<<<QUESTION\nWhat?\n>>>QUESTION\n\n<<<OPTIONS\n${options}\n>>>OPTIONS`;
+    return controllerScenario.respond({ system: "", phases: [{ instruction, turns: [] }] }).calls?.[0]?.input;
+  };
+  const source = (label: string, text: string) =>
+    `<<<SOURCE ${label} (document)\n${text}\n>>>SOURCE ${label}`;
+
+  test("chooses the option that one source states, and cites its line", () => {
+    const sources = [source("S1", "Rules\n\n- It throws a RangeError."), source("S2", "Nothing of it")].join(
+      "\n\n",
+    );
+    const quote = "It throws a RangeError.";
+    expect(ask(sources)).toEqual({
+      choice: "1",
+      answer: quote,
+      confidence: 0.95,
+      citations: [{ source: "S1", quote }],
+    });
+  });
+
+  test.each([
+    ["no source states any", source("S1", "Rules")],
+    [
+      "sources contradict each other",
+      source("S1", "it throws a RangeError") + source("S2", "it means no limit"),
+    ],
+    ["there are no sources", "There are no sources."],
+  ])("leaves it to a person when %s", (_, sources) => {
+    expect(ask(sources)).toEqual({ confidence: 0 });
+  });
 });
 
 test("as a process of its own it says where it listens, and ends with whoever started it", async () => {

@@ -11,13 +11,13 @@ import {
 } from "./anthropic-api.ts";
 import { errorTypeOf, type Fault } from "./fault.ts";
 import { openaiCompletion, openaiEvents, parseOpenaiRequest } from "./openai-api.ts";
-import { sampleScenarios } from "./scenarios/index.ts";
+import { demoScenarios } from "./scenarios/index.ts";
 import type { Reply, Scenario } from "./script.ts";
 
 export interface ScriptedModelOptions {
   /** A free port unless told. */
   readonly port?: number;
-  /** The samples' scenarios unless told. */
+  /** The demo's scenarios unless told. */
   readonly scenarios?: readonly Scenario[];
   /** How long each answer takes, so that people can follow; 0 unless told. */
   readonly delayMs?: number;
@@ -74,7 +74,7 @@ const bodyBytesMax = 32 * 1024 * 1024;
 
 /** Starts a server on the loopback interface that speaks the Messages and the chat completions API and follows scenarios. */
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const { port = 0, scenarios = sampleScenarios, delayMs = 0, apiKey } = options;
+  const { port = 0, scenarios = demoScenarios, delayMs = 0, apiKey } = options;
   const requests: RecordedRequest[] = [];
   const faults: Fault[] = [];
   const closing = new AbortController();

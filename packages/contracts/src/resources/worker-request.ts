@@ -276,6 +276,8 @@ export type RequestRaise = z.infer<typeof requestRaiseSchema>;
 export type RequestRaiseInput = z.input<typeof requestRaiseSchema>;
 export type RequestSpend = z.infer<typeof requestSpendSchema>;
 export type RequestAnswerInput = z.infer<typeof requestAnswerInputSchema>;
+/** The same as it is sent: what has a default may be left out. */
+export type RequestAnswerBody = z.input<typeof requestAnswerInputSchema>;
 export type RequestDelegate = z.infer<typeof requestDelegateSchema>;
 export type BulkAnswerReply = z.infer<typeof bulkAnswerReplySchema>;
 export type BulkAnswer = z.infer<typeof bulkAnswerSchema>;

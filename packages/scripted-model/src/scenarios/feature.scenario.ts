@@ -1,4 +1,4 @@
-import { finish, script } from "../script.ts";
+import { callTool, finish, type Step, script } from "../script.ts";
 import { greenTests, runTests } from "./sample-steps.ts";
 
 const oldFunction = `export function slugify(headline, { separator = "-" } = {}) {
@@ -64,7 +64,38 @@ test("the command takes a maximum length", () => {
 
 test("the command prints the slug", () => {`;
 
-/** Sample slug-line: reads rules, command and tests, adds the option to all three, runs the tests. */
+const question = "What shall happen when maxLength is below 1?";
+
+const edit: Step = (view) => {
+  // Whoever answered, also that nobody did: refusing what makes no sense is the careful way.
+  if (view.results.some(({ call }) => call.name === "ask_controller")) view.output("ask_controller");
+  return {
+    text: "I add the option, the flag and their tests.",
+    calls: [
+      { name: "edit_file", input: { path: "src/slugify.js", oldText: oldFunction, newText: newFunction } },
+      { name: "edit_file", input: { path: "src/slugify.js", oldText: oldDoc, newText: newDoc } },
+      { name: "edit_file", input: { path: "bin/slugify.js", oldText: oldBin, newText: newBin } },
+      { name: "edit_file", input: { path: "test/slugify.test.js", oldText: oldTest, newText: newTests } },
+    ],
+  };
+};
+
+const test: Step = (view) => {
+  for (const path of ["src/slugify.js", "bin/slugify.js", "test/slugify.test.js"]) view.output(path);
+  return runTests("I run the tests.");
+};
+
+const end: Step = (view) => {
+  greenTests(view);
+  return finish(
+    "slugify() takes maxLength and the command --max-length. Slugs are cut at a word border; four tests cover it and all tests pass.",
+  );
+};
+
+/**
+ * Sample slug-line: reads rules, command and tests, asks what the task leaves open, adds the option to all three, runs the tests. The
+ * second phase is the same after an answer that took long.
+ */
 export const featureScenario = script({
   name: "feature",
   marker: "Limit the length of a slug",
@@ -86,32 +117,16 @@ export const featureScenario = script({
         view.output("src/slugify.js", ".join(separator)");
         view.output("bin/slugify.js", "values.separator");
         view.output("test/slugify.test.js", "the command prints the slug");
-        return {
-          text: "I add the option, the flag and their tests.",
-          calls: [
-            {
-              name: "edit_file",
-              input: { path: "src/slugify.js", oldText: oldFunction, newText: newFunction },
-            },
-            { name: "edit_file", input: { path: "src/slugify.js", oldText: oldDoc, newText: newDoc } },
-            { name: "edit_file", input: { path: "bin/slugify.js", oldText: oldBin, newText: newBin } },
-            {
-              name: "edit_file",
-              input: { path: "test/slugify.test.js", oldText: oldTest, newText: newTests },
-            },
-          ],
-        };
+        return callTool("The task does not say what an impossible length means.", "ask_controller", {
+          kind: "clarification",
+          question,
+          options: ["throws a RangeError", "means no limit"],
+        });
       },
-      (view) => {
-        for (const path of ["src/slugify.js", "bin/slugify.js", "test/slugify.test.js"]) view.output(path);
-        return runTests("I run the tests.");
-      },
-      (view) => {
-        greenTests(view);
-        return finish(
-          "slugify() takes maxLength and the command --max-length. Slugs are cut at a word border; four tests cover it and all tests pass.",
-        );
-      },
+      edit,
+      test,
+      end,
     ],
+    [edit, test, end],
   ],
 });

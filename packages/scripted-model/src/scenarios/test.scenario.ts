@@ -1,4 +1,4 @@
-import { callTool, finish, script } from "../script.ts";
+import { callTool, finish, type Reply, type Step, script } from "../script.ts";
 import { greenTests, runTests } from "./sample-steps.ts";
 
 const oldImport = `import { parseDuration } from "../src/duration.js";`;
@@ -46,7 +46,26 @@ test("what is written can be read again", () => {
   }
 });`;
 
-/** Sample tea-timer: reads the module and its tests, adds tests for what is not covered, runs them. */
+const coverageCommand = "node --test --experimental-test-coverage";
+
+const measure = (): Reply =>
+  callTool("All tests pass. I want to see whether a line is still not covered.", "run_command", {
+    command: coverageCommand,
+  });
+
+/** Whoever does not allow it keeps nothing from being done. */
+const end: Step = (view) => {
+  const measured = view.results.find(({ call }) => call.input.command === coverageCommand);
+  const isMeasured = measured?.text.includes("coverage report") ?? false;
+  return finish(
+    `Every branch of src/duration.js has a test now; the module is unchanged and all tests pass.${isMeasured ? " The coverage report shows no line of it that is not run." : ""}`,
+  );
+};
+
+/**
+ * Sample tea-timer: reads the module and its tests, adds tests for what is not covered, runs them, and asks to measure the coverage.
+ * The second phase is the end after an answer that took long.
+ */
 export const testScenario = script({
   name: "test",
   marker: "Cover the duration parser with tests",
@@ -83,10 +102,10 @@ export const testScenario = script({
       },
       (view) => {
         greenTests(view);
-        return finish(
-          "Every branch of src/duration.js has a test now; the module is unchanged and all tests pass.",
-        );
+        return measure();
       },
+      end,
     ],
+    [measure, end],
   ],
 });
