@@ -137,7 +137,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   const executions = createExecutionService({ db, clock });
-  const artifacts = createArtifactService({ db, blobs: createFileBlobStore(join(config.home, "blobs")) });
+  const blobs = createFileBlobStore(join(config.home, "blobs"));
+  const artifacts = createArtifactService({ db, blobs });
   const stats = createStatsService({ db });
   registerHealthRoutes(server, health);
   registerAuthRoutes(server, auth);
@@ -152,8 +153,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     preAllow: policies.preAllow,
   });
 
-  wireTalk({
-    ...{ server, config, logger, database, notifications, events, repositories },
+  const { attachments } = wireTalk({
+    ...{ server, config, logger, database, notifications, events, repositories, blobs },
     limits: limits.realtime,
   });
   const decisions = wireDecisions({
@@ -181,7 +182,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
     ...{ server, config, database, redis, logger, background },
-    chores: { stats, executions, artifacts, idempotency },
+    chores: { stats, executions, artifacts, attachments, idempotency },
     telling,
   });
 

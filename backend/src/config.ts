@@ -1,3 +1,4 @@
+import { attachmentBytesMax, attachmentsPerMessageMax } from "@agentvine/contracts";
 import { loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
 import type { RatesPerSecond } from "./http/rate-limits.ts";
@@ -51,6 +52,10 @@ export const envSchema = z
     AGENTVINE_RETRY_BASE_SECONDS: z.coerce.number("must be a number").min(0).max(3_600).default(10),
     /** How sure a model must be of an answer, 0 to 1; below it a person is asked. */
     AGENTVINE_CONFIDENCE_MIN: z.coerce.number("must be a number").min(0).max(1).default(0.7),
+    /** Largest attachment of a message, in bytes. */
+    AGENTVINE_ATTACHMENT_BYTES_MAX: wholeNumber(1, attachmentBytesMax, 10_485_760),
+    /** Most attachments of one message. */
+    AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX: wholeNumber(0, attachmentsPerMessageMax, 10),
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
@@ -94,6 +99,9 @@ export interface BackendConfig {
   retryBaseSeconds: number;
   /** A model that is less sure than this decides nothing. */
   confidenceMin: number;
+  attachmentBytesMax: number;
+  /** Of one message. */
+  attachmentsMax: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
   /** Name of a preset or path of a file; only a new installation looks at it. */
@@ -136,6 +144,8 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
     retryBaseSeconds: values.AGENTVINE_RETRY_BASE_SECONDS,
     confidenceMin: values.AGENTVINE_CONFIDENCE_MIN,
+    attachmentBytesMax: values.AGENTVINE_ATTACHMENT_BYTES_MAX,
+    attachmentsMax: values.AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     policy: values.AGENTVINE_POLICY,

@@ -1,12 +1,16 @@
 import type { Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { BlobStore } from "./blobs/blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import type { Notifications } from "./database/notifications.ts";
 import {
+  type AttachmentService,
   conversationChannel,
   createAgentMessageService,
+  createAttachmentService,
   createChatService,
+  registerAttachmentRoutes,
   registerChatRoutes,
 } from "./modules/chat/index.ts";
 import { createContextService, registerContextRoutes } from "./modules/context/index.ts";
@@ -22,14 +26,21 @@ export interface TalkDeps {
   events: EventSource;
   limits: RealtimeDeps["limits"];
   database: Database;
+  blobs: BlobStore;
   repositories: Pick<RepositoryService, "get">;
 }
 
+export interface Talk {
+  attachments: AttachmentService;
+}
+
 /** Wires what people and agents tell each other: conversations and context documents. */
-export function wireTalk(deps: TalkDeps): void {
-  const { server, database, repositories } = deps;
+export function wireTalk(deps: TalkDeps): Talk {
+  const { server, database, blobs, repositories, config } = deps;
   const { db } = database;
-  const chat = createChatService({ db });
+  const chat = createChatService({ db, attachmentsMax: config.attachmentsMax });
+  const attachments = createAttachmentService({ db, blobs });
+  registerAttachmentRoutes(server, attachments, config.attachmentBytesMax);
   registerChatRoutes(server, chat, createAgentMessageService({ db }));
   registerContextRoutes(server, createContextService({ db, hasRepository: (id) => repositories.get(id) }));
   const pageSize = 200;
@@ -37,7 +48,7 @@ export function wireTalk(deps: TalkDeps): void {
     server,
     logger: deps.logger,
     notifications: deps.notifications,
-    allowedHosts: deps.config.allowedHosts,
+    allowedHosts: config.allowedHosts,
     limits: deps.limits,
     channels: { conversations: conversationChannel, events: positionedChannel },
     events: {
@@ -52,4 +63,5 @@ export function wireTalk(deps: TalkDeps): void {
       positionOf: ({ changePosition }) => changePosition,
     }),
   });
+  return { attachments };
 }

@@ -43,6 +43,27 @@ create table blobs (
   constraint blobs_pkey PRIMARY KEY (digest)
 );
 
+create table chat_attachments (
+  id uuid not null,
+  conversation_id uuid not null,
+  message_id uuid,
+  ordinal integer not null default 0,
+  uploaded_by text not null,
+  file_name text not null,
+  file_type text not null,
+  file_size bigint not null,
+  digest text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint chat_attachments_conversation_id_conversations_id_fk FOREIGN KEY (conversation_id) REFERENCES conversations(id) ON DELETE CASCADE,
+  constraint chat_attachments_digest_blobs_digest_fk FOREIGN KEY (digest) REFERENCES blobs(digest),
+  constraint chat_attachments_message_id_chat_messages_id_fk FOREIGN KEY (message_id) REFERENCES chat_messages(id) ON DELETE CASCADE,
+  constraint chat_attachments_pkey PRIMARY KEY (id)
+);
+CREATE INDEX chat_attachments_conversation_id_idx ON public.chat_attachments USING btree (conversation_id);
+CREATE INDEX chat_attachments_digest_idx ON public.chat_attachments USING btree (digest);
+CREATE INDEX chat_attachments_message_id_idx ON public.chat_attachments USING btree (message_id);
+CREATE INDEX chat_attachments_unsent_idx ON public.chat_attachments USING btree (uploaded_by, created_at) WHERE (message_id IS NULL);
+
 create table chat_messages (
   id uuid not null,
   conversation_id uuid not null,
@@ -56,7 +77,6 @@ create table chat_messages (
   worker_request_id uuid,
   metadata jsonb not null default '{}'::jsonb,
   delivery_status text,
-  take_id uuid,
   taken_by_order_id uuid,
   taken_by_attempt integer,
   created_at timestamp with time zone not null default now(),
@@ -74,7 +94,6 @@ CREATE UNIQUE INDEX chat_messages_conversation_id_position_key ON public.chat_me
 CREATE INDEX chat_messages_parent_message_id_idx ON public.chat_messages USING btree (parent_message_id);
 CREATE INDEX chat_messages_queued_idx ON public.chat_messages USING btree (conversation_id) WHERE (delivery_status = 'queued'::text);
 CREATE INDEX chat_messages_sender_idx ON public.chat_messages USING btree (sender_type, sender_id);
-CREATE INDEX chat_messages_take_id_idx ON public.chat_messages USING btree (take_id) WHERE (take_id IS NOT NULL);
 
 create table checkpoints (
   id uuid not null,
@@ -187,7 +206,7 @@ create table events (
   correlation_id text,
   data jsonb not null default '{}'::jsonb,
   occurred_at timestamp with time zone not null default now(),
-  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'policy.changed'::text, 'message.posted'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
+  constraint events_type_check CHECK ((type = ANY (ARRAY['task.created'::text, 'task.updated'::text, 'task.blocked'::text, 'task.unblocked'::text, 'task.queued'::text, 'task.claimed'::text, 'task.waiting'::text, 'task.answered'::text, 'task.requeued'::text, 'task.submitted'::text, 'task.approved'::text, 'task.rejected'::text, 'task.completed'::text, 'task.failed'::text, 'task.cancelled'::text, 'task.deleted'::text, 'work_order.enqueued'::text, 'work_order.claimed'::text, 'work_order.completed'::text, 'work_order.failed'::text, 'work_order.cancelled'::text, 'work_order.expired'::text, 'work_order.lease_lost'::text, 'work_order.retried'::text, 'work_order.released'::text, 'work_order.parked'::text, 'work_order.resumed'::text, 'work_order.buried'::text, 'work_order.requeued'::text, 'execution.started'::text, 'execution.progressed'::text, 'execution.finished'::text, 'worker.registered'::text, 'worker.status_changed'::text, 'worker.deregistered'::text, 'repository.created'::text, 'repository.updated'::text, 'repository.deleted'::text, 'worker_request.raised'::text, 'worker_request.routed'::text, 'worker_request.adopted'::text, 'worker_request.changed'::text, 'worker_request.answered'::text, 'worker_request.denied'::text, 'worker_request.unanswered'::text, 'worker_request.expired'::text, 'worker_request.cancelled'::text, 'worker_request.superseded'::text, 'worker_request.escalated'::text, 'worker_request.delegated'::text, 'worker_request.delivered'::text, 'worker_request.spent'::text, 'policy.changed'::text, 'policy.rule_proposed'::text, 'policy.rule_dismissed'::text, 'message.posted'::text, 'controller.registered'::text, 'controller.vanished'::text]))),
   constraint events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
@@ -381,6 +400,33 @@ create table repositories (
 CREATE UNIQUE INDEX repositories_canonical_key_key ON public.repositories USING btree (canonical_key);
 CREATE INDEX repositories_name_idx ON public.repositories USING btree (name);
 
+create table rule_proposals (
+  id uuid not null,
+  status text not null default 'open'::text,
+  rule jsonb not null,
+  rule_hash text not null,
+  facts jsonb not null,
+  question text not null,
+  worker_request_id uuid not null,
+  repository_id uuid not null,
+  author_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  decided_at timestamp with time zone,
+  decided_by uuid,
+  comment text not null default ''::text,
+  policy_version integer,
+  constraint rule_proposals_status_check CHECK ((status = ANY (ARRAY['open'::text, 'accepted'::text, 'dismissed'::text]))),
+  constraint rule_proposals_author_id_users_id_fk FOREIGN KEY (author_id) REFERENCES users(id),
+  constraint rule_proposals_decided_by_users_id_fk FOREIGN KEY (decided_by) REFERENCES users(id),
+  constraint rule_proposals_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id) ON DELETE CASCADE,
+  constraint rule_proposals_pkey PRIMARY KEY (id)
+);
+CREATE INDEX rule_proposals_author_id_idx ON public.rule_proposals USING btree (author_id);
+CREATE INDEX rule_proposals_decided_by_idx ON public.rule_proposals USING btree (decided_by);
+CREATE UNIQUE INDEX rule_proposals_open_key ON public.rule_proposals USING btree (rule_hash) WHERE (status = 'open'::text);
+CREATE INDEX rule_proposals_repository_id_idx ON public.rule_proposals USING btree (repository_id);
+CREATE INDEX rule_proposals_status_idx ON public.rule_proposals USING btree (status, created_at);
+
 create table settings (
   key text not null,
   value jsonb not null,
@@ -450,6 +496,7 @@ create table tasks (
   completed_at timestamp with time zone,
   work_type text not null default ''::text,
   has_dependencies boolean not null default false,
+  created_by_execution_id uuid,
   constraint tasks_attempt_check CHECK ((attempt >= 0)),
   constraint tasks_permission_level_check CHECK ((permission_level = ANY (ARRAY['autonomous'::text, 'supervised'::text, 'human_required'::text]))),
   constraint tasks_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'critical'::text]))),
@@ -642,6 +689,8 @@ create table worker_requests (
   delivered_at timestamp with time zone,
   spent_at timestamp with time zone,
   spent_by_attempt integer,
+  rule_proposal_id uuid,
+  rule_refusal text not null default ''::text,
   constraint worker_requests_answer_source_check CHECK ((answer_source = ANY (ARRAY['rule'::text, 'precedent'::text, 'controller'::text, 'person'::text, 'deadline'::text, 'system'::text]))),
   constraint worker_requests_kind_check CHECK ((kind = ANY (ARRAY['clarification'::text, 'question'::text, 'approval'::text]))),
   constraint worker_requests_on_timeout_check CHECK ((on_timeout = ANY (ARRAY['deny'::text, 'no_answer'::text, 'escalate'::text]))),

@@ -20,12 +20,24 @@ export function createFileBlobStore(directory: string): BlobStore {
   const drafts = join(directory, "drafts");
   const pathOf = (digest: string): string => join(directory, digest.slice(0, 2), digest);
 
+  /** Takes bytes in; removes them again when that fails, and when `use` does. */
+  async function withDraft<T>(
+    source: Readable,
+    use: (draft: string, written: StoredBlob) => Promise<T>,
+  ): Promise<T> {
+    const draft = join(drafts, randomUUID());
+    try {
+      await mkdir(drafts, { recursive: true, mode: 0o700 });
+      return await use(draft, await writeDraft(source, draft));
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw storageFault(error);
+    }
+  }
+
   return {
-    async put(source, digest) {
-      const draft = join(drafts, randomUUID());
-      try {
-        await mkdir(drafts, { recursive: true, mode: 0o700 });
-        const written = await writeDraft(source, draft);
+    put: (source, digest) =>
+      withDraft(source, async (draft, written) => {
         if (written.digest !== digest) {
           throw new AppError("artifact.digest_mismatch", `The bytes have the SHA-256 ${written.digest}.`, {
             data: { digest: written.digest },
@@ -33,12 +45,14 @@ export function createFileBlobStore(directory: string): BlobStore {
         }
         await moveTo(draft, pathOf(digest));
         return written;
-      } catch (error) {
-        await rm(draft, { force: true });
-        throw storageFault(error);
-      }
-    },
-
+      }),
+    stage: (source) =>
+      withDraft(source, async (draft, written) => ({
+        ...written,
+        head: (bytesMax) => readHead(draft, bytesMax),
+        keep: () => moveTo(draft, pathOf(written.digest)),
+        discard: () => rm(draft, { force: true }),
+      })),
     async open(digest) {
       try {
         const file = await open(pathOf(digest), "r");
@@ -89,6 +103,16 @@ async function writeDraft(source: Readable, draft: string): Promise<StoredBlob> 
   // On disk before a row may speak of it.
   await sync(draft);
   return { digest: hash.digest("hex"), sizeBytes };
+}
+
+async function readHead(path: string, bytesMax: number): Promise<Buffer> {
+  const handle = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytesMax), 0, bytesMax, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Gives the draft its name, for good: a power cut does not take it back. */

@@ -11,10 +11,23 @@ export function registerRawBody(scope: FastifyInstance): void {
   scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 }
 
+/** So much of what nobody wants is still read: most senders are done by then, and hear why. */
+const discardedBytesMax = 16_777_216;
+
+/** Throws away what still comes, so that the answer can be sent over this connection; a sender that goes on and on is cut off. */
+function discard(source: Readable): void {
+  let bytes = 0;
+  source.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > discardedBytesMax) source.destroy();
+  });
+  source.resume();
+}
+
 /** The same bytes; fails with `request.too_large` as soon as there are too many. */
 export function limitBytes(source: Readable, bytesMax: number, declaredBytes: number): Readable {
   if (declaredBytes > bytesMax) {
-    source.resume();
+    discard(source);
     throw tooLarge(bytesMax);
   }
   let bytes = 0;
@@ -30,10 +43,9 @@ export function limitBytes(source: Readable, bytesMax: number, declaredBytes: nu
   });
   source.on("error", (error) => limited.destroy(error));
   source.on("aborted", () => limited.destroy(new AppError("request.malformed", "The body ended too early.")));
-  // What nobody reads any more is thrown away, so that the answer can still be sent over this connection.
   limited.once("close", () => {
     source.unpipe(limited);
-    source.resume();
+    discard(source);
   });
   return source.pipe(limited);
 }

@@ -1,5 +1,6 @@
 import type { IdempotencyStore } from "../http/idempotency.ts";
 import type { ArtifactService } from "../modules/artifacts/index.ts";
+import type { AttachmentService } from "../modules/chat/index.ts";
 import type { ExecutionService } from "../modules/executions/index.ts";
 import type { NoticeService } from "../modules/notices/index.ts";
 import type { StatsService } from "../modules/stats/index.ts";
@@ -9,6 +10,7 @@ export interface ChoreDeps {
   stats: Pick<StatsService, "sample" | "forgetSamples">;
   executions: Pick<ExecutionService, "forgetLogs">;
   artifacts: Pick<ArtifactService, "sweep">;
+  attachments: Pick<AttachmentService, "sweepUnsent">;
   idempotency: Pick<IdempotencyStore, "deleteOld">;
   notices: Pick<NoticeService, "takeUnqueued" | "forget">;
   /** Makes a job for a notice. */
@@ -21,11 +23,15 @@ const noticesDays = 30;
 /** An upload writes its row within this time after it began. */
 const unusedBlobSeconds = 3_600;
 
+/** Who uploads a file sends its message within this time. */
+const unsentAttachmentSeconds = 86_400;
+
 /** The background work of the backend and how often it is done. */
 export const createChores = ({
   stats,
   executions,
   artifacts,
+  attachments,
   idempotency,
   notices,
   enqueueNotice,
@@ -51,7 +57,10 @@ export const createChores = ({
   {
     name: "sweep-blobs",
     everySeconds: 600,
-    run: async () => ({ removed: await artifacts.sweep(unusedBlobSeconds) }),
+    run: async () => ({
+      unsentAttachments: await attachments.sweepUnsent(unsentAttachmentSeconds),
+      removed: await artifacts.sweep(unusedBlobSeconds),
+    }),
   },
   {
     name: "resend-notices",

@@ -22,6 +22,16 @@ export function talkRequests({ fixture, running, pendingTask }: TalkRequestDeps)
   const newConversation = async () => madeBy("chat/conversations", { taskId: (await pendingTask()).id });
   const newMessage = async () =>
     madeBy(`chat/conversations/${await newConversation()}/messages`, { content: "hello" });
+  const newAttachment = async (conversationId: string): Promise<string> => {
+    const { url, token } = fixture().app;
+    const path = `/api/v1/chat/conversations/${conversationId}/attachments?name=a.txt`;
+    const headers = { authorization: `Bearer ${token}`, "content-type": "text/plain" };
+    const uploaded = await fetch(url + path, { method: "POST", headers, body: "hello" });
+    return ((await uploaded.json()) as { id: string }).id;
+  };
+  const attachmentParams = async () => ({
+    params: { attachmentId: await newAttachment(await newConversation()) },
+  });
   const context = {
     create: async () => ({ body: documentBody }),
     list: async () => ({
@@ -49,10 +59,15 @@ export function talkRequests({ fixture, running, pendingTask }: TalkRequestDeps)
       params: { conversationId: await newConversation() },
       query: { since: 0, before: 5, limit: 5 },
     }),
-    postMessage: async () => ({
-      params: { conversationId: await newConversation() },
-      body: { content: "hello", parentId: null },
-    }),
+    postMessage: async () => {
+      const conversationId = await newConversation();
+      const attachmentIds = [await newAttachment(conversationId)];
+      return { params: { conversationId }, body: { content: "hello", parentId: null, attachmentIds } };
+    },
+    // Its bytes are no JSON; the attachments' own tests ask what it makes of hostile names and bytes.
+    uploadAttachment: null,
+    downloadAttachment: attachmentParams,
+    deleteAttachment: attachmentParams,
     editMessage: async () => ({ params: { messageId: await newMessage() }, body: { content: "hi" } }),
     withdrawMessage: async () => ({ params: { messageId: await newMessage() } }),
     takeMessages: async () => {

@@ -97,6 +97,21 @@ export const decisionErrors = {
     "The agent has taken the message, or it was withdrawn.",
     "Write another one.",
   ),
+  "attachment.not_found": entry(
+    "not_found",
+    "There is no such attachment.",
+    "Upload it again; what no message names within a day is removed.",
+  ),
+  "attachment.type_mismatch": entry(
+    "invalid",
+    "The bytes are not what the Content-Type says.",
+    "Send the type in `data.contentType`, or application/octet-stream.",
+  ),
+  "attachment.limit_reached": entry(
+    "conflict",
+    "There are too many attachments.",
+    "Send them with several messages; remove uploads that no message names.",
+  ),
   "message.not_own": entry("forbidden", "The message is somebody else's.", "Write one of your own."),
   "controller.not_found": entry("not_found", "There is no such controller.", "Register it again."),
 } as const;

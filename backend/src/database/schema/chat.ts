@@ -25,6 +25,7 @@ import {
   objectColumn,
   updatedAtColumn,
 } from "./columns.ts";
+import { blobs } from "./executions.ts";
 import { tasks } from "./tasks.ts";
 
 /** The chat around a task, or a free one. */
@@ -86,5 +87,35 @@ export const chatMessages = pgTable(
     isOneOf("chat_messages_sender_type_check", table.senderKind, senderKinds),
     isOneOf("chat_messages_message_type_check", table.kind, messageKinds),
     isOneOf("chat_messages_delivery_status_check", table.deliveryStatus, deliveryStatuses),
+  ],
+);
+
+/** A file of a message; of none yet while its sender still writes. */
+export const chatAttachments = pgTable(
+  "chat_attachments",
+  {
+    id: idColumn(),
+    conversationId: uuid("conversation_id")
+      .notNull()
+      .references(() => conversations.id, { onDelete: "cascade" }),
+    messageId: uuid("message_id").references(() => chatMessages.id, { onDelete: "cascade" }),
+    /** Its place among those of the message. */
+    ordinal: integer("ordinal").notNull().default(0),
+    uploadedBy: text("uploaded_by").notNull(),
+    name: text("file_name").notNull(),
+    contentType: text("file_type").notNull(),
+    sizeBytes: bigint("file_size", { mode: "number" }).notNull(),
+    digest: text("digest")
+      .notNull()
+      .references(() => blobs.digest),
+    createdAt: createdAtColumn(),
+  },
+  (table) => [
+    index("chat_attachments_conversation_id_idx").on(table.conversationId),
+    index("chat_attachments_message_id_idx").on(table.messageId),
+    index("chat_attachments_digest_idx").on(table.digest),
+    index("chat_attachments_unsent_idx")
+      .on(table.uploadedBy, table.createdAt)
+      .where(sql`${table.messageId} is null`),
   ],
 );

@@ -2,20 +2,12 @@ import type { Readable } from "node:stream";
 import type { Artifact, ArtifactKind, Checkpoint, CheckpointCreate } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
+import { deleteUnusedBlob, expectBlob, listUnusedDigests, lockDigest } from "../../blobs/blob.repository.ts";
 import type { BlobStore } from "../../blobs/blob-store.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { readableTask, requireReadable, requireWritable } from "../executions/index.ts";
-import {
-  deleteUnusedBlob,
-  expectBlob,
-  findArtifact,
-  insertCheckpoint,
-  listArtifacts,
-  listUnusedDigests,
-  lockDigest,
-  putArtifact,
-} from "./artifact.repository.ts";
+import { findArtifact, insertCheckpoint, listArtifacts, putArtifact } from "./artifact.repository.ts";
 
 export interface ArtifactUpload {
   kind: ArtifactKind;
@@ -35,7 +27,7 @@ export interface ArtifactService {
   readText(artifactId: string, bytesMax: number): Promise<{ text: string; isTruncated: boolean }>;
   /** @throws AppError `artifact.not_found` when the checkpoint names files that are not this execution's, `work_order.lease_lost` */
   createCheckpoint(actor: Actor, executionId: string, checkpoint: CheckpointCreate): Promise<Checkpoint>;
-  /** Removes bytes that no artifact refers to and that nobody has begun to upload for `olderThanSeconds`; returns how many. */
+  /** Removes bytes that nothing refers to and that nobody has begun to upload for `olderThanSeconds`; returns how many. */
   sweep(olderThanSeconds: number): Promise<number>;
 }
 

@@ -13,6 +13,8 @@ import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { insertCommand } from "../workers/index.ts";
 import { announce, unknownConversation, unknownMessage } from "./announce.service.ts";
+import { attachmentsOf, attachToMessage } from "./attachment.repository.ts";
+import { unknownAttachment } from "./attachment.service.ts";
 import {
   drawForTask,
   drawPositions,
@@ -29,7 +31,7 @@ import {
 } from "./message.repository.ts";
 
 /** Conversations and what is said in them. */
-export function createChatService({ db }: { db: Db }) {
+export function createChatService({ db, attachmentsMax }: { db: Db; attachmentsMax: number }) {
   async function getConversation(id: string): Promise<Conversation> {
     const conversation = await findConversation(db, id);
     if (conversation === undefined) throw unknownConversation();
@@ -79,27 +81,37 @@ export function createChatService({ db }: { db: Db }) {
       return { items, next };
     },
 
-    /** Posts for a person. In the conversation of a task it waits for the agent, whose worker is told at once. */
+    /**
+     * Posts for a person. In the conversation of a task it waits for the agent, whose worker is told at once.
+     * @throws AppError `conversation.not_found`, `message.not_found`, `attachment.not_found`, `attachment.limit_reached`
+     */
     post: (
       actor: Actor,
       { id, conversationId }: { id: string; conversationId: string },
-      { content, parentId }: MessageCreate,
-    ): Promise<Message> =>
-      inTransaction(db, async (tx) => {
+      { content, parentId, attachmentIds }: MessageCreate,
+    ): Promise<Message> => {
+      if (attachmentIds.length > attachmentsMax)
+        throw new AppError(
+          "attachment.limit_reached",
+          `A message takes at most ${attachmentsMax} attachments.`,
+        );
+      return inTransaction(db, async (tx) => {
         const conversation = await drawPositions(tx, conversationId, 1);
         if (conversation === undefined) throw unknownConversation();
         if (parentId !== null && (await findMessage(tx, parentId))?.conversationId !== conversationId)
           throw unknownMessage();
         const { taskId, lastPosition: position } = conversation;
-        const message = await insertMessage(tx, {
+        const inserted = await insertMessage(tx, {
           ...{ id, conversationId, position, parentId, content },
           ...{ senderKind: "person", senderId: actor.userId, kind: "text" },
           deliveryStatus: taskId === null ? null : "queued",
         });
+        const message = await attach(tx, inserted, attachmentIds, actor.userId);
         await announce(tx, taskId, message);
         if (taskId !== null) await nudge(tx, taskId);
         return message;
-      }),
+      });
+    },
 
     /** @throws AppError `message.not_found`, `message.not_own`, `message.delivered` */
     edit: (actor: Actor, id: string, content: string): Promise<Message> => changeOwn(actor, id, { content }),
@@ -111,6 +123,21 @@ export function createChatService({ db }: { db: Db }) {
 }
 
 export type ChatService = ReturnType<typeof createChatService>;
+
+/** @throws AppError `attachment.not_found` when one of the uploads is not there to be sent */
+async function attach(
+  tx: Tx,
+  message: Message,
+  attachmentIds: readonly string[],
+  uploadedBy: string,
+): Promise<Message> {
+  if (attachmentIds.length === 0) return message;
+  const { id: messageId, conversationId } = message;
+  const wanted = [...new Set(attachmentIds)];
+  if ((await attachToMessage(tx, wanted, { messageId, conversationId, uploadedBy })) < wanted.length)
+    throw unknownAttachment();
+  return { ...message, attachments: (await attachmentsOf(tx, [messageId])).get(messageId) ?? [] };
+}
 
 /** Tells the worker that runs the task's agent, if one does; otherwise the next run begins with what waits. */
 async function nudge(tx: Tx, taskId: string): Promise<void> {

@@ -1,16 +1,17 @@
-import type { Message, MessageKind, MessageQuery, SenderKind } from "@agentvine/contracts";
+import type { Attachment, Message, MessageKind, MessageQuery, SenderKind } from "@agentvine/contracts";
 import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { chatMessages, workOrders } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
+import { attachmentsOf, deleteOfMessage } from "./attachment.repository.ts";
 
 /** Channel on which a conversation is said to have changed; the payload is its id. */
 export const conversationChannel = "agentvine_conversation";
 
 type Row = typeof chatMessages.$inferSelect;
 
-const toResource = (row: Row): Message => ({
+const toResource = (row: Row, attachments: Attachment[]): Message => ({
   id: row.id,
   conversationId: row.conversationId,
   position: row.position,
@@ -21,11 +22,24 @@ const toResource = (row: Row): Message => ({
   kind: row.kind,
   content: row.content,
   workerRequestId: row.workerRequestId,
+  attachments,
   metadata: row.metadata,
   deliveryStatus: row.deliveryStatus,
   createdAt: row.createdAt.toISOString(),
   editedAt: row.editedAt?.toISOString() ?? null,
 });
+
+async function toResources(db: Db | Tx, rows: Row[]): Promise<Message[]> {
+  const attachments = await attachmentsOf(
+    db,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => toResource(row, attachments.get(row.id) ?? []));
+}
+
+async function toOne(db: Db | Tx, row: Row): Promise<Message> {
+  return toResource(row, (await attachmentsOf(db, [row.id])).get(row.id) ?? []);
+}
 
 export interface NewMessage {
   id: string;
@@ -54,15 +68,15 @@ export async function insertMessage(tx: Tx, message: NewMessage): Promise<Messag
     .returning();
   if (row === undefined) throw new Error("the message was not inserted");
   notify(tx, conversationChannel, { payload: message.conversationId });
-  return toResource(row);
+  return toResource(row, []);
 }
 
 export async function findMessage(db: Db | Tx, id: string): Promise<Message | undefined> {
   const [row] = await db.select().from(chatMessages).where(eq(chatMessages.id, id));
-  return row && toResource(row);
+  return row && (await toOne(db, row));
 }
 
-/** Changes a message; its conversation must be locked, and the position drawn there. */
+/** Changes a message; its conversation must be locked, and the position drawn there. What is withdrawn loses its attachments. */
 export async function changeMessage(
   tx: Tx,
   { id, conversationId }: Pick<Message, "id" | "conversationId">,
@@ -74,8 +88,9 @@ export async function changeMessage(
     .where(eq(chatMessages.id, id))
     .returning();
   if (row === undefined) throw new Error("the message is gone");
+  if (row.deliveryStatus === "withdrawn") await deleteOfMessage(tx, id);
   notify(tx, conversationChannel, { payload: conversationId });
-  return toResource(row);
+  return await toOne(tx, row);
 }
 
 /** Messages of a conversation: what changed since a position, in that order; else the last ones, oldest first. */
@@ -92,7 +107,7 @@ export async function listMessages(
       .where(and(own, gt(chatMessages.changePosition, since)))
       .orderBy(asc(chatMessages.changePosition))
       .limit(limit);
-    return rows.map(toResource);
+    return await toResources(db, rows);
   }
   const rows = await db
     .select()
@@ -100,7 +115,7 @@ export async function listMessages(
     .where(and(own, before === undefined ? undefined : lt(chatMessages.position, before)))
     .orderBy(desc(chatMessages.position))
     .limit(limit);
-  return rows.reverse().map(toResource);
+  return await toResources(db, rows.reverse());
 }
 
 /** At most so many messages reach an agent at once. */
@@ -123,7 +138,7 @@ export async function listForAgent(
     )
     .orderBy(asc(chatMessages.position))
     .limit(takenMax);
-  return rows.map(toResource);
+  return await toResources(db, rows);
 }
 
 /** Marks queued messages of a locked conversation as delivered; their changes get the positions behind `after`, in this order. */

@@ -172,6 +172,7 @@ describe("retention", () => {
         },
       },
       artifacts: { sweep: async () => 3 },
+      attachments: { sweepUnsent: async () => 4 },
       notices: {
         takeUnqueued: async () => ["a", "b"],
         forget: async (days) => {
@@ -187,7 +188,7 @@ describe("retention", () => {
     expect(forgotten).toEqual([90, 30, 90, 30]);
     expect(await run("resend-notices")).toEqual({ enqueued: 2 });
     expect(enqueued).toEqual(["a", "b"]);
-    expect(await run("sweep-blobs")).toEqual({ removed: 3 });
+    expect(await run("sweep-blobs")).toEqual({ unsentAttachments: 4, removed: 3 });
     expect(await run("sample-stats")).toEqual({});
     expect(await work.sql("select from worker_samples where worker_id = $1", [workerId])).toHaveLength(2);
     expect(await work.sql("select from stats_samples")).toHaveLength(3);

@@ -4,6 +4,9 @@ import {
   agentMessageCreateSchema,
   agentMessageListSchema,
   agentMessagesTakeSchema,
+  attachmentBytesMax,
+  attachmentSchema,
+  attachmentUploadQuerySchema,
   conversationCreateSchema,
   conversationListSchema,
   conversationQuerySchema,
@@ -21,6 +24,7 @@ const tag = "chat";
 const base = "/api/v1/chat/conversations";
 const params = z.object({ conversationId: idSchema });
 const messageParams = z.object({ messageId: idSchema });
+const attachmentParams = z.object({ attachmentId: idSchema });
 
 export const chatEndpoints = {
   createConversation: defineEndpoint({
@@ -104,6 +108,44 @@ export const chatEndpoints = {
     response: messageSchema,
     status: 200,
     example: chatExamples.withdrawMessage,
+  }),
+  uploadAttachment: defineEndpoint({
+    method: "POST",
+    path: `${base}/:conversationId/attachments`,
+    permission: "chat:write",
+    tag,
+    summary: "Upload a file for a message of one's own; the bytes are the body",
+    description:
+      "10 MiB at most unless the installation says otherwise. A Content-Type other than application/octet-stream must be what the bytes are. What no message names within a day is removed.",
+    params,
+    query: attachmentUploadQuerySchema,
+    rawBodyBytesMax: attachmentBytesMax,
+    response: attachmentSchema,
+    status: 201,
+    example: chatExamples.uploadAttachment,
+  }),
+  downloadAttachment: defineEndpoint({
+    method: "GET",
+    path: "/api/v1/chat/attachments/:attachmentId/content",
+    permission: "chat:read",
+    tag,
+    summary: "The bytes of an attachment, as a download that no browser shows or runs",
+    params: attachmentParams,
+    response: null,
+    responseType: "application/octet-stream",
+    status: 200,
+    example: chatExamples.downloadAttachment,
+  }),
+  deleteAttachment: defineEndpoint({
+    method: "DELETE",
+    path: "/api/v1/chat/attachments/:attachmentId",
+    permission: "chat:write",
+    tag,
+    summary: "Remove an upload of one's own that belongs to no message",
+    params: attachmentParams,
+    response: null,
+    status: 204,
+    example: chatExamples.deleteAttachment,
   }),
   takeMessages: defineEndpoint({
     method: "POST",

@@ -2,6 +2,8 @@ import { at, ids, pageOfOne } from "./sample-resources.ts";
 
 const conversationId = "0192f0c1-7a10-7c11-8a01-000000000041";
 const messageId = "0192f0c1-7a10-7c11-8a01-000000000042";
+const attachmentId = "0192f0c1-7a10-7c11-8a01-000000000044";
+const attachment = { id: attachmentId, name: "screen.png", contentType: "image/png", sizeBytes: 18_204 };
 const params = { conversationId };
 const messageParams = { messageId };
 const conversation = {
@@ -23,6 +25,7 @@ const message = {
   kind: "text",
   content: "Please keep the old name.",
   workerRequestId: null,
+  attachments: [attachment],
   metadata: {},
   deliveryStatus: "queued",
   createdAt: at(2),
@@ -35,7 +38,11 @@ export const chatExamples = {
   listConversations: { query: { taskId: ids.task }, response: pageOfOne(conversation) },
   getConversation: { params, response: conversation },
   listMessages: { params, query: { since: "0" }, response: { items: [message], next: 1 } },
-  postMessage: { params, body: { content: message.content }, response: message },
+  postMessage: {
+    params,
+    body: { content: message.content, attachmentIds: [attachmentId] },
+    response: message,
+  },
   editMessage: {
     params: messageParams,
     body: { content: "Keep both names." },
@@ -43,8 +50,18 @@ export const chatExamples = {
   },
   withdrawMessage: {
     params: messageParams,
-    response: { ...message, content: "", deliveryStatus: "withdrawn", changePosition: 2, editedAt: at(3) },
+    response: {
+      ...message,
+      content: "",
+      attachments: [],
+      deliveryStatus: "withdrawn",
+      changePosition: 2,
+      editedAt: at(3),
+    },
   },
+  uploadAttachment: { params, query: { name: attachment.name }, response: attachment },
+  downloadAttachment: { params: { attachmentId } },
+  deleteAttachment: { params: { attachmentId } },
   takeMessages: {
     body: { workOrderId: ids.workOrder, attempt: 1, after: 0 },
     response: { items: [delivered] },
@@ -56,6 +73,7 @@ export const chatExamples = {
       senderKind: "agent",
       senderId: ids.workOrder,
       content: "The old name stays.",
+      attachments: [],
       deliveryStatus: null,
     },
   },

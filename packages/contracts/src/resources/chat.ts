@@ -35,6 +35,32 @@ export const conversationCreateSchema = z
 export const conversationQuerySchema = pageQuerySchema.extend({ taskId: idSchema.optional() });
 export const conversationListSchema = pageOf("ConversationList", conversationSchema);
 
+/** Name of a file: no path, nothing that is invisible or turns the reading direction. */
+export const fileNameSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((name) => !/[/\\]|^\.{1,2}$|^\s|\s$/.test(name), { message: "must be a name, not a path" })
+  .refine((name) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(name), {
+    message: "must not hold characters that can't be seen",
+  });
+
+/** Largest number of attachments that an installation may allow for one message. */
+export const attachmentsPerMessageMax = 50;
+/** Largest size in bytes that an installation may allow for one attachment. */
+export const attachmentBytesMax = 1_073_741_824;
+
+export const attachmentSchema = z
+  .object({
+    id: idSchema,
+    name: fileNameSchema,
+    /** What the bytes are, whatever the sender said. Never a type that a browser runs: HTML, SVG and XML are `text/plain`. */
+    contentType: z.string(),
+    sizeBytes: z.number().int().min(0),
+  })
+  .meta({ id: "Attachment" });
+export const attachmentUploadQuerySchema = z.object({ name: fileNameSchema });
+
 export const messageSchema = z
   .object({
     id: idSchema,
@@ -50,6 +76,7 @@ export const messageSchema = z
     /** Markdown; empty once it is withdrawn. */
     content: z.string(),
     workerRequestId: idSchema.nullable(),
+    attachments: z.array(attachmentSchema),
     metadata: z.record(z.string(), z.unknown()),
     /** Null when it is not meant for an agent. */
     deliveryStatus: deliveryStatusSchema.nullable(),
@@ -60,7 +87,12 @@ export const messageSchema = z
 
 const contentSchema = textSchema.refine((text) => text.trim() !== "", { message: "must not be empty" });
 export const messageCreateSchema = z
-  .object({ content: contentSchema, parentId: idSchema.nullable().default(null) })
+  .object({
+    content: contentSchema,
+    parentId: idSchema.nullable().default(null),
+    /** Of one's own uploads to this conversation that belong to no message yet. */
+    attachmentIds: z.array(idSchema).max(attachmentsPerMessageMax).default([]),
+  })
   .meta({ id: "MessageCreate" });
 export const messageUpdateSchema = z.object({ content: contentSchema }).meta({ id: "MessageUpdate" });
 
@@ -103,6 +135,7 @@ export const agentMessageCreateSchema = z
 export type Conversation = z.infer<typeof conversationSchema>;
 export type ConversationCreate = z.infer<typeof conversationCreateSchema>;
 export type ConversationQuery = z.infer<typeof conversationQuerySchema>;
+export type Attachment = z.infer<typeof attachmentSchema>;
 export type Message = z.infer<typeof messageSchema>;
 export type MessageCreate = z.infer<typeof messageCreateSchema>;
 export type MessageQuery = z.infer<typeof messageQuerySchema>;
