@@ -72,7 +72,7 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
   const leases = createRequestLeaseService({ db, notifications, controllers, leaseMs: controllerLeaseMs });
   const { citations, confidenceMin } = deps;
   background.add("automated requests", () => leases.stop());
-  const agentRequests = createAgentRequestService({ db, notifications, resume });
+  const agentRequests = createAgentRequestService({ db, decisions: decide, notifications, resume });
   const { ruleProposals } = deps;
   const answers = createAnswerService({ db, decisions: decide, ruleProposals, resume });
   registerDecisionRoutes(server, {

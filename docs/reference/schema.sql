@@ -691,6 +691,8 @@ create table worker_requests (
   spent_by_attempt integer,
   rule_proposal_id uuid,
   rule_refusal text not null default ''::text,
+  alike_group text not null default ''::text,
+  people_since timestamp with time zone,
   constraint worker_requests_answer_source_check CHECK ((answer_source = ANY (ARRAY['rule'::text, 'precedent'::text, 'controller'::text, 'person'::text, 'deadline'::text, 'system'::text]))),
   constraint worker_requests_kind_check CHECK ((kind = ANY (ARRAY['clarification'::text, 'question'::text, 'approval'::text]))),
   constraint worker_requests_on_timeout_check CHECK ((on_timeout = ANY (ARRAY['deny'::text, 'no_answer'::text, 'escalate'::text]))),
@@ -706,6 +708,7 @@ CREATE INDEX worker_requests_assigned_to_idx ON public.worker_requests USING btr
 CREATE INDEX worker_requests_automated_idx ON public.worker_requests USING btree (raised_at) WHERE (status = 'automated'::text);
 CREATE UNIQUE INDEX worker_requests_call_key ON public.worker_requests USING btree (work_order_id, attempt, call_id);
 CREATE INDEX worker_requests_execution_id_idx ON public.worker_requests USING btree (execution_id);
+CREATE INDEX worker_requests_live_alike_idx ON public.worker_requests USING btree (alike_group) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_deadline_idx ON public.worker_requests USING btree (deadline_at) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_raised_idx ON public.worker_requests USING btree (raised_at, id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_task_idx ON public.worker_requests USING btree (task_id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));

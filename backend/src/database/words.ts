@@ -3,6 +3,9 @@
 const marks = /[!-/:-@[-`{-~]/g;
 const wordsMax = 20;
 
+/** A text that is found as it is, for `like`: without a meaning for `%`, `_` and `\\`. */
+export const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
+
 /** A text with its words apart, as it goes into the index. */
 export const withWordsApart = (text: string): string => text.replace(marks, " ");
 

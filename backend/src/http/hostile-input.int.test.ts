@@ -392,7 +392,7 @@ const requests: {
       query: {
         ...{ page: 1, pageSize: 5, status: "human", kind: "approval", isLive: "true", isOverdue: "true" },
         ...{ taskId: newId(), repositoryId: newId(), assignedTo: "me", search: "x" },
-        ...{ sort: "priority", order: "asc" },
+        ...{ alikeTo: newId(), sort: "priority", order: "asc" },
       },
     }),
     get: async () => ({ params: { requestId: (await asked()).request.id } }),

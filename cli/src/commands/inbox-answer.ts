@@ -13,6 +13,7 @@ export interface InboxAnswerFlags {
   readonly choice?: string;
   readonly edit?: string;
   readonly scope?: string;
+  readonly alike?: boolean;
   readonly comment?: string;
 }
 
@@ -78,6 +79,25 @@ export const answerBody = (request: WorkerRequest, text: string | undefined, fla
   };
 };
 
+/** Gives the request and the others like it the same answer; each stands or fails by itself. Exit code 1 when one failed. */
+const answerAlike = async (
+  { client, output, json }: ClientContext,
+  request: WorkerRequest,
+  { generation: _generation, ...given }: ReturnType<typeof answerBody>,
+): Promise<number> => {
+  const query = { alikeTo: request.id, sort: "raisedAt", order: "asc", pageSize: 99 } as const;
+  const { items: others } = await client.call(endpoints.workerRequests.list, { query });
+  const requests = [request, ...others].map(({ id, generation }) => ({ id, generation }));
+  const { items } = await client.call(endpoints.workerRequests.bulkAnswer, { body: { requests, ...given } });
+  if (json) output.json({ items });
+  else
+    for (const { id, request: answered, error } of items)
+      output.line(
+        `${id}  ${answered === null ? foreign(`${error?.message ?? ""} (${error?.code ?? ""})`) : answerText(answered, output)}`,
+      );
+  return items.every(({ error }) => error === null) ? exitCodes.ok : exitCodes.failed;
+};
+
 /**
  * `inbox answer <id> [text]`: settles a request. Somebody who was first wins: their answer is told. With `--scope rule` it shows the rule
  * that was proposed, and what it would have changed.
@@ -91,6 +111,7 @@ export const inboxAnswer = async (
   const { client, output, json } = context;
   const request = await findRequest(client, given);
   const body = answerBody(request, text, flags);
+  if (flags.alike === true) return await answerAlike(context, request, body);
   const answered = await client.call(endpoints.workerRequests.answer, {
     params: { requestId: request.id },
     body,

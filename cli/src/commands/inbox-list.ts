@@ -1,4 +1,4 @@
-import { endpoints, type WorkerRequestQuery } from "@agentvine/contracts";
+import { endpoints, type WorkerRequest, type WorkerRequestQuery } from "@agentvine/contracts";
 import { exitCodes } from "../exit-code.ts";
 import { requestDetails, requestTable } from "../output/request-view.ts";
 import type { ClientContext } from "./command.ts";
@@ -13,6 +13,13 @@ export interface InboxListFlags {
   readonly page?: number;
   readonly pageSize?: number;
 }
+
+/** What a person can do about them. */
+const hintFor = (requests: readonly WorkerRequest[]): string => {
+  const answer = "answer one: agentvine inbox answer <id> --allow | --deny | --choice … | <text>";
+  const isAnyAlike = requests.some(({ alikeCount }) => alikeCount > 0);
+  return isAnyAlike ? `${answer}\n+n: so many more ask the same; --alike answers them too` : answer;
+};
 
 /** `inbox list`: what waits for an answer, the longest waiting first. */
 export const inboxList = async (
@@ -41,10 +48,7 @@ export const inboxList = async (
       output.note(
         output.colors.dim(`page ${list.page} of ${list.pages}${more}, ${list.total}${more} requests`),
       );
-    if (flags.settled !== true)
-      output.note(
-        output.colors.dim("answer one: agentvine inbox answer <id> --allow | --deny | --choice … | <text>"),
-      );
+    if (flags.settled !== true) output.note(output.colors.dim(hintFor(list.items)));
   }
   return exitCodes.ok;
 };

@@ -28,11 +28,11 @@ const run = (args: readonly string[]) =>
   runCommand({ serverUrl: backend.url, token: backend.token }, args, {});
 const client = () => createClient({ baseUrl: backend.url, token: backend.token });
 
-async function attempt(title = "Mend it"): Promise<Claim> {
+async function attempt(title = "Mend it", by = worker): Promise<Claim> {
   await client().call(endpoints.tasks.create, {
     body: { title, type: "bugfix", repositoryUrl: repository },
   });
-  return await worker.claim();
+  return await by.claim();
 }
 
 const raise = (claim: Claim, change: Partial<RequestRaiseInput>): Promise<WorkerRequest> =>
@@ -134,6 +134,35 @@ describe("inbox answer", () => {
     expect((await run(["policy", "dismiss", id])).stderr).toContain("rule_proposal.decided");
     expect((await run(["policy", "proposals"])).stdout).toBe("no rule is proposed\n");
     expect((await run(["policy", "proposals", "--all"])).stdout).toContain("accepted by local, version 2");
+  });
+
+  it("shows how many ask the same, and answers them together", async () => {
+    const command = `curl https://example.org/${newId()}`;
+    const another = await handWorker(backend.url, backend.token, "by-another-hand");
+    const claims = [
+      await attempt("One", another),
+      await attempt("Two", another),
+      await attempt("Three", another),
+    ];
+    const [first] = await Promise.all(claims.map((one) => raise(one, toRun(command))));
+    const other = await raise(claim, toRun(`${command}/other`));
+    const { stdout } = await run(["inbox", "list", "--json"]);
+    const counts = (JSON.parse(stdout) as { items: WorkerRequest[] }).items.map((one) => [
+      one.id,
+      one.alikeCount,
+    ]);
+    expect(Object.fromEntries(counts)).toMatchObject({ [first?.id ?? ""]: 2, [other.id]: 0 });
+    expect((await run(["inbox", "list"])).stdout).toMatch(/approval\s+human\s.*\s\+2\s/);
+    const answered = await run(["inbox", "answer", first?.id ?? "", "--allow", "--alike"]);
+    expect(answered.code).toBe(0);
+    expect(answered.stdout.trim().split("\n")).toEqual(
+      Array(3).fill(expect.stringContaining("allowed by Local user")),
+    );
+    expect((await run(["inbox", "show", other.id])).stdout).toMatch(/status\s+human/);
+    await run(["inbox", "answer", other.id, "--deny"]);
+    const late = await run(["inbox", "answer", first?.id ?? "", "--allow", "--alike"]);
+    expect(late.code).toBe(1);
+    expect(late.stdout).toContain("worker_request.settled");
   });
 
   it("with the scope rule says why there is none, and the answer stands", async () => {

@@ -24,6 +24,7 @@ export const addInboxCommands = (program: Command, context: CommandContext, fini
     .option("--choice <option>", "one of the options offered, by its id or number")
     .option("--edit <command>", "allow this shell line instead of the one asked for")
     .option("--scope <scope>", "once, task (as long as the task lives) or rule (once, and proposes a rule)")
+    .option("--alike", "give the same answer to the others that are open and ask the same, 99 at most")
     .option("--comment <text>", "said to the agent with a denial, kept with an allowance")
     .action((id: string, text: string | undefined, flags: InboxAnswerFlags & ServerFlags) =>
       finish(inboxAnswer(clientContext(context, flags), id, text, flags)),

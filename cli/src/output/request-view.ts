@@ -34,14 +34,15 @@ const statusText = (request: WorkerRequest, colors: Colors): string => {
 
 /** Requests as a table; the id column shows the last eight characters. */
 export const requestTable = (requests: readonly WorkerRequest[], { colors, columns }: Output): string => {
-  const room = Math.max(24, columns - 74);
+  const room = Math.max(24, columns - 81);
   return table(
-    ["ID", "KIND", "STATUS", "WAITS", "TASK", "ASKS"].map((text) => colors.dim(text)),
+    ["ID", "KIND", "STATUS", "WAITS", "ALIKE", "TASK", "ASKS"].map((text) => colors.dim(text)),
     requests.map((request) => [
       request.id.slice(-8),
       request.kind,
       statusText(request, colors),
       durationText(request.waitedMs),
+      request.alikeCount === 0 ? "" : `+${request.alikeCount}`,
       oneLine(request.taskTitle, 24),
       askedText(request, room),
     ]),
@@ -78,6 +79,12 @@ const citationLines = ({ answer }: WorkerRequest): string =>
     })
     .join("\n");
 
+const waitedText = ({ waitedMs, waitedForPeopleMs }: WorkerRequest): string => {
+  const isPeoplesAlone = waitedMs - waitedForPeopleMs < 1_000 || waitedForPeopleMs === 0;
+  const ofIt = isPeoplesAlone ? "" : `, ${durationText(waitedForPeopleMs)} of it for people`;
+  return `${durationText(waitedMs)}${ofIt}`;
+};
+
 /** Everything about one request, a field a line. */
 export const requestDetails = (request: WorkerRequest, output: Output): string => {
   const { colors } = output;
@@ -98,7 +105,8 @@ export const requestDetails = (request: WorkerRequest, output: Output): string =
     ["routed by", `rule ${request.ruleId}, policy ${request.policyVersion}: ${foreign(request.routeReason)}`],
     ["until", request.answer === null ? (request.deadlineAt ?? "") : ""],
     ["then", request.answer === null && request.deadlineAt !== null ? request.onTimeout : ""],
-    ["waited", durationText(request.waitedMs)],
+    ["waited", waitedText(request)],
+    ["alike", request.alikeCount === 0 ? "" : `${request.alikeCount} more ask the same: answer with --alike`],
     ["rests on", citationLines(request)],
   ];
   return fields

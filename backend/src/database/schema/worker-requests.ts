@@ -6,6 +6,7 @@ import {
   answerSources,
   type Citation,
   type EscalationStep,
+  liveWorkerRequestStatuses,
   type OnTimeout,
   onTimeouts,
   type PolicyFacts,
@@ -33,7 +34,11 @@ import { tasks } from "./tasks.ts";
 import { users } from "./users.ts";
 import { workOrders } from "./work-orders.ts";
 
-const isLive = sql.raw("status in ('pending', 'automated', 'human')");
+const liveStatuses = `(${liveWorkerRequestStatuses.map((status) => `'${status}'`).join(", ")})`;
+/** A request that can still be answered, as a condition on the table without its name. */
+export const isLiveRequest = sql.raw(`status in ${liveStatuses}`);
+/** The statuses of such a request, as a list in SQL. */
+export const liveStatusList = sql.raw(liveStatuses);
 
 /** What agents ask, how it was routed, and how it was settled. Written before anybody sees it. */
 export const workerRequests = pgTable(
@@ -61,6 +66,8 @@ export const workerRequests = pgTable(
     fingerprint: text("fingerprint").notNull(),
     /** That of the call that was allowed, when a person changed it. */
     grantedFingerprint: text("granted_fingerprint"),
+    /** Equal for what asks the same of the same repository, whichever task; empty for what older versions wrote. */
+    alikeGroup: text("alike_group").notNull().default(""),
     question: text("question").notNull(),
     reason: text("reason").notNull().default(""),
     options: jsonb("options").$type<RequestOption[]>().notNull(),
@@ -102,6 +109,8 @@ export const workerRequests = pgTable(
     correlationId: text("correlation_id"),
     raisedAt: createdAtColumn("raised_at"),
     routedAt: momentColumn("routed_at"),
+    /** Since when people have it; null when it never came to them. */
+    peopleSince: momentColumn("people_since"),
     settledAt: momentColumn("settled_at"),
     deliveredAt: momentColumn("delivered_at"),
     spentAt: momentColumn("spent_at"),
@@ -116,9 +125,10 @@ export const workerRequests = pgTable(
     index("worker_requests_status_idx").on(table.status, table.raisedAt),
     index("worker_requests_raised_at_idx").on(table.raisedAt),
     index("worker_requests_assigned_to_idx").on(table.assignedTo).where(sql`assigned_to is not null`),
-    index("worker_requests_live_raised_idx").on(table.raisedAt, table.id).where(isLive),
-    index("worker_requests_live_deadline_idx").on(table.deadlineAt).where(isLive),
-    index("worker_requests_live_task_idx").on(table.taskId).where(isLive),
+    index("worker_requests_live_raised_idx").on(table.raisedAt, table.id).where(isLiveRequest),
+    index("worker_requests_live_deadline_idx").on(table.deadlineAt).where(isLiveRequest),
+    index("worker_requests_live_task_idx").on(table.taskId).where(isLiveRequest),
+    index("worker_requests_live_alike_idx").on(table.alikeGroup).where(isLiveRequest),
     index("worker_requests_automated_idx").on(table.raisedAt).where(sql`status = 'automated'`),
     index("worker_requests_undelivered_idx")
       .on(table.settledAt)

@@ -11,10 +11,11 @@ import { inTransaction } from "../../database/transaction.ts";
 import type { DecidePort } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { withCommand } from "./new-request.service.ts";
+import { findPersonName } from "./person.repository.ts";
 import { keepPrecedent } from "./precedent.repository.ts";
 import type { Settlement } from "./request.repository.ts";
 import { misfit, unknownRequest } from "./request.ts";
-import { answerOf, findPersonName, type RequestRow, readRequest } from "./request-row.repository.ts";
+import { answerOf, mustReadRequest, type RequestRow } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import type { ProposedRule, RuleProposalsPort } from "./rule-proposals.port.ts";
 import { lockRequest, settle } from "./settle.service.ts";
@@ -144,9 +145,7 @@ export function createAnswerService({ db, decisions, ruleProposals, resume }: An
         if (settled === undefined)
           throw new AppError("worker_request.settled", "The request was settled meanwhile.");
         if (settled.kind !== "approval") await keepPrecedent(tx, settled, actor.userId);
-        const request = await readRequest(tx, id);
-        if (request === undefined) throw unknownRequest();
-        return request;
+        return await mustReadRequest(tx, id);
       }),
   };
 }

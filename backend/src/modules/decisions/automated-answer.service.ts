@@ -8,7 +8,7 @@ import type { CitationsPort, ControllersPort } from "./controllers.port.ts";
 import { findLivePrecedents } from "./precedent.repository.ts";
 import { routeToHuman, type Settlement } from "./request.repository.ts";
 import { unknownRequest } from "./request.ts";
-import { type RequestRow, readRequest } from "./request-row.repository.ts";
+import { mustReadRequest, type RequestRow } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { type LockedRequest, lockRequest, settle } from "./settle.service.ts";
 
@@ -88,12 +88,6 @@ export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
     else await settle(tx, resume, locked, settlementOf(row, answer, { by, citations: resolved }));
   }
 
-  const mustRead = async (tx: Tx, id: string): Promise<WorkerRequest> => {
-    const request = await readRequest(tx, id);
-    if (request === undefined) throw unknownRequest();
-    return request;
-  };
-
   return {
     /**
      * Takes a model's answer.
@@ -103,7 +97,7 @@ export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
       const name = await controllers.nameOf(actor, answer.controllerId);
       return await inTransaction(db, async (tx) => {
         await finish(tx, await lockLeased(tx, id, answer), answer, `the controller ${name}`);
-        return await mustRead(tx, id);
+        return await mustReadRequest(tx, id);
       });
     },
 
@@ -117,7 +111,7 @@ export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
       return await inTransaction(db, async (tx) => {
         const { row } = await lockLeased(tx, id, ref);
         await routeToHuman(tx, row, reason, usage);
-        return await mustRead(tx, id);
+        return await mustReadRequest(tx, id);
       });
     },
   };

@@ -1,4 +1,4 @@
-import type { Claim, QueueStatus, WorkerRequest } from "@agentvine/contracts";
+import type { Claim, PolicyDetail, QueueStatus, WorkerRequest } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
@@ -27,6 +27,22 @@ const reclaim = async (claim: Claim): Promise<Claim> => {
     timeoutMs: 30_000,
   });
   return await fixture.mustClaim(await fixture.registerWorker());
+};
+
+/** Lets another policy apply meanwhile. */
+const usingPolicy = async (yaml: string, act: () => Promise<void>): Promise<void> => {
+  const apply = async (text: string) => {
+    const { body } = await fixture.app.request<PolicyDetail>("GET", "/api/v1/policies/active");
+    const change = { yaml: text, basedOnVersion: body.version };
+    await fixture.app.request("POST", "/api/v1/policies", { body: change });
+    return body.yaml;
+  };
+  const before = await apply(yaml);
+  try {
+    await act();
+  } finally {
+    await apply(before);
+  }
 };
 
 const codeOf = (body: unknown): string | undefined => (body as { error?: { code: string } }).error?.code;
@@ -164,6 +180,40 @@ describe("an approval", () => {
       answer: { decision: "deny", reason: "not today" },
     });
   });
+
+  test.each([
+    ["once", {}],
+    ["once, in a changed form", { editedCommand: "make deploy now" }],
+    ["for the task", { scope: "task" }],
+  ])(
+    "given %s before a rule denied the call is worth nothing: a denial outranks leave that is older",
+    async (_name, body) => {
+      const command = "editedCommand" in body ? body.editedCommand : "make deploy";
+      const { claim } = await requests.run();
+      const given = await requests.askToRun(claim, "make deploy");
+      expect((await requests.answer(given, { decision: "allow", ...body })).status).toBe(200);
+      const { claim: next } = await requests.run();
+      const used = await requests.askToRun(next, "make deploy");
+      await requests.answer(used, { decision: "allow", ...body });
+      expect((await requests.spend(next, used.id, command)).status).toBe(200);
+      await usingPolicy(
+        `rules:\n  - { id: no-deploys, effect: deny, commands: ["make deploy"] }\n`,
+        async () => {
+          const late = await requests.spend(claim, given.id, command);
+          expect([late.status, codeOf(late.body)]).toEqual([409, "worker_request.not_allowed"]);
+          expect(late.body).toMatchObject({ error: { data: { ruleId: "no-deploys" } } });
+          expect((await requests.get(given.id)).spentAt).toBeNull();
+          expect(await requests.askToRun(claim, command)).toMatchObject({
+            status: "denied",
+            ruleId: "no-deploys",
+          });
+          // What was used is used: the reply of that may have been lost.
+          expect((await requests.spend(next, used.id, command)).status).toBe(200);
+          expect(await requests.askToRun(next, command)).toMatchObject({ status: "denied" });
+        },
+      );
+    },
+  );
 
   test("for the task covers the same call as long as the task lives, and no other", async () => {
     const { claim } = await requests.run();
@@ -354,6 +404,41 @@ describe("who may", () => {
       expect(status).toBe(403);
     }
   });
+});
+
+test("what asks the same of the same repository is one group, whichever task asks: those that wait are counted and listed", async () => {
+  const claims = [
+    (await requests.run()).claim,
+    (await requests.run()).claim,
+    (await requests.run({ type: "docs" })).claim,
+  ] as const;
+  const command = "make   build";
+  const alike = [
+    await requests.askToRun(claims[0], command),
+    await requests.askToRun(claims[1], "make build "),
+    await requests.askToRun(claims[2], "make build"),
+  ] as const;
+  const words = [
+    await requests.ask(claims[0], "Which  PORT?"),
+    await requests.ask(claims[1], "which port?"),
+  ] as const;
+  const quoted = [
+    await requests.askToRun(claims[0], 'echo "a b"'),
+    await requests.askToRun(claims[1], 'echo "a  b"'),
+  ] as const;
+  const elsewhere = await requests.ask(claims[2], "Which port?", { kind: "clarification" });
+  const listOf = async (id: string) =>
+    (
+      await fixture.app.request<{ items: WorkerRequest[] }>("GET", `/api/v1/worker-requests?alikeTo=${id}`)
+    ).body.items.map((one) => one.id);
+  const countOf = async ({ id }: WorkerRequest) => (await requests.get(id)).alikeCount;
+  expect(await Promise.all(alike.map(countOf))).toEqual([2, 2, 2]);
+  expect(new Set((await listOf(alike[0].id)).sort())).toEqual(new Set([alike[1].id, alike[2].id]));
+  expect(await listOf(words[0].id)).toEqual([words[1].id]);
+  expect(await Promise.all([...quoted, elsewhere].map(countOf))).toEqual([0, 0, 0]);
+  expect((await requests.answer(alike[1], { decision: "deny" })).body).toMatchObject({ alikeCount: 0 });
+  expect(await Promise.all(alike.map(countOf))).toEqual([1, 0, 1]);
+  expect(await listOf(alike[0].id)).toEqual([alike[2].id]);
 });
 
 test("the list filters, sorts and counts, and the queue says how many wait", async () => {

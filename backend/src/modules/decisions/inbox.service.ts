@@ -10,9 +10,10 @@ import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import type { AnswerService } from "./answer.service.ts";
+import { findPersonName, isActivePerson } from "./person.repository.ts";
 import { assignRow } from "./request.repository.ts";
 import { misfit, unknownRequest } from "./request.ts";
-import { findPersonName, isActivePerson, readRequest } from "./request-row.repository.ts";
+import { mustReadRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { lockRequest } from "./settle.service.ts";
 
@@ -54,9 +55,7 @@ export function createInboxService({ db, answers, resume }: InboxServiceDeps) {
           throw misfit("assignedTo", "there is no such person");
         const by = await findPersonName(tx, actor.userId);
         await assignRow(tx, row, assignedTo, { by, comment });
-        const request = await readRequest(tx, id);
-        if (request === undefined) throw unknownRequest();
-        return request;
+        return await mustReadRequest(tx, id);
       }),
   };
 }

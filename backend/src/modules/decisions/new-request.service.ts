@@ -7,6 +7,7 @@ import {
 import type { Tx } from "../../database/client.ts";
 import type { HeldWork } from "../queue/index.ts";
 import type { RoutedDecision } from "./decide.port.ts";
+import { alikeGroupOf } from "./fingerprint.ts";
 import type { PrecedentRow } from "./precedent.repository.ts";
 import { type NewRequest, readFactsOf, readRepositoryKey } from "./request.repository.ts";
 import type { RequestRow } from "./request-row.repository.ts";
@@ -103,6 +104,7 @@ const askedBy = ({ task, order, executionId }: HeldWork, raise: RequestRaise) =>
   return {
     ...{ kind, question, reason, options, approval, callId, executionId },
     taskId: task.id,
+    alikeGroup: alikeGroupOf(task.repositoryId, raise),
     repositoryId: task.repositoryId,
     workOrderId: order.id,
     workerId: order.workerId,

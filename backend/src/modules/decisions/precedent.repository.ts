@@ -1,22 +1,21 @@
 import type { Precedent, PrecedentQuery } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, desc, eq, ilike, inArray, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, ilike, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
-import { precedents, users } from "../../database/schema/index.ts";
+import { precedents } from "../../database/schema/index.ts";
+import { escapeLike } from "../../database/words.ts";
+import { findPersonName, personNameOf } from "./person.repository.ts";
 import type { RequestRow } from "./request-row.repository.ts";
 
 export type PrecedentRow = typeof precedents.$inferSelect;
-
-const nameOf = (column: SQL | typeof precedents.answeredBy | typeof precedents.revokedBy) =>
-  sql<string>`coalesce((select coalesce(nullif(u.full_name, ''), u.username) from users u where u.id = ${column}), '')`;
 
 const viewOf = (db: Db | Tx) =>
   db
     .select({
       row: precedents,
-      answeredBy: nameOf(precedents.answeredBy),
-      revokedBy: nameOf(precedents.revokedBy),
+      answeredBy: personNameOf(precedents.answeredBy),
+      revokedBy: personNameOf(precedents.revokedBy),
     })
     .from(precedents);
 
@@ -86,11 +85,7 @@ export async function usePrecedent(
     )
     .returning();
   if (used === undefined) return undefined;
-  const [person] = await tx
-    .select({ fullName: users.fullName, username: users.username })
-    .from(users)
-    .where(eq(users.id, used.answeredBy));
-  return { ...used, person: person?.fullName || person?.username || "somebody" };
+  return { ...used, person: await findPersonName(tx, used.answeredBy) };
 }
 
 /** Those of the ids that are live answers of the repository. */
@@ -137,7 +132,7 @@ export async function listPrecedents(db: Db, query: PrecedentQuery): Promise<Pag
         : isNull(precedents.revokedAt),
     search === undefined || search.trim() === ""
       ? undefined
-      : ilike(precedents.question, `%${search.trim().replaceAll(/[\\%_]/g, "\\$&")}%`),
+      : ilike(precedents.question, `%${escapeLike(search.trim())}%`),
   );
   const rows = await viewOf(db)
     .where(where)

@@ -4,15 +4,15 @@ import {
   type RequestRaise,
   type WorkerRequest,
 } from "@agentvine/contracts";
-import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, type HeldWork, lockHeldWork } from "../queue/index.ts";
 import { moveTask } from "../tasks/index.ts";
 import type { DecidePort, RoutedDecision } from "./decide.port.ts";
+import { denialOf } from "./denied-now.service.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { factsOf, requestByGrant, requestByRules, withCommand } from "./new-request.service.ts";
+import { factsOf, requestByGrant, requestByRules } from "./new-request.service.ts";
 import { usePrecedent } from "./precedent.repository.ts";
 import {
   adoptRequest,
@@ -22,7 +22,7 @@ import {
   recordRequestEvent,
 } from "./request.repository.ts";
 import { headlineOf, misfit } from "./request.ts";
-import { type RequestRow, readRequest } from "./request-row.repository.ts";
+import { mustReadRequest, type RequestRow } from "./request-row.repository.ts";
 import { tellOutcome, tellRequest } from "./told.service.ts";
 
 export interface RaiseServiceDeps {
@@ -63,9 +63,14 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
   }
 
   /** What a rule denies is denied, whatever a person allowed for the task before there was such a rule. */
-  async function isDeniedNow(tx: Tx, facts: PolicyFacts, { editedCommand }: RequestRow): Promise<boolean> {
-    const changed = editedCommand === null ? facts : withCommand(facts, editedCommand);
-    return (await decisions.decide(tx, changed)).kind === "deny";
+  const isDeniedNow = async (tx: Tx, facts: PolicyFacts, { editedCommand }: RequestRow): Promise<boolean> =>
+    (await denialOf(tx, decisions, { facts, editedCommand })) !== undefined;
+
+  /** Whether who asks again gets the request that is there. Leave that a rule denies by now is none: the rules decide anew. */
+  async function isAdopted(tx: Tx, same: RequestRow): Promise<boolean> {
+    if (isLiveRequestStatus(same.status)) return true;
+    if (!isSticky(same)) return false;
+    return same.decision !== "allow" || !(await isDeniedNow(tx, same.facts, same));
   }
 
   async function store(
@@ -93,8 +98,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       callId: raise.callId,
     };
     const same = await findSame(tx, held.task.id, fingerprint);
-    if (same !== undefined && (isLiveRequestStatus(same.status) || isSticky(same)))
-      return await adoptRequest(tx, same, by);
+    if (same !== undefined && (await isAdopted(tx, same))) return await adoptRequest(tx, same, by);
     const isGranted = same?.status === "answered" && same.decision === "allow" && same.scope === "task";
     const row = await store(tx, held, raise, { fingerprint, granted: isGranted ? same : undefined });
     await recordRequestEvent(tx, "worker_request.raised", row, {
@@ -125,9 +129,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
           const reason = headlineOf(raise).slice(0, 500);
           await moveTask(tx, held.task.id, { event: "wait", reason, ...ref, executionId: held.executionId });
         }
-        const request = await readRequest(tx, row.id);
-        if (request === undefined) throw new AppError("internal.unexpected", "The request is gone.");
-        return request;
+        return await mustReadRequest(tx, row.id);
       });
     },
   };

@@ -1,24 +1,33 @@
 import type { WorkerRequest, WorkerRequestQuery } from "@agentvine/contracts";
-import { and, asc, desc, eq, ilike, inArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, ilike, inArray, ne, not, or, type SQL, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db } from "../../database/client.ts";
 import { priorityRank, tasks, workerRequests } from "../../database/schema/index.ts";
+import { escapeLike } from "../../database/words.ts";
 import { isLiveRow, readRequests } from "./request-row.repository.ts";
 
-const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
+/** The others that are open and ask the same. */
+const alikeCondition = (id: string): SQL | undefined =>
+  and(
+    isLiveRow,
+    ne(workerRequests.id, id),
+    ne(workerRequests.alikeGroup, ""),
+    sql`${workerRequests.alikeGroup} = (select alike_group from worker_requests asked where asked.id = ${id})`,
+  );
 
 function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined {
-  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, search } = query;
+  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, alikeTo, search } = query;
   const person = assignedTo === "me" ? userId : assignedTo;
   const words = search === undefined || search.trim() === "" ? undefined : `%${escapeLike(search.trim())}%`;
   return and(
     status === undefined ? undefined : inArray(workerRequests.status, status),
     kind === undefined ? undefined : inArray(workerRequests.kind, kind),
-    isLive === undefined ? undefined : isLive ? isLiveRow : sql`not (${isLiveRow})`,
+    isLive === undefined ? undefined : isLive ? isLiveRow : not(isLiveRow),
     isOverdue === true ? sql`${isLiveRow} and ${workerRequests.deadlineAt} < now()` : undefined,
     taskId === undefined ? undefined : eq(workerRequests.taskId, taskId),
     repositoryId === undefined ? undefined : eq(workerRequests.repositoryId, repositoryId),
     person === undefined ? undefined : sql`${workerRequests.assignedTo}::text = ${person}`,
+    alikeTo === undefined ? undefined : alikeCondition(alikeTo),
     words === undefined
       ? undefined
       : or(

@@ -3,9 +3,8 @@ import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { listPrecedents, revokePrecedent } from "./precedent.repository.ts";
-import { unknownRequest } from "./request.ts";
 import { listRequests } from "./request-list.repository.ts";
-import { readRequest } from "./request-row.repository.ts";
+import { mustReadRequest, readRequest } from "./request-row.repository.ts";
 
 /** Worker requests as people look at them. */
 export function createRequestListService({ db }: { db: Db }) {
@@ -14,11 +13,7 @@ export function createRequestListService({ db }: { db: Db }) {
       listRequests(db, query, userId),
 
     /** @throws AppError `worker_request.not_found` */
-    get: async (id: string): Promise<WorkerRequest> => {
-      const request = await readRequest(db, id);
-      if (request === undefined) throw unknownRequest();
-      return request;
-    },
+    get: (id: string): Promise<WorkerRequest> => mustReadRequest(db, id),
 
     precedents: (query: PrecedentQuery): Promise<Page<Precedent>> => listPrecedents(db, query),
 

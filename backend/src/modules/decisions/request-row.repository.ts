@@ -14,12 +14,27 @@ import {
   sql,
 } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import { events, tasks, users, workerRequests, workers, workOrders } from "../../database/schema/index.ts";
+import {
+  events,
+  liveStatusList,
+  tasks,
+  workerRequests,
+  workers,
+  workOrders,
+} from "../../database/schema/index.ts";
+import { unknownRequest } from "./request.ts";
 
 /** What of a task a plan is made from. */
 const plannedFields = ["title", "description", "context"];
 
 export type RequestRow = typeof workerRequests.$inferSelect;
+
+/** As many as are answered at once: nobody needs to know of more. */
+const alikeMax = 100;
+/** The other open requests of the group, looked up only while there is something to answer. */
+const alikeCountOf = sql<number>`case when ${workerRequests.status} in ${liveStatusList} and ${workerRequests.alikeGroup} <> '' then (select count(*)::int - 1 from (
+    select from worker_requests alike where alike.alike_group = ${workerRequests.alikeGroup} and alike.status in ${liveStatusList}
+    limit ${alikeMax + 1}) counted) else 0 end`;
 
 const viewColumns = {
   request: getTableColumns(workerRequests),
@@ -30,6 +45,7 @@ const viewColumns = {
   repositoryUrl: tasks.repositoryUrl,
   workerName: sql<string>`coalesce(${workers.name}, '')`,
   orderStatus: workOrders.status,
+  alikeCount: alikeCountOf,
   now: sql<Date>`now()`.mapWith(workerRequests.raisedAt),
 };
 
@@ -42,6 +58,7 @@ interface RequestView {
   repositoryUrl: string;
   workerName: string;
   orderStatus: string;
+  alikeCount: number;
   now: Date;
 }
 
@@ -76,6 +93,8 @@ export function answerOf(row: RequestRow): RequestAnswer | null {
   };
 }
 
+const msBetween = (from: Date, to: Date): number => Math.max(0, Math.round(to.getTime() - from.getTime()));
+
 const toWorkerRequest = ({ request: row, orderStatus, now, ...task }: RequestView): WorkerRequest => ({
   id: row.id,
   taskId: row.taskId,
@@ -105,7 +124,9 @@ const toWorkerRequest = ({ request: row, orderStatus, now, ...task }: RequestVie
   settledAt: iso(row.settledAt),
   deliveredAt: iso(row.deliveredAt),
   spentAt: iso(row.spentAt),
-  waitedMs: Math.max(0, Math.round((row.settledAt ?? now).getTime() - row.raisedAt.getTime())),
+  waitedMs: msBetween(row.raisedAt, row.settledAt ?? now),
+  waitedForPeopleMs: row.peopleSince === null ? 0 : msBetween(row.peopleSince, row.settledAt ?? now),
+  alikeGroup: row.alikeGroup,
 });
 
 /** The requests of these ids as the API shows them, in that order. */
@@ -121,6 +142,13 @@ export async function readRequest(db: Db | Tx, id: string): Promise<WorkerReques
   return (await readRequests(db, [id]))[0];
 }
 
+/** @throws AppError `worker_request.not_found` */
+export async function mustReadRequest(db: Db | Tx, id: string): Promise<WorkerRequest> {
+  const request = await readRequest(db, id);
+  if (request === undefined) throw unknownRequest();
+  return request;
+}
+
 export async function findRow(db: Db | Tx, id: string): Promise<RequestRow | undefined> {
   const [row] = await db.select().from(workerRequests).where(eq(workerRequests.id, id));
   return row;
@@ -132,7 +160,7 @@ export async function lockRow(tx: Tx, id: string): Promise<RequestRow | undefine
   return row;
 }
 
-export const isLiveRow: SQL = sql`${workerRequests.status} in ('pending', 'automated', 'human')`;
+export const isLiveRow: SQL = sql`${workerRequests.status} in ${liveStatusList}`;
 
 const lockWhere = (tx: Tx, where: SQL | undefined): Promise<RequestRow[]> =>
   tx
@@ -215,22 +243,5 @@ export async function isHeldBy(
     .where(
       and(eq(workOrders.id, workOrderId), eq(workOrders.attempt, attempt), eq(workOrders.status, "claimed")),
     );
-  return rows.length > 0;
-}
-
-/** What a person is called. */
-export async function findPersonName(tx: Tx, userId: string): Promise<string> {
-  const [row] = await tx
-    .select({ username: users.username, fullName: users.fullName })
-    .from(users)
-    .where(eq(users.id, userId));
-  return row === undefined ? "somebody" : row.fullName || row.username;
-}
-
-export async function isActivePerson(tx: Tx, userId: string): Promise<boolean> {
-  const rows = await tx
-    .select({ id: users.id })
-    .from(users)
-    .where(and(eq(users.id, userId), eq(users.isActive, true)));
   return rows.length > 0;
 }

@@ -19,8 +19,8 @@ const batchMax = 100;
 const deadline = { source: "deadline", sourceId: null, by: "its deadline" } as const;
 
 /** What becomes of a request whose deadline has passed. Nothing is ever allowed by it. */
-function onDeadline({ row }: LockedRequest, orderStatus: string | undefined): Settlement {
-  if (orderStatus !== "claimed" && orderStatus !== "parked")
+function onDeadline({ row, order }: LockedRequest): Settlement {
+  if (order?.status !== "claimed" && order?.status !== "parked")
     return { ...deadline, event: "expire", reason: "its deadline passed while no agent waited for it" };
   const reason = "nobody answered before its deadline";
   if (row.onTimeout === "deny" || (row.onTimeout === "escalate" && row.kind === "approval"))
@@ -52,15 +52,14 @@ export function createRequestSweeps({ db, resume, logger, handOverMs }: RequestS
     /** Requests whose deadline has passed: to the next of the chain, denied, or told that nobody answered. */
     passDeadlines: async (): Promise<number> =>
       await each(await findOverdue(db, batchMax), async (tx, locked) => {
-        const { row, task } = locked;
+        const { row } = locked;
         if (!(await isOverdueRow(tx, row.id))) return false;
         const [next, ...rest] = row.escalation;
         if (row.onTimeout === "escalate" && next !== undefined) {
           await escalateRow(tx, row, next, rest);
           return true;
         }
-        const order = await resume.lockLiveOrder(tx, task.id);
-        return (await settle(tx, resume, locked, onDeadline(locked, order?.status))) !== undefined;
+        return (await settle(tx, resume, locked, onDeadline(locked))) !== undefined;
       }),
 
     /** Requests that no controller has taken, or whose controller has vanished. */

@@ -69,6 +69,7 @@ export async function insertRequest(
       deadlineSeconds: deadlineSeconds ?? 0,
       deadlineAt: deadlineSeconds === null ? null : fromNow(firstDeadline(values, deadlineSeconds)),
       routedAt: sql`now()`,
+      ...(values.status === "human" ? { peopleSince: sql`now()` } : {}),
       ...(isSettled ? { settledAt: sql`now()`, deliveredAt: sql`now()` } : {}),
       ...(isSettled && values.decision === "allow"
         ? { spentAt: sql`now()`, spentByAttempt: values.attempt }
@@ -286,6 +287,7 @@ export async function routeToHuman(
     .set({
       status: statusAfter(row.status, "route_human"),
       routedAt: sql`now()`,
+      peopleSince: sql`now()`,
       routeReason: storableText(`${reason} (before: ${row.routeReason})`).slice(0, 2_000),
       leaseTokenHash: null,
       leaseExpiresAt: null,
@@ -307,7 +309,7 @@ export async function assignRow(
 ): Promise<void> {
   const [assigned] = await tx
     .update(workerRequests)
-    .set({ assignedTo, status: statusAfterAssigned(row.status), leaseTokenHash: null, leaseExpiresAt: null })
+    .set({ assignedTo, ...givenToPeople(row) })
     .where(and(eq(workerRequests.id, row.id), eq(workerRequests.status, row.status)))
     .returning();
   if (assigned === undefined) throw new Error("a locked request is gone");
@@ -315,8 +317,12 @@ export async function assignRow(
 }
 
 /** Who is asked is a person: no model answers any more. */
-const statusAfterAssigned = (status: WorkerRequestStatus): WorkerRequestStatus =>
-  status === "human" ? status : statusAfter(status, "route_human");
+const givenToPeople = ({ status }: RequestRow) => ({
+  status: status === "human" ? status : statusAfter(status, "route_human"),
+  peopleSince: sql`coalesce(${workerRequests.peopleSince}, now())`,
+  leaseTokenHash: null,
+  leaseExpiresAt: null,
+});
 
 /** Passes a locked request on to the next of its chain, with a new deadline. */
 export async function escalateRow(
@@ -335,9 +341,7 @@ export async function escalateRow(
       escalations: sql`${workerRequests.escalations} + 1`,
       deadlineAt: fromNow(seconds),
       // A controller had its chance.
-      status: statusAfterAssigned(row.status),
-      leaseTokenHash: null,
-      leaseExpiresAt: null,
+      ...givenToPeople(row),
     })
     .where(eq(workerRequests.id, row.id))
     .returning();

@@ -12,12 +12,14 @@ import {
   lockUntold,
   type RequestRow,
 } from "./request-row.repository.ts";
-import type { ResumePort } from "./resume.port.ts";
+import type { LiveOrder, ResumePort } from "./resume.port.ts";
 import { tellOutcome } from "./told.service.ts";
 
 /** A request under its locks: task, then order, then itself. */
 export interface LockedRequest {
   readonly task: TaskRow;
+  /** The live order of the task; none when nobody works on it. */
+  readonly order: LiveOrder | undefined;
   readonly row: RequestRow;
 }
 
@@ -30,9 +32,9 @@ export async function lockRequest(
   const seen = await findRow(tx, id);
   const task = seen && (await lockTask(tx, seen.taskId));
   if (task === undefined) return undefined;
-  await resume.lockLiveOrder(tx, task.id);
+  const order = await resume.lockLiveOrder(tx, task.id);
   const row = await lockRow(tx, id);
-  return row && { task, row };
+  return row && { task, order, row };
 }
 
 /** Said to an agent that waits for nothing any more, and was told everything. */
@@ -59,12 +61,12 @@ async function takeAnswers(tx: Tx, workOrderId: string): Promise<string> {
 export async function settle(
   tx: Tx,
   resume: ResumePort,
-  { task, row }: LockedRequest,
+  { task, order, row }: LockedRequest,
   how: Settlement,
 ): Promise<RequestRow | undefined> {
   const settled = await settleAndTell(tx, row, how);
   if (settled === undefined) return undefined;
-  await goOn(tx, resume, task);
+  await goOn(tx, resume, { task, order });
   return settled;
 }
 
@@ -72,8 +74,12 @@ export async function settle(
  * Lets the task go on when nothing of the attempt that waits, or parked, is open any more. What an earlier attempt asked and this one did
  * not ask again stays open beside it and holds nothing up.
  */
-async function goOn(tx: Tx, resume: ResumePort, task: TaskRow, otherwise = ""): Promise<void> {
-  const order = await resume.lockLiveOrder(tx, task.id);
+async function goOn(
+  tx: Tx,
+  resume: ResumePort,
+  { task, order }: Pick<LockedRequest, "task" | "order">,
+  otherwise = "",
+): Promise<void> {
   if (order === undefined || (await hasLive(tx, { workOrderId: order.id, attempt: order.attempt }))) return;
   if (order.status === "parked") {
     const followUp = (await takeAnswers(tx, order.id)) || otherwise;
@@ -88,7 +94,8 @@ export const createRequestsPort = (resume: ResumePort): RequestsPort => ({
   parkOn: async (tx, task, workOrderId, requestIds) => {
     await markUntold(tx, workOrderId, requestIds);
     // Who parks on what it took back itself would wait for ever.
-    await goOn(tx, resume, task, requestIds.length === 0 ? "" : nothingWaits);
+    const order = await resume.lockLiveOrder(tx, task.id);
+    await goOn(tx, resume, { task, order }, requestIds.length === 0 ? "" : nothingWaits);
   },
   endLive: async (tx, task, how, reason) => {
     const event = how === "cancelled" ? "cancel" : "supersede";

@@ -1,7 +1,7 @@
 import { lanes, type QueueStatus } from "@agentvine/contracts";
 import { sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
-import { workerRequests, workOrders } from "../../database/schema/index.ts";
+import { isLiveRequest, workerRequests, workOrders } from "../../database/schema/index.ts";
 
 /** Depth and age of the three lanes, the number of dead letters, and of requests that wait to be settled or delivered. */
 export async function readQueueDepth(db: Db): Promise<QueueStatus> {
@@ -24,7 +24,7 @@ export async function readQueueDepth(db: Db): Promise<QueueStatus> {
   return {
     lanes: lanes.map((lane) => rows.find((row) => row.lane === lane) ?? { lane, ...empty }),
     deadLetters,
-    workerRequests: await db.$count(workerRequests, sql`status in ('pending', 'automated', 'human')`),
+    workerRequests: await db.$count(workerRequests, isLiveRequest),
     controllerResponses: await db.$count(
       workerRequests,
       // What was taken back, or ended with its work, is told to nobody.

@@ -5,6 +5,7 @@ import type { Db, Tx } from "../../database/client.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
 import { repositories, tasks } from "../../database/schema/index.ts";
+import { escapeLike } from "../../database/words.ts";
 
 export type RepositoryRow = typeof repositories.$inferSelect;
 
@@ -74,7 +75,7 @@ export async function listRepositories(
   db: Db,
   { page, pageSize, search }: { page: number; pageSize: number; search?: string | undefined },
 ): Promise<Total & { rows: RepositoryRow[] }> {
-  const pattern = `%${(search ?? "").replace(/[\\%_]/g, "\\$&")}%`;
+  const pattern = `%${escapeLike(search ?? "")}%`;
   const where =
     search === undefined || search === ""
       ? undefined

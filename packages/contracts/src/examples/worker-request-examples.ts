@@ -51,6 +51,9 @@ const workerRequest = {
   deliveredAt: null,
   spentAt: null,
   waitedMs: 60_000,
+  waitedForPeopleMs: 60_000,
+  alikeGroup: "1c5f2b7d90aa4e31",
+  alikeCount: 2,
 };
 
 const answered = {
@@ -73,6 +76,7 @@ const answered = {
     answeredAt: at(6),
   },
   settledAt: at(6),
+  alikeCount: 0,
 };
 
 const question = {

@@ -155,6 +155,12 @@ export const workerRequestSchema = z
     spentAt: timestampSchema.nullable(),
     /** From raised to settled, or until now. */
     waitedMs: z.number().int().min(0),
+    /** The part of it since people had it; 0 when it never came to them. */
+    waitedForPeopleMs: z.number().int().min(0),
+    /** The same for all that ask the same of the same repository; empty for requests of older versions. */
+    alikeGroup: z.string(),
+    /** How many others of the group are open, 100 at most; 0 once it is settled. */
+    alikeCount: z.number().int().min(0),
   })
   .meta({ id: "WorkerRequest" });
 
@@ -261,6 +267,8 @@ export const workerRequestQuerySchema = pageQuerySchema.extend({
   repositoryId: idSchema.optional(),
   /** A person's id, or `me`. */
   assignedTo: z.string().max(100).optional(),
+  /** The others that are open and ask the same of the same repository as this request. */
+  alikeTo: idSchema.optional(),
   search: z.string().max(200).optional(),
   sort: requestSortSchema.default("raisedAt"),
   order: orderSchema.default("desc"),

@@ -163,6 +163,9 @@ export class MemoryDecisions implements DecisionApi {
       deliveredAt: null,
       spentAt: null,
       waitedMs: 0,
+      waitedForPeopleMs: 0,
+      alikeGroup: "",
+      alikeCount: 0,
     };
     this.requests.set(request.id, request);
     return request;

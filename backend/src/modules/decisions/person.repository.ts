@@ -1,0 +1,26 @@
+import { type AnyColumn, and, eq, sql } from "drizzle-orm";
+import type { Tx } from "../../database/client.ts";
+import { users } from "../../database/schema/index.ts";
+
+const calledSql = (table: string) => sql.raw(`coalesce(nullif(${table}.full_name, ''), ${table}.username)`);
+
+/** What the person of a column is called; empty when it is nobody. */
+export const personNameOf = (column: AnyColumn) =>
+  sql<string>`coalesce((select ${calledSql("u")} from users u where u.id = ${column}), '')`;
+
+/** What a person is called. */
+export async function findPersonName(tx: Tx, userId: string): Promise<string> {
+  const [row] = await tx
+    .select({ name: sql<string>`${calledSql("users")}` })
+    .from(users)
+    .where(eq(users.id, userId));
+  return row?.name ?? "somebody";
+}
+
+export async function isActivePerson(tx: Tx, userId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.isActive, true)));
+  return rows.length > 0;
+}
