@@ -87,7 +87,7 @@ const stopPastLease = (member: Member | undefined, draw: number): Promise<string
   });
 
 const endsAttempts = ({ path }: ProxiedRequest): boolean =>
-  /\/queue\/(complete|fail|park|release|claim)\b/.test(path);
+  /\/(queue\/(complete|fail|park|release|claim)|worker-requests)\b/.test(path);
 
 const inflictions: Readonly<Record<FaultKind, Inflict>> = {
   "backend killed": (targets, [draw]) => restartBackend(targets, draw * 1_200, 0),

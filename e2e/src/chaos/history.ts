@@ -1,7 +1,10 @@
 import type {
+  AnswerSource,
   EventType,
   ExecutionStatus,
   TaskStatus,
+  WorkerRequestKind,
+  WorkerRequestStatus,
   WorkOrderKind,
   WorkOrderStatus,
 } from "@agentvine/contracts";
@@ -77,6 +80,9 @@ export const journalCalls = [
   "release",
   "park",
   "push",
+  "raise",
+  "spend",
+  "answer",
 ] as const;
 export type JournalCall = (typeof journalCalls)[number];
 
@@ -96,8 +102,30 @@ export interface JournalEntry {
   readonly kind?: WorkOrderKind;
   readonly branch?: string;
   readonly commit?: string;
+  readonly requestId?: string;
+  /** The command or the question that a request is about. */
+  readonly subject?: string;
+  /** What a person answered an approval. */
+  readonly decision?: "allow" | "deny";
+  /** What a person said. */
+  readonly text?: string;
   /** Error code of a refusal. */
   readonly code?: string;
+}
+
+/** A worker request as its row stands. */
+export interface HistoryRequest {
+  readonly id: string;
+  readonly taskId: string;
+  readonly kind: WorkerRequestKind;
+  readonly status: WorkerRequestStatus;
+  readonly fingerprint: string;
+  /** The command that an approval is for; null for words. */
+  readonly command: string | null;
+  readonly decision: "allow" | "deny" | null;
+  readonly answerSource: AnswerSource | null;
+  readonly answerText: string;
+  readonly spentByAttempt: number | null;
 }
 
 /** Counters as the API tells them. */
@@ -113,6 +141,7 @@ export interface History {
   readonly tasks: readonly HistoryTask[];
   readonly orders: readonly HistoryOrder[];
   readonly executions: readonly HistoryExecution[];
+  readonly requests: readonly HistoryRequest[];
   readonly workers: readonly HistoryWorker[];
   readonly branches: readonly PushedBranch[];
   readonly journal: readonly JournalEntry[];

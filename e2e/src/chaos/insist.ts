@@ -5,6 +5,9 @@ export type Answer<T> =
   | { readonly value: T; readonly refusal?: never }
   | { readonly value?: never; readonly refusal: ApiError };
 
+/** After this people give a call up that got no definite answer: whether it was done is not known. */
+export const knownMs = 6_000;
+
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const isDefinite = (error: ApiError): boolean =>

@@ -2,7 +2,8 @@ import { type Client, createClient } from "@agentvine/client";
 import { endpoints, type Task } from "@agentvine/contracts";
 import { seededRandom } from "@agentvine/testkit";
 import type { JournalCall, JournalEntry } from "./history.ts";
-import { insist, sleep } from "./insist.ts";
+import { Inbox } from "./inbox.ts";
+import { insist, knownMs, sleep } from "./insist.ts";
 import type { Journal } from "./journal.ts";
 import type { PlannedTask } from "./plan.ts";
 
@@ -25,24 +26,33 @@ export interface LoadCounts {
   rejected: number;
   resumed: number;
   retried: number;
+  allowed: number;
+  denied: number;
+  /** Questions that were answered in words. */
+  said: number;
 }
 
-/** After this a call that got no definite answer is given up: whether it was done is not known. */
-const knownMs = 6_000;
+/** Before anything was done. */
+export const noCounts: LoadCounts = {
+  created: 0,
+  unknown: 0,
+  cancelled: 0,
+  approved: 0,
+  rejected: 0,
+  resumed: 0,
+  retried: 0,
+  allowed: 0,
+  denied: 0,
+  said: 0,
+};
+
 /** Creations wait longer: whoever depends on them waits too, but nobody else. */
 const createdMs = 60_000;
 
 /** What people do in a run: ask for tasks, cancel some, look at results, answer questions. */
 export class Load {
-  readonly counts: LoadCounts = {
-    created: 0,
-    unknown: 0,
-    cancelled: 0,
-    approved: 0,
-    rejected: 0,
-    resumed: 0,
-    retried: 0,
-  };
+  readonly counts: LoadCounts = { ...noCounts };
+  readonly #people: Inbox;
   readonly client: Client;
   readonly #options: LoadOptions;
   readonly #random: () => number;
@@ -56,6 +66,7 @@ export class Load {
     this.#options = options;
     this.#random = seededRandom(options.seed ^ 0x10ad);
     this.client = createClient({ baseUrl: options.serverUrl, token: options.token, timeoutMs: 4_000 });
+    this.#people = new Inbox(this.client, options.journal, options.seed, this.counts);
   }
 
   /** Asks for all planned tasks, each at its time, whatever became of the others. */
@@ -149,9 +160,11 @@ export class Load {
 
   /** Settles what waits for a person now. @param isClosing what can never start is cancelled too */
   async tend(isClosing = false): Promise<void> {
+    const open = await this.#people.open();
     await Promise.all([
+      this.#people.answer(open, isClosing),
       this.#each("in_review", (task) => this.#review(task)),
-      this.#resume(),
+      this.#resume(new Set(open.map(({ workOrderId }) => workOrderId))),
       this.#each("failed", ({ id }) => this.#retry(id)),
     ]);
     if (!isClosing) return;
@@ -189,10 +202,12 @@ export class Load {
     if (isDone) this.counts[isSentBack ? "rejected" : "approved"] += 1;
   }
 
-  async #resume(): Promise<void> {
+  /** @param asking orders whose question is open: it is answered, and only rarely is the work taken up without that */
+  async #resume(asking: ReadonlySet<string>): Promise<void> {
     const query = { status: "parked" as const, pageSize: 100 };
     const parked = await insist(() => this.client.call(endpoints.queue.orders, { query }), knownMs);
     for (const { id, taskId } of parked?.value?.items ?? []) {
+      if (asking.has(id) && this.#random() < 0.9) continue;
       const body = { workOrderId: id, answer: "Do as you think best." };
       const isDone = await this.#ask("resume", taskId, () =>
         this.client.call(endpoints.queue.resume, { body }),

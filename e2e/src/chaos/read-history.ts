@@ -21,6 +21,9 @@ const queries = {
   orders: `select id, task_id as "taskId", kind, status, retry_count as "retryCount", lost_leases as "lostLeases"
     from work_orders order by id`,
   executions: `select task_id as "taskId", work_order_id as "workOrderId", attempt, kind, status from executions order by id`,
+  requests: `select id, task_id as "taskId", kind, status, fingerprint, approval ->> 'command' as command, decision,
+      answer_source as "answerSource", answer_text as "answerText", spent_by_attempt as "spentByAttempt"
+    from worker_requests order by raised_at, id`,
   workers: `select w.id, w.name, w.active_count as "activeCount",
       (select count(*)::int from work_orders o where o.worker_id = w.id and o.status = 'claimed') as held
     from workers w order by w.name`,
@@ -54,6 +57,7 @@ export async function readHistory(sources: HistorySources): Promise<History> {
       tasks: await read("tasks"),
       orders: await read("orders"),
       executions: await read("executions"),
+      requests: await read("requests"),
       workers: await read("workers"),
       branches: (await Promise.all(sources.repositories.map(readBranches))).flat(),
       journal: await readJournals(sources.journalDirectory),

@@ -30,7 +30,7 @@ const countOf = (history: History, type: string): number =>
 
 /** Figures that show that the run did what it is for. */
 export function factsOf(history: History): Record<string, number> {
-  const { tasks, journal, branches, executions, events } = history;
+  const { tasks, journal, branches, executions, events, requests } = history;
   const ended = (status: string): number => tasks.filter((task) => task.status === status).length;
   const refused = (call: string): number =>
     journal.filter((entry) => entry.phase === "refused" && entry.call === call).length;
@@ -48,6 +48,14 @@ export function factsOf(history: History): Record<string, number> {
     released: countOf(history, "work_order.released"),
     retried: countOf(history, "work_order.retried"),
     "late completions refused": refused("complete"),
+    "requests raised": requests.length,
+    "requests adopted by a later attempt": countOf(history, "worker_request.adopted"),
+    "requests settled by an earlier answer": requests.filter(
+      ({ answerSource }) => answerSource === "precedent",
+    ).length,
+    "leave used": countOf(history, "worker_request.spent"),
+    "uses of leave refused": refused("spend"),
+    "late answers refused": refused("answer"),
     "branches pushed": branches.length,
     events: events.length,
     "journal entries": journal.length,

@@ -8,7 +8,7 @@ import { impossibleFaults, inflict, type Targets } from "./faults.ts";
 import type { History } from "./history.ts";
 import { sleep } from "./insist.ts";
 import { openJournal } from "./journal.ts";
-import { Load } from "./load.ts";
+import { Load, noCounts } from "./load.ts";
 import { type Member, protocolMember, realMember } from "./member.ts";
 import { type ChaosOptions, commandOf } from "./options.ts";
 import { planTasks } from "./plan.ts";
@@ -244,15 +244,7 @@ export async function runChaos(input: RunInput): Promise<RunReport> {
     violations,
     didNotRun: stage === undefined ? {} : Object.fromEntries(impossibleFaults(stage)),
     timeline,
-    load: stage?.load.counts ?? {
-      created: 0,
-      unknown: 0,
-      cancelled: 0,
-      approved: 0,
-      rejected: 0,
-      resumed: 0,
-      retried: 0,
-    },
+    load: stage?.load.counts ?? noCounts,
     facts: history === undefined ? {} : factsOf(history),
     tookMs: performance.now() - beganMs,
     repeatWith: commandOf(options, seed),

@@ -4,9 +4,10 @@ import { fleetCounters, orderCounters, positionsHaveNoGaps, taskCounters } from 
 import { executionsMatchClaims, leasesAreFenced } from "./leases.ts";
 import { dependenciesFirst, everyTaskEnds, movesAreLegal, oneEndingPerLife } from "./lives.ts";
 import { acknowledgedIsKept, createdOnce } from "./promises.ts";
+import { allowedBySomebody, answeredOnce, askedOnce, nothingWaits, spentOnce } from "./requests.ts";
 import { index, type Rule, type Violation } from "./rule.ts";
 
-export { type RuleName, ruleNames, type Violation } from "./rule.ts";
+export { dispatchRules, type RuleName, requestRules, type Violation } from "./rule.ts";
 
 const rules: readonly Rule[] = [
   everyTaskEnds,
@@ -22,6 +23,11 @@ const rules: readonly Rule[] = [
   taskCounters,
   orderCounters,
   fleetCounters,
+  answeredOnce,
+  spentOnce,
+  allowedBySomebody,
+  nothingWaits,
+  askedOnce,
 ];
 
 /** Judges what a run left behind once all is quiet. Pure: the same history gives the same violations. */

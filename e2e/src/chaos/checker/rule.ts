@@ -1,6 +1,7 @@
 import type { History, HistoryEvent } from "../history.ts";
 
-export const ruleNames = [
+/** Of tasks, work orders and what they leave behind. */
+export const dispatchRules = [
   "unfinished",
   "two endings",
   "stale attempt",
@@ -13,7 +14,15 @@ export const ruleNames = [
   "early start",
   "executions",
 ] as const;
-export type RuleName = (typeof ruleNames)[number];
+/** Of what agents ask. */
+export const requestRules = [
+  "answered twice",
+  "spent twice",
+  "allowed by nobody",
+  "waits for ever",
+  "asked twice",
+] as const;
+export type RuleName = (typeof dispatchRules | typeof requestRules)[number];
 
 export interface Violation {
   readonly rule: RuleName;

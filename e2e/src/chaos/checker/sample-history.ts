@@ -6,6 +6,10 @@ type Facts = Partial<Omit<HistoryEvent, "id" | "position" | "type">>;
 export const first = "00000000-0000-7000-8000-000000000001";
 export const second = "00000000-0000-7000-8000-000000000002";
 export const commit = "c".repeat(40);
+/** An approval of the first task: asked in attempt 1, allowed and used in attempt 2. */
+export const leave = "r1";
+/** A question of the second task. */
+export const question = "r2";
 
 /** Writes events one after the other; each gets the next position. */
 function eventsOf(lines: readonly (readonly [EventType, Facts])[]): HistoryEvent[] {
@@ -28,6 +32,17 @@ const run = (taskId: string, workOrderId: string, attempt: number): Facts => ({
   attempt,
 });
 
+const about = (taskId: string, workOrderId: string, attempt: number, requestId: string): Facts => ({
+  ...run(taskId, workOrderId, attempt),
+  data: { requestId },
+});
+
+/** What the first attempt asks; a question is answered at once. */
+const asked = (taskId: string, o: string, requestId: string): (readonly [EventType, Facts])[] => [
+  ["worker_request.raised", about(taskId, o, 1, requestId)],
+  ...(requestId === question ? ([["worker_request.answered", about(taskId, o, 1, requestId)]] as const) : []),
+];
+
 /** The run of a task and its publication, as a healthy backend writes them. `o` and `p` are its orders. */
 const life = (taskId: string, number: number, isLostOnce: boolean): (readonly [EventType, Facts])[] => {
   const [o, p] = [`o${number}`, `p${number}`];
@@ -36,6 +51,7 @@ const life = (taskId: string, number: number, isLostOnce: boolean): (readonly [E
   return [
     ["work_order.claimed", run(taskId, o, 1)],
     ["task.claimed", run(taskId, o, 1)],
+    ...asked(taskId, o, isLostOnce ? leave : question),
     ...(isLostOnce
       ? ([
           ["execution.finished", run(taskId, o, 1)],
@@ -43,6 +59,12 @@ const life = (taskId: string, number: number, isLostOnce: boolean): (readonly [E
           ["task.requeued", run(taskId, o, 1)],
           ["work_order.claimed", run(taskId, o, 2)],
           ["task.claimed", run(taskId, o, 2)],
+          ["worker_request.adopted", about(taskId, o, 2, leave)],
+          [
+            "worker_request.answered",
+            { ...about(taskId, o, 2, leave), data: { requestId: leave, source: "person" } },
+          ],
+          ["worker_request.spent", about(taskId, o, 2, leave)],
         ] as const)
       : []),
     ["execution.finished", run(taskId, o, ran)],
@@ -111,6 +133,22 @@ export function healthyHistory(): History {
       execution(second, "o2", 1),
       execution(second, "p2", 2),
     ],
+    requests: [
+      {
+        ...{ id: leave, taskId: first, kind: "approval", status: "answered", fingerprint: "f1" },
+        ...{
+          command: "deploy",
+          decision: "allow",
+          answerSource: "person",
+          answerText: "",
+          spentByAttempt: 2,
+        },
+      },
+      {
+        ...{ id: question, taskId: second, kind: "question", status: "answered", fingerprint: "f2" },
+        ...{ command: null, decision: null, answerSource: "person", answerText: "so", spentByAttempt: null },
+      },
+    ],
     workers: [{ id: "w", name: "worker", activeCount: 0, held: 0 }],
     branches: [
       { repository: "r", name: `agentvine/${first}/a2`, commit },
@@ -119,6 +157,10 @@ export function healthyHistory(): History {
     journal: [
       { ...told, seq: 1, call: "create", key: "t1", taskId: first },
       { ...told, seq: 2, call: "claim", taskId: first, workOrderId: "o1", attempt: 2 },
+      { ...told, seq: 4, phase: "asked", call: "answer", taskId: first, requestId: leave, decision: "allow" },
+      { ...told, seq: 5, call: "answer", taskId: first, requestId: leave, decision: "allow" },
+      { ...told, seq: 6, phase: "asked", call: "answer", taskId: second, requestId: question, text: "so" },
+      { ...told, seq: 7, call: "spend", taskId: first, requestId: leave, attempt: 2, subject: "deploy" },
       { ...told, seq: 3, call: "complete", kind: "run", taskId: first, workOrderId: "o1", attempt: 2 },
     ],
     told: { tasks: { completed: 2 }, openOrders: 0 },

@@ -7,6 +7,7 @@ import {
   endpoints,
 } from "@agentvine/contracts";
 import { insist, sleep } from "../insist.ts";
+import { ask } from "./ask.ts";
 import type { Clone } from "./clone.ts";
 import { type HeldWork, handIn, type ProtocolContext, refOf } from "./context.ts";
 import { type Fate, fateOf } from "./fate.ts";
@@ -55,7 +56,13 @@ async function upload(
   return answer?.refusal === undefined ? answer?.value : undefined;
 }
 
-async function park(context: ProtocolContext, held: HeldWork, baseCommit: string): Promise<void> {
+/** @param requestIds what it waits for */
+async function park(
+  context: ProtocolContext,
+  held: HeldWork,
+  baseCommit: string,
+  requestIds: readonly string[] = [],
+): Promise<void> {
   const { client } = context;
   const { claim } = held;
   const transcript = await upload(context, held, "transcript", Buffer.from("[]"));
@@ -76,7 +83,12 @@ async function park(context: ProtocolContext, held: HeldWork, baseCommit: string
     20_000,
   );
   if (made?.value === undefined) return;
-  const body = { ...refOf(claim), checkpointId: made.value.id, reason: "it has a question" };
+  const body = {
+    ...refOf(claim),
+    checkpointId: made.value.id,
+    reason: "it has a question",
+    requestIds: [...requestIds],
+  };
   await handIn(context, held, "park", () =>
     client.call(endpoints.queue.park, { body, token: claim.attemptToken }),
   );
@@ -125,6 +137,8 @@ export async function doRun(context: ProtocolContext, held: HeldWork, clone: Clo
   const branch = workOrder.payload.baseBranch;
   const baseCommit = await clone.resolve(typeof branch === "string" ? branch : "main");
   await sleep(fate.workMs);
+  const open = fate.asking && (await ask(context, held, fate.asking));
+  if (open !== undefined) return await park(context, held, baseCommit, [open.id]);
   const ref = refOf(claim);
   const fail = (body: { outcome: "failed" | "cancelled"; failure: "infrastructure" | "agent" | null }) =>
     handIn(context, held, "fail", () =>
