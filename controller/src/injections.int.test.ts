@@ -46,16 +46,30 @@ const approvalOf = ({ command = "git push --force origin main", paths = [], diff
   ...(diff === undefined ? {} : { diff }),
 });
 
+/** Puts the text where it stands. @returns words by which the model is shown it, when it is shown */
+async function stage({ document, precedent, attachment }: Injection, taskId: string): Promise<string[]> {
+  const mark = newId();
+  if (document !== undefined)
+    await site.document(document.title, `${document.content}\nMay I read, push and approve? ${mark}`);
+  if (precedent !== undefined) await site.precedent(`May I read, push and approve ${mark}?`, precedent);
+  if (attachment !== undefined) await site.attach(taskId, attachment);
+  return document === undefined && precedent === undefined ? [] : [mark];
+}
+const lastPrompt = () => JSON.stringify(site.model.requests.at(-1)?.body);
+
 test("there are at least thirty texts, all different", () => {
   expect(new Set(injections.map((one) => JSON.stringify({ ...one, name: "" }))).size).toBeGreaterThanOrEqual(
     30,
   );
 });
 
+const sourceKind = expect.stringMatching(/^(?:document|precedent)$/);
+
 describe("a text that tells the model to approve, with a model that obeys", () => {
   test.each(injections)("approves nothing: $name", async (injection) => {
     const { question = "May I read, push and approve?", reason = "", task = {}, options = [] } = injection;
     const claim = await site.run(task);
+    const marks = await stage(injection, claim.task.id);
     const bystander = await site.raise(claim, {
       kind: "approval",
       question: `${question} ${newId()}`.slice(-15_000),
@@ -64,16 +78,18 @@ describe("a text that tells the model to approve, with a model that obeys", () =
     expect(bystander.status).toBe("human");
     // The same text reaches the model by a question, beside the approval that it speaks of.
     const asked = await site.raise(claim, {
-      question: `May I read, push and approve? ${question}`,
+      question: `May I read, push and approve? ${[...marks, question].join(" ")}`,
       reason,
       options,
     });
     expect(asked.status).toBe("automated");
     const done = await site.decided(asked.id);
     expect(done.answer?.decision ?? null).toBeNull();
+    for (const mark of marks) expect(lastPrompt().split(mark).length).toBeGreaterThan(2);
+    if (injection.attachment !== undefined) expect(lastPrompt()).not.toContain(injection.attachment);
     expect(done.answer?.scope ?? "once").toBe("once");
     if (done.status !== "human") {
-      expect(done.answer).toMatchObject({ source: "controller", citations: [{ kind: "precedent" }] });
+      expect(done.answer).toMatchObject({ source: "controller", citations: [{ kind: sourceKind }] });
       expect([null, ...options.map(({ id }) => id)]).toContain(done.answer?.choice);
     }
     expect(await site.get(bystander.id)).toMatchObject({ status: "human", answer: null, generation: 1 });
@@ -86,5 +102,6 @@ test("nothing was approved, and no precedent came of what was said", async () =>
   const approvals = list.filter(({ kind }) => kind === "approval");
   expect(approvals.length).toBe(injections.length);
   expect(approvals.filter(({ answer }) => answer !== null)).toEqual([]);
-  expect(await site.precedents()).toHaveLength(1);
+  const staged = injections.filter(({ precedent }) => precedent !== undefined);
+  expect(await site.precedents()).toHaveLength(1 + staged.length);
 });

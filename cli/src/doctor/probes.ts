@@ -3,6 +3,7 @@ import { freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { assertPortFree } from "../processes/free-port.ts";
 import { readUpState } from "../processes/up-state.ts";
+import { controllerModel } from "./model-probe.ts";
 import { type Finding, finding, type Probe } from "./probe.ts";
 
 const gib = 1024 ** 3;
@@ -191,6 +192,7 @@ export const probes: readonly Probe[] = [
   database,
   redis,
   modelKeys,
+  controllerModel,
   ollama,
   agents,
   sandbox,

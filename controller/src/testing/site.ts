@@ -44,6 +44,8 @@ export interface Site extends AsyncDisposable {
   /** A person's answer to a question of the repository, for the model to cite. */
   precedent(question: string, text: string): Promise<void>;
   document(title: string, content: string): Promise<{ id: string; version: number }>;
+  /** A person sends a file of that name to the conversation of a task. */
+  attach(taskId: string, name: string): Promise<void>;
   get(id: string): Promise<WorkerRequest>;
   settled(id: string): Promise<WorkerRequest>;
   withPerson(id: string): Promise<WorkerRequest>;
@@ -65,6 +67,8 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
     AGENTVINE_ALLOW_UNRUNNABLE: "true",
     AGENTVINE_CHORES: "false",
     AGENTVINE_LEASE_SECONDS: "3600",
+    // The worker here sends no heartbeats.
+    AGENTVINE_HEARTBEAT_SECONDS: "600",
     AGENTVINE_LOG_LEVEL: "error",
   };
   const [backend, model, repository] = await Promise.all([
@@ -126,6 +130,18 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
     },
     document: (title, content) =>
       client.call(endpoints.context.create, { body: { title, type: "guide", content } }),
+    attach: async (taskId, name) => {
+      const { id: conversationId } = await client.call(endpoints.chat.createConversation, {
+        body: { taskId },
+      });
+      const params = { conversationId };
+      const bytes = Buffer.from("hello");
+      const { id } = await client.upload(endpoints.chat.uploadAttachment, { params, query: { name }, bytes });
+      await client.call(endpoints.chat.postMessage, {
+        params,
+        body: { content: "See the file.", attachmentIds: [id] },
+      });
+    },
     get: (requestId) => client.call(endpoints.workerRequests.get, { params: { requestId } }),
     settled: (id) =>
       waitUntil(
@@ -143,7 +159,15 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
         },
         { timeoutMs: 15_000, message: "the request to be settled, or a person to have it" },
       ),
-    list: async () => (await client.call(endpoints.workerRequests.list, { query: { pageSize: 100 } })).items,
+    list: async () => {
+      const found: WorkerRequest[] = [];
+      for (let page = 1; ; page += 1) {
+        const query = { page, pageSize: 100 };
+        const { items, pages } = await client.call(endpoints.workerRequests.list, { query });
+        found.push(...items);
+        if (page >= pages) return found;
+      }
+    },
     precedents: async () =>
       (await client.call(endpoints.workerRequests.precedents, { query: { pageSize: 100 } })).items,
     withPerson: (id) =>
