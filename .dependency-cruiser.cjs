@@ -156,6 +156,15 @@ const workers = [
     { path: "^workers/src/agents/[^/]+/", pathNot: "^workers/src/agents/($1|testing)/" },
   ),
   rule(
+    "relay-holds-nothing",
+    "The relay runs beside the agent, as the agent: it can reach the backend by nothing but the executor's socket.",
+    { path: "^workers/src/(relay-main\\.ts$|relay/program/)" },
+    {
+      path: `^packages/(client|kit|model)/|^workers/src/(base|execution|config|workspace)|${fromNpm("ai", "@ai-sdk/[^/]+")}`,
+      reachable: true,
+    },
+  ),
+  rule(
     "supervisor-never-loads-model-code",
     "The supervisor starts within a second and holds no model key: model code is loaded by the executor alone.",
     { path: "^workers/src/(base/|main\\.ts$|supervisor)", pathNot: "\\.test\\.ts$|/testing/" },

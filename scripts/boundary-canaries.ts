@@ -76,6 +76,10 @@ export const canaries: Record<string, Canary> = {
     "workers/src/agents/canary-one/canary-driver.ts": imports("../canary-two/canary-driver.ts"),
     "workers/src/agents/canary-two/canary-driver.ts": empty,
   },
+  "relay-holds-nothing": {
+    "workers/src/relay/program/canary-link.ts": imports("../canary-step.ts"),
+    "workers/src/relay/canary-step.ts": imports("@agentvine/client"),
+  },
   "supervisor-never-loads-model-code": {
     "workers/src/base/canary-supervisor.ts": imports("../canary-step.ts"),
     "workers/src/canary-step.ts": imports("@ai-sdk/anthropic"),

@@ -88,6 +88,29 @@ function start(folder: string, env: NodeJS.ProcessEnv, argv: string[]): string {
   return stdout.trim();
 }
 
+/** Agents start it by its path: it has to answer though no executor is there. */
+function startRelay(folder: string, env: NodeJS.ProcessEnv): void {
+  const program = join(folder, "node_modules/agentvine/workers/dist/relay-main.js");
+  const params = {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "check", version: "1" },
+  };
+  const messages = [
+    { jsonrpc: "2.0", id: 1, method: "initialize", params },
+    { jsonrpc: "2.0", method: "notifications/initialized" },
+    { jsonrpc: "2.0", id: 2, method: "tools/list" },
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, [program, join(folder, "nobody")], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+    input: messages.map((message) => `${JSON.stringify(message)}\n`).join(""),
+    timeout: startTimeoutMs,
+  });
+  if (!stdout.includes('"create_subtask"')) throw new Error(`the relay lists no tools\n${stdout}${stderr}`);
+}
+
 function assertVersion(printed: string): void {
   const { version } = JSON.parse(readFileSync(join(stagingFolder, "package.json"), "utf8")) as {
     version: string;
@@ -119,6 +142,7 @@ function run(argv: string[]): void {
     timed("install", () => install(join(folder, packed.filename), installed, env));
     assertVersion(timed("agentvine --version", () => start(installed, env, ["--version"])));
     console.log(timed("agentvine doctor", () => start(installed, env, ["doctor"])));
+    timed("relay", () => startRelay(installed, env));
     if (argv.includes("--demo"))
       timed("agentvine demo", () => start(installed, env, ["demo", "--once", "--json"]));
   } finally {

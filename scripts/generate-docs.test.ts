@@ -89,6 +89,9 @@ describe("config.md and .env.example", () => {
     "AGENTVINE_SANDBOX_ID",
     "AGENTVINE_COMMAND_ID",
     "AGENTVINE_PROMPT_FILE",
+    "AGENTVINE_MCP_CONFIG",
+    "AGENTVINE_MCP_SERVER",
+    "AGENTVINE_RELAY",
     "AGENTVINE_GIT_USERNAME",
     "AGENTVINE_GIT_PASSWORD",
   ]);

@@ -26,6 +26,7 @@ const outputs = [
   "backend/dist/main.js",
   "workers/dist/main.js",
   "workers/dist/executor-main.js",
+  "workers/dist/relay-main.js",
   "controller/dist/main.js",
   "cli/dist/main.js",
 ];

@@ -42,6 +42,7 @@ function createCheckout(): void {
     write(`${program}/src/main.ts`, "export {};\n");
   }
   write("workers/src/executor-main.ts", "export {};\n");
+  write("workers/src/relay-main.ts", "export {};\n");
   write("cli/src/main.ts", mainThatReturns(0));
 }
 

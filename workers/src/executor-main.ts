@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { loadExecutorEnvironment } from "./config.ts";
 import { runExecutor } from "./execution/executor.ts";
 
@@ -18,6 +19,7 @@ runExecutor(
       }),
   },
   loadExecutorEnvironment(),
+  fileURLToPath(new URL("relay-main.js", import.meta.url)),
 ).then(
   () => process.exit(0),
   () => process.exit(1),

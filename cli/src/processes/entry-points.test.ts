@@ -20,12 +20,14 @@ describe("the programs of an installation", () => {
       "backend/dist/main.js",
       "workers/dist/main.js",
       "workers/dist/executor-main.js",
+      "workers/dist/relay-main.js",
       "controller/dist/main.js",
     );
     expect(resolveEntryPoints(cli)).toEqual({
       backend: join(tempDir(), "backend/dist/main.js"),
       worker: join(tempDir(), "workers/dist/main.js"),
       executor: join(tempDir(), "workers/dist/executor-main.js"),
+      relay: join(tempDir(), "workers/dist/relay-main.js"),
       controller: join(tempDir(), "controller/dist/main.js"),
     });
   });
@@ -33,7 +35,7 @@ describe("the programs of an installation", () => {
   it("are all named when they are missing", () => {
     const cli = install("backend/dist/main.js");
     expect(() => resolveEntryPoints(cli)).toThrow(
-      /workers\/dist\/main\.js, .*workers\/dist\/executor-main\.js/,
+      /workers\/dist\/main\.js, .*workers\/dist\/executor-main\.js, .*workers\/dist\/relay-main\.js/,
     );
   });
 

@@ -8,6 +8,7 @@ export interface EntryPoints {
   backend: string;
   worker: string;
   executor: string;
+  relay: string;
   controller: string;
 }
 
@@ -15,6 +16,7 @@ const programs: EntryPoints = {
   backend: "backend/dist/main.js",
   worker: "workers/dist/main.js",
   executor: "workers/dist/executor-main.js",
+  relay: "workers/dist/relay-main.js",
   controller: "controller/dist/main.js",
 };
 
@@ -29,6 +31,7 @@ export function resolveEntryPoints(cliFolder: string = ownFolder()): EntryPoints
     backend: join(root, programs.backend),
     worker: join(root, programs.worker),
     executor: join(root, programs.executor),
+    relay: join(root, programs.relay),
     controller: join(root, programs.controller),
   };
   const missing = Object.values(entryPoints).filter((path) => !existsSync(path));

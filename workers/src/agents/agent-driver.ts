@@ -2,6 +2,7 @@ import type {
   AgentDriverName,
   Approval,
   RequestOption,
+  SubtaskFields,
   Task,
   TaskLimits,
   ToolClass,
@@ -110,6 +111,42 @@ export interface Desk {
   openRequests(): readonly string[];
 }
 
+/** What a service says: in words for the agent's model, and the same for a program. */
+export interface ServiceReply {
+  readonly isError: boolean;
+  readonly text: string;
+  readonly data: Readonly<Record<string, unknown>> | null;
+}
+
+/** What an agent may look up and tell. Never throws: what goes wrong is a reply. */
+export interface AgentServices {
+  /** Context documents that fit the task and the words, quoted as data of others. */
+  getContext(query: string): Promise<ServiceReply>;
+  reportProgress(report: {
+    readonly message: string;
+    /** From 0 to 100. */
+    readonly percent?: number | undefined;
+  }): Promise<ServiceReply>;
+  /** Proposes a task, which waits until a person queues it. */
+  createSubtask(fields: SubtaskFields): Promise<ServiceReply>;
+}
+
+/** The way of an agent that is no part of this process to the desk and the services: an MCP server that it starts. Holds no secret. */
+export interface Relay {
+  /** How the server is started; the entries are added to the environment it gets. */
+  readonly server: {
+    readonly command: string;
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  };
+  /** A file that says so, as agents read it: `{"mcpServers": {"agentvine": …}}`. */
+  readonly configPath: string;
+  /** Whether the agent has asked for the list of tools; some begin without waiting for their servers. */
+  hasListed(): boolean;
+  /** Ends the server and whatever waits in it, before anybody looks at what the agent left. Idempotent. */
+  close(): Promise<void>;
+}
+
 /** What a person wrote to the agent. */
 export interface Heard {
   readonly position: number;
@@ -142,6 +179,9 @@ export interface AgentTurnInput {
   /** Id of the rule by which this class of tool runs without asking; undefined when it must ask. */
   readonly ruleFor: (toolClass: ToolClass) => string | undefined;
   readonly desk: Desk;
+  readonly services: AgentServices;
+  /** For agents that are no part of this process. The driver closes it when the agent has ended. Null when none can be opened. */
+  readonly openRelay: () => Promise<Relay | null>;
   /** What people wrote to the agent behind a position, oldest first. Never throws: what can't be had now comes later. */
   readonly hear: (after: number) => Promise<readonly Heard[]>;
   /** Only looks and makes a plan: nothing but reading and `report_plan` is offered. */

@@ -28,7 +28,7 @@ export interface BuiltinDriverConfig {
 /** Any command line that edits the workspace. */
 export interface CommandDriverConfig {
   readonly driver: "command";
-  /** `{promptFile}` is replaced by the path of the file that holds the prompt. */
+  /** `{promptFile}` is replaced by the path of the file that holds the prompt, `{mcpConfigFile}` by that of the relay's configuration. */
   readonly argv: readonly [string, ...string[]];
   readonly label?: string | undefined;
   readonly timeoutMs?: number | undefined;

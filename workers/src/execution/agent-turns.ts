@@ -105,7 +105,7 @@ export class AgentTurns {
   }
 
   #input(instruction: string, place: TurnPlace, isPlanning: boolean, signal: AbortSignal): AgentTurnInput {
-    const { claim, settings, desk, people } = this.#context;
+    const { claim, settings, desk, services, people } = this.#context;
     const { sandbox, plan } = this.#bench;
     const rules = new Map(claim.preAllowed.map(({ toolClass, ruleId }) => [toolClass, ruleId]));
     const write = createEventWriter(this.#context);
@@ -123,6 +123,8 @@ export class AgentTurns {
       isPlanning,
       ruleFor: (toolClass) => rules.get(toolClass),
       desk,
+      services,
+      openRelay: () => this.#context.openRelay(write),
       hear: (after) => people.hear(after),
       onEvent: (event) => {
         this.#note(event);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Client, createClient } from "@agentvine/client";
 import { type Claim, endpoints } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
@@ -11,6 +12,7 @@ import {
   waitUntil,
 } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mcpAgent } from "../relay/testing/relay-client.ts";
 import { runExecutor } from "./executor.ts";
 import type { ExecutorSettings, FromExecutor, ToExecutor } from "./executor-channel.ts";
 
@@ -94,6 +96,7 @@ describe("runExecutor", { timeout: 60_000 }, () => {
         },
       },
       { modelApiKey: undefined, toolPath: process.env.PATH ?? "" },
+      fileURLToPath(new URL("../../dist/relay-main.js", import.meta.url)),
     );
     return {
       said,
@@ -160,6 +163,66 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     });
     await stale.ended;
     expect(stale.said.at(-1)?.type).toBe("lease_lost");
+  });
+
+  it("lets a command line ask a person, look up documents, tell and propose by MCP, and shows it no credential", async () => {
+    const document = await people.call(endpoints.context.create, {
+      body: { title: "Writing a guide", type: "guide", content: "Guides here begin with an example." },
+    });
+    const claim = await aClaim("relay");
+    const calls = [
+      ["get_context", { query: "how does a guide begin" }],
+      ["report_progress", { message: "half of it", percent: 50 }],
+      ["create_subtask", { title: "Write the other guide", description: "d", type: "docs" }],
+      ["ask_controller", { question: "For whom?" }],
+    ];
+    const look = `for pid in $(grep -lszF AGENTVINE_RELAY= /proc/[0-9]*/environ | cut -d/ -f3); do tr '\\0' ' ' < /proc/$pid/environ; tr '\\0' ' ' < /proc/$pid/cmdline; done`;
+    const dump = `(sleep 0; ${look}; env; cat "$AGENTVINE_MCP_CONFIG"; grep -rhasE . "$TMPDIR" "$HOME" "$(dirname "$AGENTVINE_MCP_CONFIG")") > dump.txt 2>&1`;
+    const agent = `'${process.execPath}' '${mcpAgent}' '${JSON.stringify(calls)}' & agent=$!; until test -s asked; do sleep 0.1; ${look} > asked; done; ${dump}; cat asked dump.txt > seen.md; rm asked dump.txt; cat seen.md; rm seen.md; wait $agent && printf '# Guide\\n\\nX.\\n' > GUIDE.md`;
+    const executor = anExecutor();
+    await executor.heard("ready");
+    executor.tell({ type: "start", claim, settings: settingsOf(agent) });
+    const request = await waitUntil(
+      async () => {
+        const { items } = await people.call(endpoints.workerRequests.list, { query: { status: "human" } });
+        return items.find(({ taskId }) => taskId === claim.task.id);
+      },
+      { timeoutMs: 40_000 },
+    );
+    await people.call(endpoints.workerRequests.answer, {
+      params: { requestId: request.id },
+      body: { generation: request.generation, text: "for beginners" },
+    });
+    const message = await executor.heard("result");
+    executor.tell({ type: "result_kept" });
+    await executor.ended;
+    if (message.type !== "result" || message.result.kind !== "complete")
+      throw new Error(JSON.stringify(message, null, 1));
+
+    const params = { executionId: claim.executionId };
+    const { items: lines } = await people.call(endpoints.executions.logs, {
+      params,
+      query: { limit: 1_000 },
+    });
+    const log = lines.map((line) => line.message).join("\n");
+    expect(log).toContain(`<<<DOCUMENT ${document.id} version 1`);
+    expect(log).toContain("for beginners");
+    const { items: children } = await people.call(endpoints.tasks.list, {
+      query: { parentTaskId: claim.task.id },
+    });
+    expect(children).toMatchObject([
+      { title: "Write the other guide", status: "pending", createdByExecutionId: claim.executionId },
+    ]);
+    const { items: events } = await people.call(endpoints.tasks.timeline, {
+      params: { taskId: claim.task.id },
+    });
+    expect(events.map(({ data }) => data)).toContainEqual(
+      expect.objectContaining({ kind: "note", message: "half of it", percent: 50 }),
+    );
+    // The relay's own environment and command line, the agent's, and every file it was given.
+    expect(log).toMatch(/AGENTVINE_RELAY=\/.*relay-main\.js/s);
+    expect(log).toContain("mcpServers");
+    expect(log).not.toMatch(/avt_|avk_|\[redacted/i);
   });
 
   it("gives up when its supervisor is gone", async () => {

@@ -8,8 +8,11 @@ import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
 import { createGit } from "../workspace/git.ts";
 import { executionLayout } from "../workspace/layout.ts";
+import { createAgentServices } from "./agent-services/agent-services.ts";
+import { createRelayOpener } from "./agent-services/open-agent-relay.ts";
+import { createServiceApi } from "./agent-services/service-api.ts";
 import { createDecisionApi } from "./decisions/decision-api.ts";
-import { RequestDesk } from "./decisions/request-desk.ts";
+import { RequestDesk, type RequestDeskOptions } from "./decisions/request-desk.ts";
 import { driverConfigOf } from "./driver-choice.ts";
 import { createExecutionApi } from "./execution-api.ts";
 import type { ExecutionContext } from "./execution-context.ts";
@@ -37,8 +40,15 @@ export interface Channel {
   onClose(handle: () => void): void;
 }
 
-/** Runs the one work order it is given. Resolves when it may end. */
-export const runExecutor = async (channel: Channel, environment: ExecutorEnvironment): Promise<void> => {
+/**
+ * Runs the one work order it is given. Resolves when it may end.
+ * @param relayEntry program that agents start to reach this executor
+ */
+export const runExecutor = async (
+  channel: Channel,
+  environment: ExecutorEnvironment,
+  relayEntry: string,
+): Promise<void> => {
   const started = deferred<Extract<ToExecutor, { type: "start" }>>();
   const resultKept = deferred<void>();
   const stop = new StopRequest();
@@ -65,7 +75,7 @@ export const runExecutor = async (channel: Channel, environment: ExecutorEnviron
   await channel.send({ type: "ready" });
   const { claim, settings } = await started.promise;
   const logger = executionLogger(claim, settings);
-  const result = await runGuarded({ claim, settings, environment, stop, channel, logger });
+  const result = await runGuarded({ claim, settings, environment, relayEntry, stop, channel, logger });
   if (result === null) {
     await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
     return;
@@ -101,6 +111,7 @@ interface Parts {
   readonly claim: Claim;
   readonly settings: ExecutorSettings;
   readonly environment: ExecutorEnvironment;
+  readonly relayEntry: string;
   readonly stop: StopRequest;
   readonly channel: Channel;
   readonly logger: Logger;
@@ -109,7 +120,8 @@ interface Parts {
 /** A cancelled order has no lease either, and the command that says so may be a moment behind. */
 const leaseDoubtMs = 1_000;
 
-const createContext = ({ claim, settings, environment, stop, channel, logger }: Parts): ExecutionContext => {
+const createContext = (parts: Parts): ExecutionContext => {
+  const { claim, settings, environment, relayEntry, stop, channel, logger } = parts;
   const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
   const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
   const api = createExecutionApi(client, claim.executionId);
@@ -136,6 +148,20 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
     systemClock,
     (isWaiting) => void channel.send({ type: "waiting", isWaiting }),
   );
+  const progress = new ProgressReporter({ api, onLeaseLost, logger, signal: stop.lease });
+  /** What everything that speaks for the agent shares. */
+  const speaking = { secrets, clock: systemClock, sleep, signal: stop.work, onLeaseLost };
+  const say: RequestDeskOptions["say"] = (level, message, metadata) =>
+    log.say("agent", level, message, metadata);
+  const desk = new RequestDesk({
+    ...speaking,
+    ...settings.waiting,
+    ...{ api: createDecisionApi(client, ref), waiting, say },
+  });
+  const services = createAgentServices({
+    ...speaking,
+    ...{ api: createServiceApi(client, ref), progress, say },
+  });
   return {
     claim,
     settings,
@@ -146,20 +172,15 @@ const createContext = ({ claim, settings, environment, stop, channel, logger }: 
     sandboxes: createSandboxFactory(settings.sandbox, { acceptNoSandbox: true, toolPath }),
     createDriver: () => createDriver(driverConfigOf(settings, claim, modelApiKey)),
     log,
-    progress: new ProgressReporter({ api, onLeaseLost, logger, signal: stop.lease }),
+    progress,
     metrics: new MetricsRecorder(systemClock),
     stop,
     waiting,
-    desk: new RequestDesk({
-      api: createDecisionApi(client, ref),
-      secrets,
-      ...settings.waiting,
-      waiting,
-      clock: systemClock,
-      sleep,
-      signal: stop.work,
-      onLeaseLost,
-      say: (level, message, metadata) => log.say("agent", level, message, metadata),
+    desk,
+    services,
+    openRelay: createRelayOpener({
+      ...{ entry: relayEntry, directory: layout.relay, desk, services, logger },
+      ...{ ...settings.waiting, clock: systemClock, sleep, signal: stop.work },
     }),
     people: new People({
       api: createPeopleApi(client, ref),

@@ -48,6 +48,11 @@ export class ProgressReporter {
     this.#report({ kind: "model", detail: clip(detail, 2_000) });
   }
 
+  /** The agent's own words on how far it is. */
+  note(message: string, percent: number | null): void {
+    this.#report({ kind: "note", message: clip(message, 2_000), percent });
+  }
+
   gate(evidence: Evidence): void {
     this.#report({ kind: "gate", evidence });
   }
@@ -77,7 +82,7 @@ export class ProgressReporter {
   }
 
   #report(progress: Progress): void {
-    const isDispensable = progress.kind === "tool" || progress.kind === "model";
+    const isDispensable = ["tool", "model", "note"].includes(progress.kind);
     if (isDispensable && this.#waiting >= waitingMax) return;
     this.#waiting += 1;
     this.#queue = this.#queue

@@ -6,6 +6,7 @@ export const processTags = {
   execution: "AGENTVINE_EXECUTION_ID",
   sandbox: "AGENTVINE_SANDBOX_ID",
   command: "AGENTVINE_COMMAND_ID",
+  relay: "AGENTVINE_RELAY",
 } as const;
 
 export interface SweepOptions {

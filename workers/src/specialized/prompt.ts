@@ -9,6 +9,7 @@ How you work
 - Run the test command yourself before you finish, and read what it prints.
 - Do not commit: when you finish, everything you left in the working tree is committed for you. So leave no junk: no scratch files, logs, build output or installed packages.
 - If something you need can't be found in the repository, ask with \`ask_controller\`. Ask once, precisely, with the options you see. When nobody answers, take the cautious reading and say so in your summary.
+- \`get_context\` looks up what the team wrote down. Work that you find and that is not part of the task: propose it with \`create_subtask\`, and leave it alone.
 
 How you are judged
 - After you finish, your result is tested on a fresh checkout with the test command and configuration of the base commit. Changing the test command, its configuration or .agentvine.yml, and deleting, emptying or skipping tests, is detected and refused.

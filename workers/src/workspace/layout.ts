@@ -22,6 +22,8 @@ export interface ExecutionLayout extends SandboxDirectories {
   readonly spool: string;
   /** Small files of the host, such as bundles on their way; no sandbox sees it. */
   readonly host: string;
+  /** Sockets by which an agent reaches the executor. */
+  readonly relay: string;
   /** Directories of a fresh checkout for verification; `name` is unique within the execution. */
   verify(name: string): SandboxDirectories;
 }
@@ -45,6 +47,7 @@ export function executionLayout(dataDir: string, executionId: string): Execution
     ...directories(root),
     spool: join(root, "spool"),
     host: join(root, "host"),
+    relay: join(root, "relay"),
     verify: (name) => directories(join(root, `verify-${name.replace(/[^a-zA-Z0-9_-]/g, "-")}`)),
   };
 }
@@ -64,6 +67,7 @@ export async function createLayout(layout: ExecutionLayout): Promise<void> {
   await withStorageFaults("The data directory", async () => {
     await mkdir(layout.spool, { recursive: true, mode: 0o700 });
     await mkdir(layout.host, { recursive: true, mode: 0o700 });
+    await mkdir(layout.relay, { recursive: true, mode: 0o700 });
   });
 }
 

@@ -5,6 +5,7 @@ import type {
   AgentOutcome,
   AgentTurnInput,
   AgentTurnResult,
+  Relay,
 } from "../agent-driver.ts";
 import type { CommandDriverConfig } from "../driver-config.ts";
 import { abortedOutcome } from "../turn-abort.ts";
@@ -87,9 +88,12 @@ async function runOnce(
       reason: `the prompt could not be stored for the command: ${stored.stderr.trim()}`,
     };
   }
+  const relay = await input.openRelay();
   try {
-    return outcomeOf(await runCommand(config, input, promptFile), config, signal);
+    return outcomeOf(await runCommand(config, input, { promptFile, relay }), config, signal);
   } finally {
+    // Before anybody looks at what the command left, or at what it has asked.
+    await relay?.close();
     await sandbox.run({ argv: ["rm", "-f", promptFile], timeoutMs: fileCommandTimeoutMs, outputBytesMax });
   }
 }
@@ -97,9 +101,13 @@ async function runOnce(
 async function runCommand(
   config: CommandDriverConfig,
   { sandbox, signal, onEvent }: AgentTurnInput,
-  promptFile: string,
+  { promptFile, relay }: { readonly promptFile: string; readonly relay: Relay | null },
 ): Promise<CommandResult> {
-  const [program, ...rest] = config.argv.map((part) => part.replaceAll("{promptFile}", promptFile));
+  const [program, ...rest] = config.argv.map((part) =>
+    part
+      .replaceAll("{promptFile}", promptFile)
+      .replaceAll("{mcpConfigFile}", relay?.configPath ?? "/dev/null"),
+  );
   const id = "command";
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   const show = (stream: "stdout" | "stderr", text: string): void => {
@@ -116,7 +124,7 @@ async function runCommand(
   });
   const result = await sandbox.run({
     argv: [program ?? "", ...rest],
-    env: { ...config.env, AGENTVINE_PROMPT_FILE: promptFile },
+    env: { ...config.env, AGENTVINE_PROMPT_FILE: promptFile, ...relayEnvironment(relay) },
     timeoutMs: config.timeoutMs ?? timeoutMsDefault,
     ...(config.graceMs === undefined ? {} : { graceMs: config.graceMs }),
     outputBytesMax,
@@ -133,6 +141,15 @@ async function runCommand(
   } satisfies AgentEvent);
   return result;
 }
+
+/** How the command finds the MCP server: as a configuration file, or as an argv in JSON. */
+const relayEnvironment = (relay: Relay | null): Record<string, string> =>
+  relay === null
+    ? {}
+    : {
+        AGENTVINE_MCP_CONFIG: relay.configPath,
+        AGENTVINE_MCP_SERVER: JSON.stringify([relay.server.command, ...relay.server.args]),
+      };
 
 function outcomeOf(result: CommandResult, config: CommandDriverConfig, signal: AbortSignal): AgentOutcome {
   if (signal.aborted) return abortedOutcome(signal);

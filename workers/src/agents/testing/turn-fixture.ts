@@ -4,7 +4,14 @@ import { newId } from "@agentvine/kit";
 import { createRepository } from "@agentvine/testkit";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 import { createSandboxFactory } from "../../sandbox/sandbox-factory.ts";
-import type { AgentEvent, AgentTurnInput, Desk, Transcript } from "../agent-driver.ts";
+import type {
+  AgentEvent,
+  AgentServices,
+  AgentTurnInput,
+  Desk,
+  ServiceReply,
+  Transcript,
+} from "../agent-driver.ts";
 
 type Task = AgentTurnInput["task"];
 
@@ -83,6 +90,15 @@ export const aDesk = (desk: Partial<Desk> = {}): Desk => ({
   ...desk,
 });
 
+const nothing: ServiceReply = { isError: false, text: "Nothing.", data: null };
+/** Services that know and do nothing, unless told. */
+export const someServices = (services: Partial<AgentServices> = {}): AgentServices => ({
+  getContext: async () => nothing,
+  reportProgress: async () => nothing,
+  createSubtask: async () => nothing,
+  ...services,
+});
+
 /** The input of a turn that allows everything, answers nothing and records what it is told. */
 export function recordedTurn(
   sandbox: Sandbox,
@@ -101,6 +117,8 @@ export function recordedTurn(
     signal: new AbortController().signal,
     ruleFor: () => "test",
     desk: aDesk(),
+    services: someServices(),
+    openRelay: async () => null,
     hear: async () => [],
     onEvent: (event) => {
       events.push(event);

@@ -1,3 +1,4 @@
+import { linkSignals } from "@agentvine/client";
 import type { WorkerRequest } from "@agentvine/contracts";
 import { type Clock, coerceError, newId, type sleep as realSleep, retry, retryDelayMs } from "@agentvine/kit";
 import type { Answer, Desk, Question, Spent, ToolCallFields } from "../../agents/agent-driver.ts";
@@ -28,6 +29,13 @@ const backoff = { baseMs: 200, maxMs: 5_000 };
 /** A poll that comes back undecided sooner than this was not waited with. */
 const pollMsMin = 500;
 
+/** How long one question is waited for, when that is not as long as the agent may wait. */
+export interface AskLimits {
+  readonly liveMsMax: number;
+  /** Ends the waiting, not the request. */
+  readonly signal: AbortSignal;
+}
+
 /** A request could not be raised or waited for; the words are for the agent. */
 class NoDesk extends Error {}
 
@@ -54,10 +62,10 @@ export class RequestDesk implements Desk {
     this.#open.clear();
   }
 
-  async ask(question: Question): Promise<Answer> {
-    return await this.#typed(async () => {
-      const raised = await this.raise(question);
-      return answerOf(await this.waitFor(raised, this.#options.liveMsMax));
+  async ask(question: Question, limits?: AskLimits): Promise<Answer> {
+    return await this.#typed(limits?.signal, async (signal) => {
+      const raised = await this.raise(question, signal);
+      return answerOf(await this.waitFor(raised, limits?.liveMsMax ?? this.#options.liveMsMax, signal));
     });
   }
 
@@ -75,25 +83,29 @@ export class RequestDesk implements Desk {
    * Writes a question down at the backend, which settles it at once or routes it. Tried until the backend takes it.
    * @throws when it is refused, or the work was stopped
    */
-  async raise(question: Question): Promise<WorkerRequest> {
+  async raise(question: Question, signal = this.#options.signal): Promise<WorkerRequest> {
     const { api, say } = this.#options;
     const fields = this.#fields.questionOf(question);
     if (typeof fields === "string") throw new NoDesk(fields);
     // One for all tries: a raise whose reply was lost is found again by it.
     const body = { ...fields, callId: newId() };
-    const request = await this.#retried((signal) => api.raise(body, signal));
+    const request = await this.#retried(() => api.raise(body, signal), signal);
     say("info", `asked (${question.kind}): ${fields.question}`, metadataOf(request));
     this.#note(request);
     return request;
   }
 
   /** The request as it stands when it is settled, or after so long. @throws when the work was stopped or the lease is lost */
-  async waitFor(request: WorkerRequest, msMax: number): Promise<WorkerRequest> {
+  async waitFor(
+    request: WorkerRequest,
+    msMax: number,
+    signal = this.#options.signal,
+  ): Promise<WorkerRequest> {
     if (!isLive(request)) return request;
     const { waiting, say } = this.#options;
     waiting.begin();
     try {
-      const settled = await this.#poll(request, msMax);
+      const settled = await this.#poll(request, msMax, signal);
       this.#note(settled);
       if (isLive(settled)) say("warn", "nobody has answered yet", metadataOf(settled));
       return settled;
@@ -119,16 +131,16 @@ export class RequestDesk implements Desk {
   }
 
   /** How a request stands, waited for at most so long; for agents that come back to ask. Typed, never throws. */
-  async lookAt(requestId: string, msMax: number): Promise<Answer> {
-    return await this.#typed(async () => {
-      const request = await this.#retried((signal) => this.#options.api.wait(requestId, 0, signal));
+  async lookAt(requestId: string, msMax: number, ends?: AbortSignal): Promise<Answer> {
+    return await this.#typed(ends, async (signal) => {
+      const request = await this.#retried(() => this.#options.api.wait(requestId, 0, signal), signal);
       this.#note(request);
-      return answerOf(await this.waitFor(request, msMax));
+      return answerOf(await this.waitFor(request, msMax, signal));
     });
   }
 
-  async #poll(request: WorkerRequest, msMax: number): Promise<WorkerRequest> {
-    const { api, clock, sleep, signal, pollSeconds } = this.#options;
+  async #poll(request: WorkerRequest, msMax: number, signal: AbortSignal): Promise<WorkerRequest> {
+    const { api, clock, sleep, pollSeconds } = this.#options;
     const endMs = clock.monotonicMs() + msMax;
     let latest = request;
     for (let failures = 0; isLive(latest) && clock.monotonicMs() < endMs; ) {
@@ -155,8 +167,8 @@ export class RequestDesk implements Desk {
     else this.#open.delete(request.id);
   }
 
-  async #retried<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { signal, clock, sleep } = this.#options;
+  async #retried<T>(call: (signal: AbortSignal) => Promise<T>, signal = this.#options.signal): Promise<T> {
+    const { clock, sleep } = this.#options;
     return await retry(() => call(signal), {
       ...backoff,
       isRetryable: (error) => attemptFaultOf(error) === "transient",
@@ -167,22 +179,28 @@ export class RequestDesk implements Desk {
     });
   }
 
-  async #typed(ask: () => Promise<Answer>): Promise<Answer> {
+  async #typed(
+    ends: AbortSignal | undefined,
+    ask: (signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> {
+    using linked = linkSignals(this.#options.signal, ends);
     try {
-      return await ask();
+      return await ask(linked.signal);
     } catch (error) {
-      return { kind: "no_answer", reason: this.#reasonOf(error) };
+      return { kind: "no_answer", reason: linked.signal.aborted ? stopped : this.#reasonOf(error) };
     }
   }
 
   #reasonOf(error: unknown): string {
     const { signal, onLeaseLost } = this.#options;
-    if (signal.aborted) return "the work was stopped";
+    if (signal.aborted) return stopped;
     if (error instanceof NoDesk) return error.message;
     if (attemptFaultOf(error) === "lease_lost") onLeaseLost();
     return coerceError(error).message;
   }
 }
+
+const stopped = "the work was stopped";
 
 const metadataOf = ({ id, status, ruleId }: WorkerRequest): Record<string, unknown> => ({
   requestId: id,

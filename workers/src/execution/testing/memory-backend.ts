@@ -8,6 +8,7 @@ import type {
   Progress,
 } from "@agentvine/contracts";
 import { newId, sleep } from "@agentvine/kit";
+import type { ServiceApi } from "../agent-services/service-api.ts";
 import type { ArtifactUpload, ExecutionApi } from "../execution-api.ts";
 import { MemoryDecisions } from "./memory-decisions.ts";
 import { MemoryPeople } from "./memory-people.ts";
@@ -18,6 +19,12 @@ export class MemoryBackend implements ExecutionApi {
   readonly taskId = newId();
   readonly reports: Progress[] = [];
   readonly decisions = new MemoryDecisions(sleep);
+  readonly services: ServiceApi = {
+    match: async () => [],
+    propose: async ({ title, type }) => ({
+      ...{ taskId: newId(), title, type, status: "pending", permissionLevel: "supervised", isNew: true },
+    }),
+  };
   readonly people = new MemoryPeople();
   readonly checkpoints: Checkpoint[] = [];
   readonly artifacts = new Map<string, ArtifactUpload>();

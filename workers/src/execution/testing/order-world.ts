@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Claim, RepositorySettings, TaskType } from "@agentvine/contracts";
 import { sleep, systemClock } from "@agentvine/kit";
 import { createRepository, useTempDir } from "@agentvine/testkit";
@@ -10,6 +11,8 @@ import { aClaim, silentLogger } from "../../base/testing/fakes.ts";
 import { createSandboxFactory } from "../../sandbox/sandbox-factory.ts";
 import { createGit } from "../../workspace/git.ts";
 import { executionLayout, removeTree } from "../../workspace/layout.ts";
+import { createAgentServices } from "../agent-services/agent-services.ts";
+import { createRelayOpener } from "../agent-services/open-agent-relay.ts";
 import { RequestDesk } from "../decisions/request-desk.ts";
 import type { ExecutionContext } from "../execution-context.ts";
 import type { ExecutorSettings } from "../executor-channel.ts";
@@ -31,6 +34,8 @@ const files = {
   "AGENTS.md": "Be brief.",
   "README.md": "# Sums\n\nAdds numbers.\n",
 };
+
+const builtRelay = fileURLToPath(new URL("../../../dist/relay-main.js", import.meta.url));
 
 /** Documentation is judged without running tests, which most tests can do without. */
 export const describeSums = "printf '# Sums\\n\\nAdds two numbers.\\n' > GUIDE.md";
@@ -138,6 +143,16 @@ export const useOrderWorld = () => {
       },
     };
     const toolPath = process.env.PATH ?? "";
+    const progress = new ProgressReporter({
+      ...{ api: backend, onLeaseLost, logger: silentLogger, signal: stop.lease },
+    });
+    const speaking = {
+      ...{ secrets: [claim.attemptToken], clock: systemClock, sleep, signal: stop.work, onLeaseLost },
+      say: (level: "info" | "warn", message: string, metadata?: Record<string, unknown>) =>
+        log.say("agent", level, message, metadata),
+    };
+    const desk = new RequestDesk({ ...speaking, ...settings.waiting, api: backend.decisions, waiting });
+    const services = createAgentServices({ ...speaking, api: backend.services, progress });
     const context: ExecutionContext = {
       claim,
       settings,
@@ -147,20 +162,15 @@ export const useOrderWorld = () => {
       sandboxes: createSandboxFactory("none", { acceptNoSandbox: true, toolPath }),
       createDriver: () => driver,
       log,
-      progress: new ProgressReporter({ api: backend, onLeaseLost, logger: silentLogger, signal: stop.lease }),
+      progress,
       metrics: new MetricsRecorder(systemClock),
       stop,
       waiting,
-      desk: new RequestDesk({
-        api: backend.decisions,
-        secrets: [claim.attemptToken],
-        ...settings.waiting,
-        waiting,
-        clock: systemClock,
-        sleep,
-        signal: stop.work,
-        onLeaseLost,
-        say: (level, message, metadata) => log.say("agent", level, message, metadata),
+      desk,
+      services,
+      openRelay: createRelayOpener({
+        ...{ entry: builtRelay, directory: layout.relay, desk, services, logger: silentLogger },
+        ...{ ...settings.waiting, clock: systemClock, sleep, signal: stop.work },
       }),
       people: new People({
         api: backend.people,

@@ -1,5 +1,5 @@
-import type { RequestOption } from "@agentvine/contracts";
 import { z } from "zod";
+import { noAnswerText, optionsOf } from "../../answer-words.ts";
 import { defineTool, failed, succeeded, type ToolOutcome } from "./tool.ts";
 
 const input = z.object({
@@ -13,14 +13,6 @@ const input = z.object({
 
 /** What a call gets for a result whose answer is still to come. */
 export const waitingText = "Waiting for an answer; the work goes on when it comes.";
-
-/** Each offered answer with the id by which it is chosen: its place. */
-const optionsOf = (labels: readonly string[]): RequestOption[] =>
-  labels.map((label, index) => ({ id: String(index + 1), label, description: "" }));
-
-/** That nobody decided is an answer of its own, and never a guess. */
-const noAnswerText = (reason: string): string =>
-  `No answer: ${reason}. Nobody decided this. Take the most careful way that keeps to the task and say in your summary what you assumed; if there is none, stop and say why.`;
 
 /** The turn ends with this call: what it asked for is not answered yet. */
 export const pendingOutcome = (requestId: string): ToolOutcome => ({

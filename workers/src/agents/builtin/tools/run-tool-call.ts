@@ -1,5 +1,14 @@
 import { coerceError, deferred } from "@agentvine/kit";
-import type { AgentTurnInput, Answer, Desk, Question, Spent, ToolCallFields } from "../../agent-driver.ts";
+import type {
+  AgentServices,
+  AgentTurnInput,
+  Answer,
+  Desk,
+  Question,
+  ServiceReply,
+  Spent,
+  ToolCallFields,
+} from "../../agent-driver.ts";
 import type { SecretRedactor } from "../../secret-redactor.ts";
 import type { ToolCallPart } from "../message.ts";
 import { approveCall } from "./approve-call.ts";
@@ -54,7 +63,7 @@ export async function runToolCall(
     summary: clean.summary,
   });
   const hasEffects =
-    typeof prepared !== "string" && (toolClass !== "read" || call.toolName === "report_plan");
+    typeof prepared !== "string" && (toolClass !== "read" || tellsSomething.has(call.toolName));
   return { ...clean, hasEffects, isNonsense: typeof prepared === "string" };
 }
 
@@ -80,6 +89,7 @@ function contextOf(
     signal: input.signal,
     ask: async (question) => redactor.value(await deskUntilAborted(input, redactor).ask(question)),
     words,
+    services: cleanServices(input, redactor),
     onPlan: (steps) => input.onEvent({ type: "plan", steps: redactor.value(steps) }),
     onOutput,
   };
@@ -100,9 +110,18 @@ function liveOutput({ toolCallId: id }: ToolCallPart, { input, redactor }: ToolR
   };
 }
 
-/** To speak with people needs nobody's leave. */
-const needsNoLeave = ({ toolName }: ToolCallPart): boolean =>
-  toolName === "ask_controller" || toolName === "report_plan";
+/** What people were told should not be told twice. */
+const tellsSomething = new Set(["report_plan", "create_subtask"]);
+
+/** To speak with people needs nobody's leave; what is proposed to them runs only if they want it. */
+const withoutLeave = new Set([
+  "ask_controller",
+  "report_plan",
+  "report_progress",
+  "get_context",
+  "create_subtask",
+]);
+const needsNoLeave = ({ toolName }: ToolCallPart): boolean => withoutLeave.has(toolName);
 
 async function approveAndRun(
   prepared: PreparedCall,
@@ -151,6 +170,17 @@ function deskUntilAborted(
         isSpent: false,
         reason: cutOff,
       }),
+  };
+}
+
+/** The driver's own secrets go to nobody this way either. */
+function cleanServices({ services, signal }: AgentTurnInput, redactor: SecretRedactor): AgentServices {
+  const cutOff: ServiceReply = { isError: true, text: "the turn was cut off", data: null };
+  const guarded = (work: () => Promise<ServiceReply>) => orAborted(signal, work, cutOff);
+  return {
+    getContext: (query) => guarded(() => services.getContext(redactor.text(query))),
+    reportProgress: (report) => guarded(() => services.reportProgress(redactor.value(report))),
+    createSubtask: (fields) => guarded(() => services.createSubtask(redactor.value(fields))),
   };
 }
 

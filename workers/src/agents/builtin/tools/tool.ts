@@ -2,7 +2,7 @@ import type { ToolClass } from "@agentvine/contracts";
 import type { LanguageModelV3FunctionTool } from "@ai-sdk/provider";
 import { z } from "zod";
 import type { Sandbox } from "../../../sandbox/sandbox.ts";
-import type { AgentTurnInput } from "../../agent-driver.ts";
+import type { AgentServices, AgentTurnInput, ServiceReply } from "../../agent-driver.ts";
 
 /** What a tool works with. It reaches the workspace through the sandbox alone. */
 export interface ToolContext {
@@ -12,6 +12,7 @@ export interface ToolContext {
   readonly commandTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly ask: AgentTurnInput["desk"]["ask"];
+  readonly services: AgentServices;
   /** What the agent said before the call. */
   readonly words: string;
   readonly onPlan: (steps: readonly string[]) => void;
@@ -49,6 +50,10 @@ export const failed = (text: string, summary = text): ToolOutcome => ({
   isError: true,
   isChange: false,
 });
+
+/** What a service said, as the model and people get it. */
+export const toOutcome = ({ isError, text }: ServiceReply): ToolOutcome =>
+  isError ? failed(text) : succeeded(text, text.split("\n", 1)[0]?.slice(0, 200) ?? "");
 
 /** A call whose input was understood and that is ready to run, in the fields people and rules judge it by. */
 export interface PreparedCall {

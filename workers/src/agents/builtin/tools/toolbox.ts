@@ -1,8 +1,11 @@
 import { askControllerTool } from "./ask-controller.tool.ts";
+import { createSubtaskTool } from "./create-subtask.tool.ts";
 import { editFileTool } from "./edit-file.tool.ts";
+import { getContextTool } from "./get-context.tool.ts";
 import { listFilesTool } from "./list-files.tool.ts";
 import { readFileTool } from "./read-file.tool.ts";
 import { reportPlanTool } from "./report-plan.tool.ts";
+import { reportProgressTool } from "./report-progress.tool.ts";
 import { runCommandTool } from "./run-command.tool.ts";
 import { searchTool } from "./search.tool.ts";
 import type { Tool } from "./tool.ts";
@@ -17,6 +20,9 @@ export const toolbox: readonly Tool[] = [
   writeFileTool,
   runCommandTool,
   reportPlanTool,
+  reportProgressTool,
+  getContextTool,
+  createSubtaskTool,
   askControllerTool,
 ];
 
@@ -25,6 +31,8 @@ const planning: readonly Tool[] = [
   listFilesTool,
   searchTool,
   reportPlanTool,
+  reportProgressTool,
+  getContextTool,
   askControllerTool,
 ];
 
