@@ -14,7 +14,7 @@ function project(name: string, folder: string, globalSetup: string[] = []) {
     test: {
       name,
       include: [`${folder}/**/*.test.ts`],
-      exclude: [...configDefaults.exclude, "**/dist/**"],
+      exclude: [...configDefaults.exclude, "**/dist/**", "**/*.system.test.ts"],
       globalSetup,
       testTimeout: 20_000,
       hookTimeout: 60_000,

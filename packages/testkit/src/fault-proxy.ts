@@ -83,6 +83,12 @@ export class FaultProxy {
     };
   }
 
+  /** Nothing is cut or swallowed any more. */
+  heal(): void {
+    this.#cuts.length = 0;
+    this.#swallows.clear();
+  }
+
   /** How many requests came in (in any mode but `drop`), of all or of those that match. */
   count(matches: RequestMatcher = () => true): number {
     return this.#requests.filter(matches).length;

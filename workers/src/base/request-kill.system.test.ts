@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { endpoints, type Task, type WorkerRequest } from "@agentvine/contracts";
@@ -6,6 +6,23 @@ import { FaultProxy, waitUntil } from "@agentvine/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { always, modelWith } from "../agents/testing/scripted-turn.ts";
 import { patient, useFleet } from "./testing/fleet.ts";
+
+/** The one child of a worker that runs an order. */
+const executorOf = (workerPid: number): number => {
+  const children = readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return /\) \S (\d+) /.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1] === String(workerPid);
+    } catch {
+      return false; // gone meanwhile
+    }
+  });
+  const executors = children.filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("executor-main"),
+  );
+  if (executors.length !== 1) throw new Error(`${executors.length} executors run`);
+  return Number(executors[0]);
+};
 
 /**
  * What an agent was allowed to do happens once, and people are asked once, whatever is killed. The command writes a line outside the
@@ -37,7 +54,7 @@ describe("a call that a person allows", { timeout: 120_000 }, () => {
       }),
     );
   };
-  const setUp = async (waitSeconds: number) => {
+  const setUp = async (waitSeconds: number, killed: "worker" | "executor" = "worker") => {
     const proxy = await FaultProxy.start(backend().url);
     onTestFinished(() => proxy.stop());
     const model = await aModel();
@@ -57,7 +74,16 @@ describe("a call that a person allows", { timeout: 120_000 }, () => {
     const victim = start(proxy.url);
     await victim.ready;
     const task = await aTask(label);
-    return { proxy, victim, task, another: () => start(backend().url) };
+    /** Kills without a word: a worker, which another one follows, or the executor alone, whose worker goes on. */
+    const kill = (): void => {
+      if (killed === "worker") victim.signal("SIGKILL");
+      else process.kill(executorOf(victim.pid), "SIGKILL");
+    };
+    const follow = (): void => {
+      if (killed === "worker") start(backend().url);
+      else proxy.heal();
+    };
+    return { proxy, task, kill, follow };
   };
   const requestsOf = async (task: Task): Promise<WorkerRequest[]> =>
     (await client().call(endpoints.workerRequests.list, { query: { taskId: task.id, order: "asc" } })).items;
@@ -119,92 +145,6 @@ describe("a call that a person allows", { timeout: 120_000 }, () => {
     expect(ran()).toBe(0);
   });
 
-  it("is asked for once and runs once when the worker dies before it hears that it asked", async () => {
-    const { proxy, victim, task, another } = await setUp(60);
-    proxy.cutReplies(1_000, isAt("/worker-requests"));
-    await untilAsked(task);
-    victim.signal("SIGKILL");
-    another();
-    await waitUntil(async () => (await newest(task)).attempt === 2, { ...patient, message: "its adoption" });
-    await allow(await newest(task));
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
-  });
-
-  it("is asked for once and runs once when the worker dies while it waits", async () => {
-    const { proxy, victim, task, another } = await setUp(60);
-    await untilAsked(task);
-    await seen(proxy, "/wait");
-    victim.signal("SIGKILL");
-    // Answered while nobody is there to hear it.
-    await allow(await newest(task));
-    another();
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
-  });
-
-  it("is asked for once and runs once when the worker dies between the answer and its use", async () => {
-    const { proxy, victim, task, another } = await setUp(60);
-    proxy.swallow(isAt("/spend"));
-    await allow(await untilAsked(task));
-    await seen(proxy, "/spend");
-    victim.signal("SIGKILL");
-    another();
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
-  });
-
-  it("used up but perhaps not run when the worker died, does not run again without another allowance", async () => {
-    const { proxy, victim, task, another } = await setUp(60);
-    proxy.cutReplies(1_000, isAt("/spend"));
-    await allow(await untilAsked(task));
-    await waitUntil(async () => (await newest(task)).spentAt !== null, { ...patient, message: "its use" });
-    victim.signal("SIGKILL");
-    another();
-    const second = await untilAsked(task, 2);
-    expect(ran()).toBe(0);
-    await allow(second);
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 2]);
-  });
-
-  it("killed while it runs, does not run again without another allowance", async () => {
-    const { victim, task, another } = await setUp(60);
-    writeFileSync(hold(), "");
-    await allow(await untilAsked(task));
-    await waitUntil(() => ran() === 1, { ...patient, message: "the command to run" });
-    victim.signal("SIGKILL");
-    another();
-    const second = await untilAsked(task, 2);
-    await rm(hold());
-    await answer(second, { decision: "deny" });
-    await until(task, "completed");
-    expect(ran()).toBe(1);
-  });
-
-  it("that ran and is in the checkpoint is neither asked for nor run again when the worker dies after it", async () => {
-    const { proxy, victim, task, another } = await setUp(60);
-    proxy.swallow(isAt("/queue/complete"));
-    await allow(await untilAsked(task));
-    await seen(proxy, "/queue/complete");
-    victim.signal("SIGKILL");
-    another();
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
-  });
-
-  it("is asked for once and runs once when the worker dies before its wait is on record", async () => {
-    const { proxy, victim, task, another } = await setUp(0);
-    proxy.swallow(isAt("/queue/park"));
-    const request = await untilAsked(task);
-    await seen(proxy, "/queue/park");
-    victim.signal("SIGKILL");
-    await allow(request);
-    another();
-    await until(task, "completed");
-    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
-  });
-
   it("loses nothing when the answer comes at the moment of parking", async () => {
     const { proxy, task } = await setUp(0);
     const letGo = proxy.swallow(isAt("/queue/park"));
@@ -214,5 +154,96 @@ describe("a call that a person allows", { timeout: 120_000 }, () => {
     letGo();
     await until(task, "completed");
     expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+  });
+
+  it("that ran and is in the checkpoint is neither asked for nor run again when the worker dies after it", async () => {
+    const { proxy, task, kill, follow } = await setUp(60);
+    proxy.swallow(isAt("/queue/complete"));
+    await allow(await untilAsked(task));
+    await seen(proxy, "/queue/complete");
+    kill();
+    follow();
+    await until(task, "completed");
+    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+  });
+
+  it("is asked for once and runs once when the worker dies before its wait is on record", async () => {
+    const { proxy, task, kill, follow } = await setUp(0);
+    proxy.swallow(isAt("/queue/park"));
+    const request = await untilAsked(task);
+    await seen(proxy, "/queue/park");
+    kill();
+    await allow(request);
+    follow();
+    await until(task, "completed");
+    expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+  });
+
+  describe.each(["worker", "executor"] as const)("whose %s is killed", (killed) => {
+    it("is asked for once and runs once when it dies before it hears that it asked", async () => {
+      const { proxy, task, kill, follow } = await setUp(60, killed);
+      proxy.cutReplies(1_000, isAt("/worker-requests"));
+      await untilAsked(task);
+      kill();
+      follow();
+      await waitUntil(async () => (await newest(task)).attempt === 2, {
+        ...patient,
+        message: "its adoption",
+      });
+      await allow(await newest(task));
+      await until(task, "completed");
+      expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+    });
+
+    it("is asked for once and runs once when it dies while it waits", async () => {
+      const { proxy, task, kill, follow } = await setUp(60, killed);
+      await untilAsked(task);
+      await seen(proxy, "/wait");
+      kill();
+      // Answered while nobody is there to hear it.
+      await allow(await newest(task));
+      follow();
+      await until(task, "completed");
+      expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+    });
+
+    it("is asked for once and runs once when it dies between the answer and its use", async () => {
+      const { proxy, task, kill, follow } = await setUp(60, killed);
+      proxy.swallow(isAt("/spend"));
+      await allow(await untilAsked(task));
+      await seen(proxy, "/spend");
+      kill();
+      follow();
+      await until(task, "completed");
+      expect([ran(), (await requestsOf(task)).length]).toEqual([1, 1]);
+    });
+
+    it("used up but perhaps not run when it died, does not run again without another allowance", async () => {
+      const { proxy, task, kill, follow } = await setUp(60, killed);
+      proxy.cutReplies(1_000, isAt("/spend"));
+      await allow(await untilAsked(task));
+      await waitUntil(async () => (await newest(task)).spentAt !== null, { ...patient, message: "its use" });
+      kill();
+      follow();
+      const second = await untilAsked(task, 2);
+      expect(ran()).toBe(0);
+      await allow(second);
+      await until(task, "completed");
+      expect([ran(), (await requestsOf(task)).length]).toEqual([1, 2]);
+    });
+
+    it("killed while it runs, does not run again without another allowance", async () => {
+      const { task, kill, follow } = await setUp(60, killed);
+      writeFileSync(hold(), "");
+      await allow(await untilAsked(task));
+      await waitUntil(() => ran() === 1, { ...patient, message: "the command to run" });
+      kill();
+      follow();
+      const second = await untilAsked(task, 2);
+      await rm(hold());
+      await answer(second, { decision: "deny" });
+      await until(task, "completed");
+      expect(ran()).toBe(1);
+    });
   });
 });
