@@ -708,6 +708,7 @@ CREATE INDEX worker_requests_assigned_to_idx ON public.worker_requests USING btr
 CREATE INDEX worker_requests_automated_idx ON public.worker_requests USING btree (raised_at) WHERE (status = 'automated'::text);
 CREATE UNIQUE INDEX worker_requests_call_key ON public.worker_requests USING btree (work_order_id, attempt, call_id);
 CREATE INDEX worker_requests_execution_id_idx ON public.worker_requests USING btree (execution_id);
+CREATE INDEX worker_requests_granted_idx ON public.worker_requests USING btree (task_id, granted_fingerprint) WHERE (granted_fingerprint IS NOT NULL);
 CREATE INDEX worker_requests_live_alike_idx ON public.worker_requests USING btree (alike_group) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_deadline_idx ON public.worker_requests USING btree (deadline_at) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));
 CREATE INDEX worker_requests_live_raised_idx ON public.worker_requests USING btree (raised_at, id) WHERE (status = ANY (ARRAY['pending'::text, 'automated'::text, 'human'::text]));

@@ -119,6 +119,9 @@ export const workerRequests = pgTable(
   (table) => [
     uniqueIndex("worker_requests_call_key").on(table.workOrderId, table.attempt, table.callId),
     index("worker_requests_task_id_idx").on(table.taskId, table.fingerprint),
+    index("worker_requests_granted_idx")
+      .on(table.taskId, table.grantedFingerprint)
+      .where(sql`granted_fingerprint is not null`),
     index("worker_requests_work_order_id_idx").on(table.workOrderId),
     index("worker_requests_execution_id_idx").on(table.executionId),
     index("worker_requests_repository_id_idx").on(table.repositoryId, table.fingerprint),

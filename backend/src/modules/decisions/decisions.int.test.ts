@@ -1,7 +1,7 @@
 import type { Claim, PolicyDetail, QueueStatus, WorkerRequest } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
+import { approvalOf, type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 
 let fixture: WorkFixture;
@@ -465,4 +465,19 @@ test("the list filters, sorts and counts, and the queue says how many wait", asy
   expect((await list(`${ofTask}&pageSize=1`)).total).toBe(2);
   const { body } = await fixture.app.request<QueueStatus>("GET", "/api/v1/queue/status");
   expect(body.workerRequests).toBeGreaterThanOrEqual(2);
+});
+
+test("what a rule settles, and what an earlier answer settles, comes back with the raise as it is read later", async () => {
+  const { claim } = await requests.run();
+  const approval = { ...approvalOf("cat totals.ts"), toolClass: "read" as const };
+  const byRule = (await requests.raise(claim, { kind: "approval", question: "read it", approval })).body;
+  expect(byRule).toMatchObject({ status: "answered", answer: { source: "rule", decision: "allow" } });
+  expect(byRule).toEqual(await requests.get(byRule.id));
+
+  const first = await requests.ask(claim, "Which rate counts here?");
+  await requests.answer(first, { text: "The lower one." });
+  const { claim: other } = await requests.run();
+  const byPrecedent = await requests.ask(other, "Which rate counts here?");
+  expect(byPrecedent).toMatchObject({ status: "answered", answer: { source: "precedent" } });
+  expect(byPrecedent).toEqual(await requests.get(byPrecedent.id));
 });

@@ -6,10 +6,11 @@ import {
 } from "@agentvine/contracts";
 import type { Tx } from "../../database/client.ts";
 import type { HeldWork } from "../queue/index.ts";
+import { readFacts } from "./asked.repository.ts";
 import type { RoutedDecision } from "./decide.port.ts";
 import { alikeGroupOf } from "./fingerprint.ts";
 import type { PrecedentRow } from "./precedent.repository.ts";
-import { type NewRequest, readFactsOf, readRepositoryKey } from "./request.repository.ts";
+import type { NewRequest } from "./request.repository.ts";
 import type { RequestRow } from "./request-row.repository.ts";
 
 /** Everything the rules may look at. */
@@ -18,7 +19,7 @@ export async function factsOf(
   { task, executionId }: HeldWork,
   raise: RequestRaise,
 ): Promise<PolicyFacts> {
-  const worker = await readFactsOf(tx, executionId);
+  const known = await readFacts(tx, executionId, task.repositoryId);
   const { approval, kind, question, options, reason } = raise;
   return {
     request: {
@@ -43,12 +44,12 @@ export async function factsOf(
       title: task.title,
     },
     worker: {
-      name: worker?.workerName ?? "",
-      labels: worker?.capabilities.labels ?? [],
-      sandbox: worker?.sandbox ?? "none",
-      isConfined: worker?.capabilities.sandbox.isConfined ?? false,
+      name: known?.name ?? "",
+      labels: known?.capabilities?.labels ?? [],
+      sandbox: known?.sandbox ?? "none",
+      isConfined: known?.capabilities?.sandbox.isConfined ?? false,
     },
-    repository: { url: task.repositoryUrl, key: await readRepositoryKey(tx, task.repositoryId) },
+    repository: { url: task.repositoryUrl, key: known?.canonical_key ?? "" },
   };
 }
 

@@ -9,20 +9,15 @@ import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, type HeldWork, lockHeldWork } from "../queue/index.ts";
 import { moveTask } from "../tasks/index.ts";
+import { findAsked } from "./asked.repository.ts";
 import type { DecidePort, RoutedDecision } from "./decide.port.ts";
 import { denialOf } from "./denied-now.service.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { factsOf, requestByGrant, requestByRules } from "./new-request.service.ts";
 import { usePrecedent } from "./precedent.repository.ts";
-import {
-  adoptRequest,
-  findByCall,
-  findSame,
-  insertRequest,
-  recordRequestEvent,
-} from "./request.repository.ts";
+import { adoptRequest, insertRequest, recordRequestEvent } from "./request.repository.ts";
 import { headlineOf, misfit } from "./request.ts";
-import { mustReadRequest, type RequestRow } from "./request-row.repository.ts";
+import { mustReadRequest, type RequestRow, viewOfSettled } from "./request-row.repository.ts";
 import { tellOutcome, tellRequest } from "./told.service.ts";
 
 export interface RaiseServiceDeps {
@@ -54,6 +49,12 @@ const mayFollowPrecedent = (
   (effect === "human" || effect === "automated") &&
   task.permissionLevel !== "human_required" &&
   task.priority !== "critical";
+
+/** The request that stands for a raise; with the name of its worker when it is new. */
+interface Placed {
+  row: RequestRow;
+  workerName?: string;
+}
 
 /** Writes down what an agent asks, and settles or routes it, before anybody sees it. */
 export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
@@ -88,7 +89,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
     return await insertRequest(tx, requestByRules(held, raise, { fingerprint, facts, decision, precedent }));
   }
 
-  async function place(tx: Tx, held: HeldWork, raise: RequestRaise): Promise<RequestRow> {
+  async function place(tx: Tx, held: HeldWork, raise: RequestRaise): Promise<Placed> {
     const fingerprint = fingerprintOf(raise);
     const by = {
       workOrderId: held.order.id,
@@ -97,8 +98,9 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       workerId: held.order.workerId,
       callId: raise.callId,
     };
-    const same = await findSame(tx, held.task.id, fingerprint);
-    if (same !== undefined && (await isAdopted(tx, same))) return await adoptRequest(tx, same, by);
+    const { byCall, same } = await findAsked(tx, { ...by, taskId: held.task.id, fingerprint });
+    if (byCall !== undefined) return { row: byCall };
+    if (same !== undefined && (await isAdopted(tx, same))) return { row: await adoptRequest(tx, same, by) };
     const isGranted = same?.status === "answered" && same.decision === "allow" && same.scope === "task";
     const row = await store(tx, held, raise, { fingerprint, granted: isGranted ? same : undefined });
     await recordRequestEvent(tx, "worker_request.raised", row, {
@@ -108,7 +110,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
     // What a rule settles at once is in the log and the history; people are not shown each of it.
     if (row.answerSource !== "rule") await tellRequest(tx, row);
     if (row.answerSource === "precedent") await tellOutcome(tx, row);
-    return row;
+    return { row, workerName: row.facts.worker.name };
   }
 
   return {
@@ -124,12 +126,15 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
         const held = await lockHeldWork(tx, ref);
         if (held.order.kind !== "run") throw misfit("workOrderId", "only a run asks questions");
         assertHonest(raise);
-        const row = (await findByCall(tx, ref, raise.callId)) ?? (await place(tx, held, raise));
+        const { row, workerName } = await place(tx, held, raise);
         if (isLiveRequestStatus(row.status) && held.task.status === "in_progress") {
           const reason = headlineOf(raise).slice(0, 500);
           await moveTask(tx, held.task.id, { event: "wait", reason, ...ref, executionId: held.executionId });
         }
-        return await mustReadRequest(tx, row.id);
+        // What a rule settles, most of all that agents ask, need not be read once more.
+        return workerName === undefined || isLiveRequestStatus(row.status)
+          ? await mustReadRequest(tx, row.id)
+          : viewOfSettled(held, row, workerName);
       });
     },
   };

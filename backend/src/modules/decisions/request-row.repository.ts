@@ -22,6 +22,7 @@ import {
   workers,
   workOrders,
 } from "../../database/schema/index.ts";
+import type { HeldWork } from "../queue/index.ts";
 import { unknownRequest } from "./request.ts";
 
 /** What of a task a plan is made from. */
@@ -128,6 +129,25 @@ const toWorkerRequest = ({ request: row, orderStatus, now, ...task }: RequestVie
   waitedForPeopleMs: row.peopleSince === null ? 0 : msBetween(row.peopleSince, row.settledAt ?? now),
   alikeGroup: row.alikeGroup,
 });
+
+/** A request that was settled as it was raised for work that is held, as the API shows it. Reads nothing. */
+export const viewOfSettled = (
+  { task, now }: Pick<HeldWork, "task" | "now">,
+  request: RequestRow,
+  workerName: string,
+): WorkerRequest =>
+  toWorkerRequest({
+    request,
+    taskTitle: task.title,
+    taskType: task.taskType,
+    taskPriority: task.priority,
+    permissionLevel: task.permissionLevel,
+    repositoryUrl: task.repositoryUrl,
+    workerName,
+    orderStatus: "claimed",
+    alikeCount: 0,
+    now,
+  });
 
 /** The requests of these ids as the API shows them, in that order. */
 export async function readRequests(db: Db | Tx, ids: readonly string[]): Promise<WorkerRequest[]> {

@@ -8,10 +8,10 @@ import type {
   WorkerRequestStatus,
 } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, desc, eq, inArray, isNull, or, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
-import { executions, repositories, users, workerRequests, workers } from "../../database/schema/index.ts";
+import { users, workerRequests } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { type NewEvent, recordEvent } from "../events/index.ts";
 import { automatedChannel, requestChannel, statusAfter } from "./request.ts";
@@ -78,43 +78,6 @@ export async function insertRequest(
     .returning();
   if (row === undefined) throw new Error("the insert returned no row");
   if (row.status === "automated") notify(tx, automatedChannel);
-  return row;
-}
-
-/** The request of that call of that attempt, locked. */
-export async function findByCall(
-  tx: Tx,
-  ref: { workOrderId: string; attempt: number },
-  callId: string,
-): Promise<RequestRow | undefined> {
-  const [row] = await tx
-    .select()
-    .from(workerRequests)
-    .where(
-      and(
-        eq(workerRequests.workOrderId, ref.workOrderId),
-        eq(workerRequests.attempt, ref.attempt),
-        eq(workerRequests.callId, callId),
-      ),
-    )
-    .for("update");
-  return row;
-}
-
-/** The newest request of the task that asked the same, or was answered with leave for this very call; locked. */
-export async function findSame(tx: Tx, taskId: string, fingerprint: string): Promise<RequestRow | undefined> {
-  const [row] = await tx
-    .select()
-    .from(workerRequests)
-    .where(
-      and(
-        eq(workerRequests.taskId, taskId),
-        or(eq(workerRequests.fingerprint, fingerprint), eq(workerRequests.grantedFingerprint, fingerprint)),
-      ),
-    )
-    .orderBy(desc(workerRequests.raisedAt), desc(workerRequests.id))
-    .limit(1)
-    .for("update");
   return row;
 }
 
@@ -250,29 +213,6 @@ export async function spendRow(tx: Tx, row: RequestRow): Promise<RequestRow | un
     .returning();
   if (spent !== undefined) await recordRequestEvent(tx, "worker_request.spent", spent);
   return spent;
-}
-
-/** What the rules look at besides the request itself. */
-export async function readFactsOf(tx: Tx, executionId: string) {
-  const [row] = await tx
-    .select({
-      workerId: workers.id,
-      workerName: workers.name,
-      capabilities: workers.capabilities,
-      sandbox: executions.sandbox,
-    })
-    .from(executions)
-    .innerJoin(workers, eq(workers.id, executions.workerId))
-    .where(eq(executions.id, executionId));
-  return row;
-}
-
-export async function readRepositoryKey(tx: Tx, repositoryId: string): Promise<string> {
-  const [row] = await tx
-    .select({ key: repositories.canonicalKey })
-    .from(repositories)
-    .where(eq(repositories.id, repositoryId));
-  return row?.key ?? "";
 }
 
 /** Gives a locked request to people, with the reason. */

@@ -1,0 +1,1 @@
+CREATE INDEX "worker_requests_granted_idx" ON "worker_requests" USING btree ("task_id","granted_fingerprint") WHERE granted_fingerprint is not null;
