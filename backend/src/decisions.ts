@@ -19,10 +19,13 @@ import {
   createRequestSweeps,
   createRequestsPort,
   type DecidePort,
+  headlineOf,
   type ResumePort,
   type RuleProposalsPort,
+  readRequests,
   registerDecisionRoutes,
 } from "./modules/decisions/index.ts";
+import { createInboxListService, registerInboxRoutes } from "./modules/inbox/index.ts";
 import { lockLiveOrder, type RequestsPort, resumeParked, startSweeps } from "./modules/queue/index.ts";
 
 export interface DecisionDeps {
@@ -84,6 +87,7 @@ export function wireDecisions(deps: DecisionDeps): Decisions {
     inbox: createInboxService({ db, answers, resume }),
     lists: createRequestListService({ db }),
   });
+  registerInboxRoutes(server, createInboxListService({ db, requests: { read: readRequests, headlineOf } }));
   const sweeps = createRequestSweeps({ db, resume, logger, handOverMs });
   const { batchMax } = sweeps;
   const sweeping = startSweeps({

@@ -2,6 +2,7 @@ import { type EndpointShape, endpoints, errorResponseSchema } from "@agentvine/c
 import { newId } from "@agentvine/kit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { cursorOf } from "../modules/inbox/inbox-cursor.ts";
 import { talkRequests } from "../testing/hostile-talk.ts";
 import { hostile, placesIn, replaced } from "../testing/hostile-values.ts";
 import { approvalOf, type RequestFixture, requestFixture } from "../testing/request-fixture.ts";
@@ -436,6 +437,14 @@ const requests: {
     list: async () => ({}),
   },
   ...talkRequests({ fixture: () => fixture, running, pendingTask }),
+  inbox: {
+    list: async () => ({
+      query: {
+        ...{ kind: "review", repositoryId: newId(), taskId: newId(), priority: "low", isMine: "true" },
+        ...{ sort: "newest", after: cursorOf("newest", somePlace), limit: 5 },
+      },
+    }),
+  },
   notices: {
     createChannel: async () => {
       await fixture.sql("delete from notice_channels");
@@ -460,6 +469,7 @@ const requests: {
     // Never ends.
     eventStream: null,
     stats: async () => ({ query: exampleOf(system.stats).query ?? {} }),
+    statsWaiting: async () => ({ query: { windowSeconds: 60, by: "person", limit: 5 } }),
     statsSeries: async () => ({ query: exampleOf(system.statsSeries).query ?? {} }),
     createApiKey: async () => ({
       body: withBody(system.createApiKey, { expiresAt: "2030-01-01T00:00:00Z" }),
@@ -470,6 +480,8 @@ const requests: {
     openLocalLink: async () => ({ query: { code: "x" } }),
   },
 };
+
+const somePlace = { urgency: 0, deadlineUs: "1", sinceUs: "1", id: newId() };
 
 const segment = (value: unknown): string => encodeURIComponent(wellFormed(value));
 /** Addresses are bytes: halves of characters can't be sent in them. */

@@ -7,6 +7,7 @@ export * from "./resources/controller.ts";
 export * from "./resources/event.ts";
 export * from "./resources/evidence.ts";
 export * from "./resources/execution.ts";
+export * from "./resources/inbox.ts";
 export * from "./resources/notice.ts";
 export * from "./resources/policy.ts";
 export * from "./resources/precedent.ts";

@@ -1,4 +1,4 @@
-import type { Stats, StatsSample } from "@agentvine/contracts";
+import type { Stats, StatsSample, WaitingStats, WaitingStatsQuery } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
 import { shareRead } from "../../database/shared-read.ts";
 import {
@@ -12,9 +12,12 @@ import {
   readLaneDepths,
   readWindow,
 } from "./stats.repository.ts";
+import { readWaiting, readWaitingBy } from "./waiting.repository.ts";
 
 export interface StatsService {
   read(windowSeconds: number): Promise<Stats>;
+  /** How long requests of a period waited, in all and per task, rule or person. */
+  waiting(query: WaitingStatsQuery): Promise<WaitingStats>;
   series(query: { since?: string | undefined; limit: number }): Promise<StatsSample[]>;
   /** Keeps how things stand now and what ended in the minute before this one, once per minute. */
   sample(): Promise<void>;
@@ -50,6 +53,11 @@ export function createStatsService({ db }: { db: Db }): StatsService {
           throughputPerHour: (window.completed * 3_600) / seconds,
         },
       };
+    },
+    async waiting(query) {
+      const { windowSeconds: seconds, by } = query;
+      const [all, items] = await Promise.all([readWaiting(db, seconds), readWaitingBy(db, query)]);
+      return { seconds, by, all, items };
     },
     series: ({ since, limit }) => listSamples(db, since === undefined ? undefined : new Date(since), limit),
     async sample() {

@@ -2,6 +2,7 @@ import { chatEndpoints } from "./chat-endpoints.ts";
 import { contextEndpoints } from "./context-endpoints.ts";
 import { controllerEndpoints } from "./controller-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
+import { inboxEndpoints } from "./inbox-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
 import { policyEndpoints } from "./policy-endpoints.ts";
 import { queueEndpoints } from "./queue-endpoints.ts";
@@ -22,6 +23,7 @@ export const endpoints = {
   queue: queueEndpoints,
   executions: executionEndpoints,
   controllers: controllerEndpoints,
+  inbox: inboxEndpoints,
   notices: noticeEndpoints,
   policies: policyEndpoints,
   context: contextEndpoints,

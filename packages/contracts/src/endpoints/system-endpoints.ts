@@ -13,6 +13,8 @@ import {
   statsSchema,
   statsSeriesQuerySchema,
   statsSeriesSchema,
+  waitingStatsQuerySchema,
+  waitingStatsSchema,
 } from "../resources/system.ts";
 import { idSchema } from "../scalars.ts";
 import { defineEndpoint } from "./endpoint.ts";
@@ -115,6 +117,17 @@ export const systemEndpoints = {
     response: statsSeriesSchema,
     status: 200,
     example: systemExamples.statsSeries,
+  }),
+  statsWaiting: defineEndpoint({
+    method: "GET",
+    path: "/api/v1/stats/waiting",
+    permission: "system:read",
+    tag: "stats",
+    summary: "How long requests waited for people and for controllers: in all, and per task, rule or person",
+    query: waitingStatsQuerySchema,
+    response: waitingStatsSchema,
+    status: 200,
+    example: systemExamples.statsWaiting,
   }),
   createApiKey: defineEndpoint({
     method: "POST",

@@ -6,6 +6,12 @@ const lanes = [
   { lane: "default", pending: 0, oldestPendingSeconds: null },
   { lane: "low_priority", pending: 0, oldestPendingSeconds: null },
 ];
+const waits = {
+  requests: 12,
+  open: 1,
+  people: { requests: 12, secondsTotal: 840, secondsP50: 45, secondsP95: 180 },
+  controllers: { requests: 3, secondsTotal: 9, secondsP50: 3, secondsP95: 4 },
+};
 const apiKey = {
   id: ids.apiKey,
   name: "ci",
@@ -65,6 +71,15 @@ export const systemExamples = {
     query: { limit: "60" },
     response: {
       items: [{ sampledAt: at(1), lanes, claimed: 1, completed: 8, failed: 2, workersOnline: 1 }],
+    },
+  },
+  statsWaiting: {
+    query: { by: "rule", windowSeconds: "86400" },
+    response: {
+      seconds: 86_400,
+      by: "rule",
+      all: waits,
+      items: [{ id: "default.approvals", name: "default.approvals", ...waits }],
     },
   },
   createApiKey: {

@@ -60,6 +60,40 @@ export const statsQuerySchema = z.object({
   windowSeconds: z.coerce.number().int().min(60).max(2_592_000).default(86_400),
 });
 
+export const waitingStatsQuerySchema = statsQuerySchema.extend({
+  by: z.enum(["task", "rule", "person"]).default("task"),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+
+const waitingTimesSchema = z.object({
+  /** How many came to them at all. */
+  requests: z.number().int(),
+  secondsTotal: z.number(),
+  /** Null when there is none. */
+  secondsP50: z.number().nullable(),
+  secondsP95: z.number().nullable(),
+});
+const waitsSchema = z.object({
+  requests: z.number().int(),
+  /** Those of them that still wait: they count with their time until now. */
+  open: z.number().int(),
+  /** The time since people had them. */
+  people: waitingTimesSchema,
+  /** The time before that in which a controller's model was to answer. */
+  controllers: waitingTimesSchema,
+});
+
+/** How long worker requests waited that were raised in the period; without those that a rule or an earlier answer settled at once. */
+export const waitingStatsSchema = z
+  .object({
+    seconds: z.number().int(),
+    by: z.enum(["task", "rule", "person"]),
+    all: waitsSchema,
+    /** Those for which people had requests longest first: id of the task, of the rule, of the person who answered or was asked. */
+    items: z.array(waitsSchema.extend({ id: z.string(), name: z.string() })),
+  })
+  .meta({ id: "WaitingStats" });
+
 export const statsSampleSchema = z
   .object({
     sampledAt: timestampSchema,
@@ -126,6 +160,8 @@ export type Health = z.infer<typeof healthSchema>;
 export type ComponentHealth = z.infer<typeof componentHealthSchema>;
 export type About = z.infer<typeof aboutSchema>;
 export type Stats = z.infer<typeof statsSchema>;
+export type WaitingStats = z.infer<typeof waitingStatsSchema>;
+export type WaitingStatsQuery = z.infer<typeof waitingStatsQuerySchema>;
 export type StatsSample = z.infer<typeof statsSampleSchema>;
 export type ApiKey = z.infer<typeof apiKeySchema>;
 export type WorkerSample = z.infer<typeof workerSampleSchema>;
