@@ -34,6 +34,7 @@ import {
 } from "./modules/events/index.ts";
 import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
 import { type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
+import type { Realtime } from "./modules/realtime/index.ts";
 import {
   createRepositoryService,
   type RepositoryService,
@@ -87,6 +88,7 @@ export interface App {
   health: HealthService;
   idempotency: IdempotencyStore;
   notices: NoticeWiring;
+  realtime: Realtime;
   repositories: RepositoryService;
   work: Work;
   /** Background work that runs besides requests; stopped before the database is closed. */
@@ -153,7 +155,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     preAllow: policies.preAllow,
   });
 
-  const { attachments } = wireTalk({
+  const { attachments, realtime } = wireTalk({
     ...{ server, config, logger, database, notifications, events, repositories, blobs },
     limits: limits.realtime,
   });
@@ -169,7 +171,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...{ server, config, database, notifications, logger, clock, background },
     secret: local.secret,
     requests: { find: findWaitingRequest },
-    isLooking: () => false,
+    isLooking: realtime.isLooking,
     publicUrl: () => publicUrlOf(config, server),
     pace: limits.noticePace,
   });
@@ -177,7 +179,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
   registerStatsRoutes(server, stats);
-  registerOperations({ server, database, stats, sequencer, queues: () => jobs?.queues() ?? [] });
+  registerOperations({ server, database, stats, sequencer, realtime, queues: () => jobs?.queues() ?? [] });
 
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
@@ -188,7 +190,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   return {
     ...{ server, local, auth, decisions, apiKeys, events },
-    ...{ health, idempotency, repositories, work, background },
+    ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };
 }

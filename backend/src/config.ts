@@ -56,6 +56,8 @@ export const envSchema = z
     AGENTVINE_ATTACHMENT_BYTES_MAX: wholeNumber(1, attachmentBytesMax, 10_485_760),
     /** Most attachments of one message. */
     AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX: wholeNumber(0, attachmentsPerMessageMax, 10),
+    /** Live connections that one caller may have at one backend. */
+    AGENTVINE_SOCKETS_PER_CALLER_MAX: wholeNumber(1, 1_000_000, 2_000),
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
@@ -102,6 +104,7 @@ export interface BackendConfig {
   attachmentBytesMax: number;
   /** Of one message. */
   attachmentsMax: number;
+  socketsPerCallerMax: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
   /** Name of a preset or path of a file; only a new installation looks at it. */
@@ -146,6 +149,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     confidenceMin: values.AGENTVINE_CONFIDENCE_MIN,
     attachmentBytesMax: values.AGENTVINE_ATTACHMENT_BYTES_MAX,
     attachmentsMax: values.AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX,
+    socketsPerCallerMax: values.AGENTVINE_SOCKETS_PER_CALLER_MAX,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     policy: values.AGENTVINE_POLICY,

@@ -5,6 +5,7 @@ import { registerBoard } from "./jobs/board.routes.ts";
 import type { JobQueue } from "./jobs/job-connection.ts";
 import { registerMetrics } from "./metrics/metrics.ts";
 import type { EventSequencer } from "./modules/events/index.ts";
+import type { Realtime } from "./modules/realtime/index.ts";
 import type { StatsService } from "./modules/stats/index.ts";
 
 export interface OperationsDeps {
@@ -12,15 +13,24 @@ export interface OperationsDeps {
   database: Database;
   stats: Pick<StatsService, "read">;
   sequencer: EventSequencer;
+  realtime: Pick<Realtime, "counts" | "cutOffs">;
   queues: () => readonly JobQueue[];
 }
 
 /** Registers what operators look at: metrics, and the board of the background queues. */
-export function registerOperations({ server, database, stats, sequencer, queues }: OperationsDeps): void {
+export function registerOperations({
+  server,
+  database,
+  stats,
+  sequencer,
+  realtime,
+  queues,
+}: OperationsDeps): void {
   registerMetrics(server, {
     readStats: () => stats.read(3_600),
     pools: { requests: database.pool, vital: database.vitalPool },
     eventLagSeconds: sequencer.lagSeconds,
+    sockets: realtime,
   });
   registerBoard(server, {
     queues,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
+import { notify } from "./database/commit-wakes.ts";
 import type { Notifications } from "./database/notifications.ts";
 import {
   type AttachmentService,
@@ -15,7 +16,12 @@ import {
 } from "./modules/chat/index.ts";
 import { createContextService, registerContextRoutes } from "./modules/context/index.ts";
 import { type EventSource, positionedChannel } from "./modules/events/index.ts";
-import { type RealtimeDeps, startRealtime } from "./modules/realtime/index.ts";
+import {
+  presenceChannel,
+  type Realtime,
+  type RealtimeDeps,
+  startRealtime,
+} from "./modules/realtime/index.ts";
 import type { RepositoryService } from "./modules/repositories/index.ts";
 
 export interface TalkDeps {
@@ -32,6 +38,7 @@ export interface TalkDeps {
 
 export interface Talk {
   attachments: AttachmentService;
+  realtime: Realtime;
 }
 
 /** Wires what people and agents tell each other: conversations and context documents. */
@@ -44,12 +51,14 @@ export function wireTalk(deps: TalkDeps): Talk {
   registerChatRoutes(server, chat, createAgentMessageService({ db }));
   registerContextRoutes(server, createContextService({ db, hasRepository: (id) => repositories.get(id) }));
   const pageSize = 200;
-  startRealtime({
+  const realtime = startRealtime({
     server,
     logger: deps.logger,
     notifications: deps.notifications,
     allowedHosts: config.allowedHosts,
     limits: deps.limits,
+    socketsPerCallerMax: config.socketsPerCallerMax,
+    tellPresence: (payload) => notify(db, presenceChannel, { payload }),
     channels: { conversations: conversationChannel, events: positionedChannel },
     events: {
       head: () => deps.events.last(),
@@ -63,5 +72,5 @@ export function wireTalk(deps: TalkDeps): Talk {
       positionOf: ({ changePosition }) => changePosition,
     }),
   });
-  return { attachments };
+  return { attachments, realtime };
 }

@@ -58,6 +58,7 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "How sure a controller's model must be of an answer, 0 to 1; what is below goes to a person.",
   AGENTVINE_ATTACHMENT_BYTES_MAX: "Largest attachment of a message, in bytes.",
   AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX: "Most attachments of one message.",
+  AGENTVINE_SOCKETS_PER_CALLER_MAX: "Live connections that one caller may have at one backend.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
   AGENTVINE_POLICY:

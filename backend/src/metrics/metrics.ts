@@ -10,6 +10,8 @@ export interface MetricsSources {
   pools: Record<string, { totalCount: number; idleCount: number; waitingCount: number }>;
   /** Seconds for which the oldest event has waited for its position. */
   eventLagSeconds: () => number;
+  /** Live connections by what they follow, and how many were cut off so far because they did not read. */
+  sockets: { counts: () => Record<string, number>; cutOffs: () => number };
 }
 
 /** Registers /metrics: requests by route, queue depth and age, workers, connections, and the process itself. */
@@ -18,6 +20,7 @@ export function registerMetrics(app: FastifyInstance, { readStats, ...sources }:
   collectDefaultMetrics({ register: registry, prefix: "agentvine_" });
   observeRequests(app, registry);
   observeDatabase(registry, sources);
+  observeSockets(registry, sources.sockets);
   const gauges: Gauges = {
     tasks: gauge(registry, "agentvine_tasks", "Tasks by status", "status"),
     pending: gauge(registry, "agentvine_queue_pending", "Claimable work orders by lane", "lane"),
@@ -50,7 +53,7 @@ export function registerMetrics(app: FastifyInstance, { readStats, ...sources }:
 
 function observeDatabase(
   registry: Registry,
-  { pools, eventLagSeconds }: Omit<MetricsSources, "readStats">,
+  { pools, eventLagSeconds }: Pick<MetricsSources, "pools" | "eventLagSeconds">,
 ): void {
   new Gauge({
     name: "agentvine_database_connections",
@@ -71,6 +74,27 @@ function observeDatabase(
     registers: [registry],
     collect() {
       this.set(eventLagSeconds());
+    },
+  });
+}
+
+function observeSockets(registry: Registry, { counts, cutOffs }: MetricsSources["sockets"]): void {
+  new Gauge({
+    name: "agentvine_sockets",
+    help: "Live connections by what they follow",
+    labelNames: ["follows"],
+    registers: [registry],
+    collect() {
+      for (const [follows, count] of Object.entries(counts())) this.set({ follows }, count);
+    },
+  });
+  new Counter({
+    name: "agentvine_sockets_cut_off_total",
+    help: "Live connections that were ended because they did not read; they come back and resume",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(cutOffs());
     },
   });
 }

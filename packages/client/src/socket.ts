@@ -5,9 +5,12 @@ import {
   eventNamespace,
   type Message,
   messageItemsSchema,
+  type Presence,
+  type PresentPeople,
   positionSchema,
+  presentPeopleSchema,
 } from "@agentvine/contracts";
-import { io } from "socket.io-client";
+import { io, type Socket } from "socket.io-client";
 import type { z } from "zod";
 
 export interface LiveOptions<T> {
@@ -29,12 +32,16 @@ export interface Live {
   close(): void;
 }
 
+interface Connected extends Live {
+  readonly socket: Socket;
+}
+
 function connect<T>(
   namespace: string,
   schema: z.ZodType<T[]>,
   positionOf: (item: T) => number,
   { baseUrl, token, since, onItem, onState }: LiveOptions<T>,
-): Live {
+): Connected {
   let position = since;
   const socket = io(new URL(namespace, baseUrl).href, {
     transports: ["websocket"],
@@ -60,18 +67,43 @@ function connect<T>(
     }
     taken?.();
   });
-  return { position: () => position, close: () => void socket.disconnect() };
+  return { socket, position: () => position, close: () => void socket.disconnect() };
+}
+
+export interface ConversationOptions extends LiveOptions<Message> {
+  /** Called with everybody who is in the conversation, whenever that changes. */
+  readonly onPeople?: (people: PresentPeople) => void;
+}
+
+export interface LiveConversation extends Live {
+  /** Says whether this person looks at the conversation and types; said again by itself after a reconnect. */
+  show(presence: Presence): void;
 }
 
 /** Follows a conversation: each message once per change. */
-export const connectConversation = (conversationId: string, options: LiveOptions<Message>): Live =>
-  connect(
+export function connectConversation(conversationId: string, options: ConversationOptions): LiveConversation {
+  const { socket, position, close } = connect(
     conversationNamespace(conversationId),
     messageItemsSchema,
     ({ changePosition }) => changePosition,
     options,
   );
+  let shown: Presence | undefined;
+  socket.on("connect", () => {
+    if (shown !== undefined) socket.emit("presence", shown);
+  });
+  socket.on("people", (people: unknown) => options.onPeople?.(presentPeopleSchema.parse(people)));
+  return {
+    ...{ position, close },
+    show: (presence) => {
+      shown = presence;
+      if (socket.connected) socket.emit("presence", presence);
+    },
+  };
+}
 
 /** Follows the events. */
-export const connectEvents = (options: LiveOptions<Event>): Live =>
-  connect(eventNamespace, eventItemsSchema, ({ position }) => position, options);
+export function connectEvents(options: LiveOptions<Event>): Live {
+  const { position, close } = connect(eventNamespace, eventItemsSchema, (event) => event.position, options);
+  return { position, close };
+}

@@ -91,6 +91,12 @@ export const decisionErrors = {
     "Read it again and make the change from its version.",
   ),
   "conversation.not_found": entry("not_found", "There is no such conversation.", "List the conversations."),
+  "socket.limit_reached": entry(
+    "limited",
+    "There are too many live connections of this caller.",
+    "Close some; AGENTVINE_SOCKETS_PER_CALLER_MAX sets the limit.",
+    true,
+  ),
   "message.not_found": entry("not_found", "There is no such message.", "List the messages."),
   "message.delivered": entry(
     "conflict",

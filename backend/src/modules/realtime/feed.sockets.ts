@@ -16,6 +16,8 @@ export interface FeedOptions {
   bufferBytesMax: number;
   /** A socket that takes nothing of its replay for so long is cut off. */
   stalledMsMax: number;
+  /** Told of each socket that is cut off because it does not read. */
+  onCutOff: () => void;
 }
 
 const liveRoom = "live";
@@ -37,10 +39,19 @@ const cutOff = (socket: Socket): void => {
  * seen; a wake that gets lost delays, no more.
  */
 export function createFeed<T>(namespace: Namespace, source: Source<T>, options: FeedOptions) {
-  const { logger, bufferBytesMax, stalledMsMax } = options;
+  const { logger, bufferBytesMax, stalledMsMax, onCutOff } = options;
   let position: number | undefined;
   let pumping: Promise<void> | undefined;
   let isWoken = false;
+
+  /** Ends the connections of those who do not read. */
+  function cutOffSlow(): void {
+    for (const socket of namespace.sockets.values()) {
+      if (unreadBytes(socket) <= bufferBytesMax) continue;
+      onCutOff();
+      cutOff(socket);
+    }
+  }
 
   async function pumpOnce(): Promise<void> {
     position ??= await source.head();
@@ -56,9 +67,7 @@ export function createFeed<T>(namespace: Namespace, source: Source<T>, options: 
       // Nothing is awaited between these: whoever joins finds the position that was sent.
       position = source.positionOf(last);
       namespace.to(liveRoom).emit("items", items);
-      [...namespace.sockets.values()]
-        .filter((socket) => unreadBytes(socket) > bufferBytesMax)
-        .forEach(cutOff);
+      cutOffSlow();
     }
   }
 
@@ -114,6 +123,7 @@ export function createFeed<T>(namespace: Namespace, source: Source<T>, options: 
       catchUp(socket, since).catch((error: unknown) => {
         if (socket.connected)
           logger.info({ err: coerceError(error), namespace: namespace.name }, "a replay broke off");
+        if (socket.connected) onCutOff();
         cutOff(socket);
       });
     },

@@ -1,1 +1,2 @@
-export { type RealtimeDeps, startRealtime } from "./realtime.sockets.ts";
+export { presenceChannel } from "./presence.sockets.ts";
+export { type Realtime, type RealtimeDeps, startRealtime } from "./realtime.sockets.ts";

@@ -16,6 +16,7 @@ import type { Notifications } from "../../database/notifications.ts";
 import { refusalOf } from "../../http/host-guard.ts";
 import { requirePermission } from "../../http/route.ts";
 import { createFeed, type Feed, type Source } from "./feed.sockets.ts";
+import { createPresence } from "./presence.sockets.ts";
 
 export interface RealtimeDeps {
   server: FastifyInstance;
@@ -25,9 +26,15 @@ export interface RealtimeDeps {
   channels: { conversations: string; events: string };
   events: Source<Event>;
   /** @throws AppError `conversation.not_found` */
-  assertConversation: (id: string) => Promise<unknown>;
+  assertConversation: (id: string) => Promise<{ taskId: string | null }>;
+  /** Tells the other backends who is in a conversation; may get lost. */
+  tellPresence: (payload: string) => void;
+  /** Live connections that one caller may have at this backend. */
+  socketsPerCallerMax: number;
   messages: (conversationId: string) => Source<Message>;
-  limits?: { bufferBytesMax?: number; stalledMsMax?: number; recheckMs?: number } | undefined;
+  limits?:
+    | { bufferBytesMax?: number; stalledMsMax?: number; recheckMs?: number; presenceRepeatMs?: number }
+    | undefined;
 }
 
 const conversationPattern = new RegExp(`^${conversationNamespace("([0-9a-fA-F-]{36})")}$`);
@@ -36,8 +43,18 @@ const protocolParameters = new Set(["EIO", "transport", "sid", "t"]);
 /** While nothing wakes them, feeds look by themselves so often: a wake may get lost. */
 const lookMs = 5_000;
 
+/** What is to be known of the live connections. */
+export interface Realtime {
+  /** Whether a person has the conversation of a task before their eyes now, at any backend. */
+  isLooking(userId: string, taskId: string): boolean;
+  /** Sockets by what they follow. */
+  counts(): { conversations: number; events: number };
+  /** How many were cut off so far because they did not read. */
+  cutOffs(): number;
+}
+
 /** Live news over Socket.IO, on the port of the server: a namespace for each conversation, and one for the events. */
-export function startRealtime(deps: RealtimeDeps): void {
+export function startRealtime(deps: RealtimeDeps): Realtime {
   const { server, logger, notifications, allowedHosts, channels, limits = {} } = deps;
   const { bufferBytesMax = 1_048_576, stalledMsMax = 20_000, recheckMs = 5_000 } = limits;
   // No polling: a connection stays with one backend, and there is one buffer to watch.
@@ -51,7 +68,16 @@ export function startRealtime(deps: RealtimeDeps): void {
     cleanupEmptyChildNamespaces: true,
     allowRequest: (request, decide) => decide(null, isWelcome(request, allowedHosts)),
   });
-  const options = { logger, bufferBytesMax, stalledMsMax };
+  let cutOffs = 0;
+  const onCutOff = (): void => {
+    cutOffs += 1;
+  };
+  const options = { logger, bufferBytesMax, stalledMsMax, onCutOff };
+  const callers = createCallerCount(deps.socketsPerCallerMax);
+  const presence = createPresence({
+    ...{ notifications, tell: deps.tellPresence },
+    ...(limits.presenceRepeatMs === undefined ? {} : { repeatMs: limits.presenceRepeatMs }),
+  });
   const feeds = new Map<string, Feed>();
 
   /** Sockets come in by their own token or session; both are looked at again and again. */
@@ -62,7 +88,11 @@ export function startRealtime(deps: RealtimeDeps): void {
   ) =>
     namespace.use((socket, next) => {
       admit(server, socket, permission)
-        .then(() => extra?.(socket))
+        .then((actor) => {
+          callers.assertRoom(actor);
+          socket.data = { actor };
+          return extra?.(socket);
+        })
         .then(
           () => next(),
           (error: unknown) => next(refusal(error)),
@@ -70,6 +100,8 @@ export function startRealtime(deps: RealtimeDeps): void {
     });
   const onConnection = (socket: Socket, sourceOf: () => Source<Event> | Source<Message>): void => {
     const { nsp } = socket;
+    // Those who were let in at the same moment are counted here.
+    if (!callers.enter(socket)) return void socket.disconnect(true);
     const feed = feeds.get(nsp.name) ?? createFeed(nsp, sourceOf() as Source<unknown>, options);
     feeds.set(nsp.name, feed);
     socket.on("disconnect", () => {
@@ -80,10 +112,17 @@ export function startRealtime(deps: RealtimeDeps): void {
 
   io.use((_socket, next) => next(new Error("There is nothing here: name a conversation, or the events.")));
   const conversations = io.of(conversationPattern);
-  guard(conversations, "chat:read", (socket) => deps.assertConversation(conversationOf(socket)));
-  conversations.on("connection", (socket) =>
-    onConnection(socket, () => deps.messages(conversationOf(socket))),
-  );
+  guard(conversations, "chat:read", async (socket) => {
+    socket.data = { ...socket.data, conversation: await deps.assertConversation(conversationOf(socket)) };
+  });
+  conversations.on("connection", (socket) => {
+    const conversationId = conversationOf(socket);
+    onConnection(socket, () => deps.messages(conversationId));
+    const { actor, conversation } = socket.data as { actor: Actor; conversation: { taskId: string | null } };
+    // A program that follows a conversation is nobody who looks.
+    if (actor.kind === "user" && socket.connected)
+      presence.join(socket, { conversationId, taskId: conversation.taskId, userId: actor.userId });
+  });
   const events = io.of(eventNamespace);
   guard(events, "events:read");
   events.on("connection", (socket) => onConnection(socket, () => deps.events));
@@ -97,7 +136,43 @@ export function startRealtime(deps: RealtimeDeps): void {
     ),
     notifications.on(channels.events, () => feeds.get(eventNamespace)?.wake()),
   ];
-  keepUp({ io, server, wakeAll, stopListening, recheckMs });
+  keepUp({ io, server, wakeAll, stopListening: [...stopListening, presence.stop], recheckMs });
+  return { isLooking: presence.isLooking, counts: () => socketCounts(io), cutOffs: () => cutOffs };
+}
+
+function socketCounts(io: Server): { conversations: number; events: number } {
+  const counts = { conversations: 0, events: 0 };
+  for (const { name, sockets } of io._nsps.values()) {
+    if (name !== "/") counts[name === eventNamespace ? "events" : "conversations"] += sockets.size;
+  }
+  return counts;
+}
+
+const callerOf = ({ kind, id }: Actor): string => `${kind}:${id}`;
+
+/** Counts the live connections of each caller. */
+function createCallerCount(socketsMax: number) {
+  const counts = new Map<string, number>();
+  const countOf = (caller: string): number => counts.get(caller) ?? 0;
+  return {
+    /** @throws AppError `socket.limit_reached` */
+    assertRoom: (actor: Actor): void => {
+      if (countOf(callerOf(actor)) >= socketsMax)
+        throw new AppError("socket.limit_reached", `A caller may have ${socketsMax} live connections.`);
+    },
+    /** False when there is no room any more. */
+    enter: (socket: Socket): boolean => {
+      const caller = callerOf((socket.data as { actor: Actor }).actor);
+      if (countOf(caller) >= socketsMax) return false;
+      counts.set(caller, countOf(caller) + 1);
+      socket.on("disconnect", () => {
+        const left = countOf(caller) - 1;
+        if (left > 0) counts.set(caller, left);
+        else counts.delete(caller);
+      });
+      return true;
+    },
+  };
 }
 
 interface Upkeep {
