@@ -25,6 +25,13 @@ export const taskCancel = async (
   );
 };
 
+/** `task queue <id>`: lets a pending task run. */
+export const taskQueue = async (context: ClientContext, given: string): Promise<number> => {
+  const taskId = await resolveTaskId(context.client, given);
+  const body = { status: "queued" as const };
+  return say(await context.client.call(endpoints.tasks.update, { params: { taskId }, body }), context);
+};
+
 /** `task retry <id>`: queues a failed task again. */
 export const taskRetry = async (context: ClientContext, given: string): Promise<number> => {
   const taskId = await resolveTaskId(context.client, given);

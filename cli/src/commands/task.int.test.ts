@@ -128,6 +128,18 @@ describe("task create", () => {
 });
 
 describe("a task's life on the command line", () => {
+  it("waits where it is held, and is queued once, by whoever says so", async () => {
+    const task = await create("--hold");
+    expect(task.status).toBe("pending");
+    const queued = await run(["task", "queue", task.id.slice(-8)]);
+    expect([queued.code, queued.stdout]).toEqual([0, expect.stringContaining("queued")]);
+    const cancelled = await run(["task", "cancel", task.id]);
+    expect(cancelled.code).toBe(0);
+    const late = await run(["task", "queue", task.id]);
+    expect(late.code).not.toBe(0);
+    expect(late.stderr).toContain("task.illegal_transition");
+  });
+
   it("is created, watched to its review, looked at, applied, approved and shown", async () => {
     const task = await create("--priority", "critical");
     const watching = run(["task", "watch", task.id]);

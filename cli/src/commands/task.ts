@@ -3,7 +3,7 @@ import { connect } from "../connection/connect.ts";
 import type { ClientContext, CommandContext, Finish, ServerFlags } from "./command.ts";
 import { taskApply } from "./task-apply.ts";
 import { type TaskCreateFlags, taskCreate } from "./task-create.ts";
-import { type TaskReviewFlags, taskCancel, taskRetry, taskReview } from "./task-decide.ts";
+import { type TaskReviewFlags, taskCancel, taskQueue, taskRetry, taskReview } from "./task-decide.ts";
 import { taskDiff } from "./task-diff.ts";
 import { type TaskListFlags, taskList } from "./task-list.ts";
 import { taskLogs } from "./task-logs.ts";
@@ -48,6 +48,7 @@ export const addTaskCommands = (program: Command, context: CommandContext, finis
   oneTask("watch", "follow a task to its end; exit 1 when it failed", taskWatch);
   oneTask("diff", "the change of its result", taskDiff);
   oneTask("apply", "put the change into this working tree, not committed", taskApply);
+  oneTask("queue", "queue a task that was held back or proposed by an agent", taskQueue);
   oneTask("retry", "queue a failed task again", taskRetry);
   withServer(task.command("logs <id>").description("the log of its latest execution"))
     .option("--level <level>", "this level and above: debug, info, warn, error")

@@ -1,5 +1,6 @@
 import type { Evidence } from "@agentvine/contracts";
 import { runPayloadSchema } from "@agentvine/contracts";
+import { z } from "zod";
 import { gateFeedback, setUpCheckout } from "../gate/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { watchDisk } from "../sandbox/watch-disk.ts";
@@ -24,6 +25,10 @@ export interface RunResult extends JudgedResult {
   readonly summary: string;
   readonly mirror: Mirror;
 }
+
+const documentsSchema = z.object({
+  documents: z.array(z.object({ title: z.string(), version: z.number() })),
+});
 
 /** The agent gets a refused gate's output back so often. */
 const feedbackRoundsMax = 2;
@@ -149,6 +154,20 @@ const workAndVerify = async (
   }
 };
 
+/** Documents of the team that fit the task, as the agent gets them; empty when none fits or none can be had. */
+const documentsFor = async ({ services, log }: ExecutionContext): Promise<string> => {
+  const { isError, text, data } = await services.getContext("");
+  if (isError) log.say("worker", "warn", `the team's documents could not be looked up: ${text}`);
+  const found = documentsSchema.safeParse(data).data?.documents ?? [];
+  if (isError || found.length === 0) return "";
+  log.say(
+    "worker",
+    "info",
+    `documents: ${found.map(({ title, version }) => `${title} v${version}`).join(", ")}`,
+  );
+  return text;
+};
+
 const afterReview = (comment: string): string =>
   `Your result was looked at by a person, who asks for this:\n\n${comment}`;
 
@@ -166,7 +185,10 @@ const firstInstruction = async (
   { recipe, plan, mirror, baseCommit, payload, takenUp }: Bench,
 ): Promise<FirstInstruction> => {
   const conventions = await readConventions(mirror, baseCommit);
-  const { system, instruction: task } = recipe.instruct({ task: context.claim.task, plan, conventions });
+  // An agent that goes on from a checkpoint was told already.
+  const documents = takenUp === null ? await documentsFor(context) : "";
+  const { task: asked } = context.claim;
+  const { system, instruction: task } = recipe.instruct({ task: asked, plan, conventions, documents });
   const agreed = context.claim.approvedPlan?.steps;
   const instruction = agreed === undefined ? task : `${task}\n\n${carryOut(agreed)}`;
   const followUp = payload.followUp;
@@ -176,11 +198,11 @@ const firstInstruction = async (
   }
   if (followUp === null) return { system, task, instruction, refusedRounds: 0 };
   const isAnswer = payload.followUpKind === "answer";
-  const asked = isAnswer ? afterAnswer(followUp) : afterReview(followUp);
+  const told = isAnswer ? afterAnswer(followUp) : afterReview(followUp);
   return {
     system,
     task,
-    instruction: takenUp === null ? `${instruction}\n\n${asked}` : asked,
+    instruction: takenUp === null ? `${instruction}\n\n${told}` : told,
     refusedRounds: isAnswer ? (takenUp?.progress.refusedRounds ?? 0) : 0,
   };
 };

@@ -8,6 +8,7 @@ import type { AgentDriver, AgentTurnInput, AgentTurnResult, Transcript } from ".
 import { apiError } from "../base/testing/fakes.ts";
 import { failed } from "./outcome.ts";
 import { runWorkOrder } from "./run-work-order.ts";
+import { MemoryBackend } from "./testing/memory-backend.ts";
 import { describeSums, type SetUp, soundSum, useOrderWorld, type World } from "./testing/order-world.ts";
 
 const newTest = `import test from "node:test";
@@ -71,6 +72,23 @@ describe("runWorkOrder", () => {
     expect(backend.logText).toContain("sums were wrong");
     expect(await git(upstream(), "branch", "--list")).toBe("* main");
     expect(listProcessesWithEnv(`AGENTVINE_EXECUTION_ID=${claim.executionId}`)).toEqual([]);
+  });
+
+  it("tells the agent what the team wrote down about the task, and goes on without it where that can't be had", async () => {
+    const backend = new MemoryBackend();
+    const fields = { documentId: newId(), version: 2, title: "Rounding", type: "guide" as const, tags: [] };
+    backend.documents = [{ ...fields, repositoryId: null, excerpt: "Round half to even.", rank: 1 }];
+    const told = await runOf({ backend });
+    expect(told.prompts[0]).toContain(
+      `<<<DOCUMENT ${fields.documentId} version 2\nguide: Rounding\n\nRound half`,
+    );
+    expect(told.backend.logText).toContain("documents: Rounding v2");
+    const without = new MemoryBackend();
+    without.documents = apiError("request.invalid", { status: 400 });
+    const untold = await runOf({ backend: without });
+    expect(untold.prompts[0]).not.toContain("DOCUMENT");
+    expect(untold.backend.logText).toContain("documents could not be looked up");
+    expect([told.result?.kind, untold.result?.kind]).toEqual(["complete", "complete"]);
   });
 
   it("gives a refused gate's output back to the agent twice, then fails by verification", async () => {

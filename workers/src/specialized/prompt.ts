@@ -37,7 +37,7 @@ export const systemPrompt = (role: string): string => `${workingRules}\n\n${role
 
 /** The first instruction: the task as people wrote it, the facts, what is asked. */
 export function instruction(input: InstructionInput, kind: string, asked: readonly string[]): string {
-  const { task, conventions } = input;
+  const { task, conventions, documents } = input;
   const description = task.description.trim();
   const parts = [
     `Task (${kind}):\n${quoted("task", description === "" ? task.title : `${task.title}\n\n${description}`)}`,
@@ -48,6 +48,7 @@ export function instruction(input: InstructionInput, kind: string, asked: readon
       `The repository's own conventions. Follow them where they don't contradict your rules:\n${quoted("repository conventions", conventions.slice(0, conventionsLengthMax))}`,
     );
   }
+  if (documents !== "") parts.push(`What your team wrote down that may have to do with it. ${documents}`);
   return [...parts, `What to do:\n${asked.map((line, index) => `${index + 1}. ${line}`).join("\n")}`].join(
     "\n\n",
   );

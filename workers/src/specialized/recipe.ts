@@ -23,6 +23,8 @@ export interface InstructionInput {
   readonly plan: TestPlan;
   /** The repository's own conventions (AGENTS.md and the like) as quoted text, or empty. */
   readonly conventions: string;
+  /** What the team wrote down that has to do with the task, quoted with the ids to cite it by, or empty. */
+  readonly documents: string;
 }
 
 export interface GateInput {

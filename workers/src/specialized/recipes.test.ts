@@ -24,6 +24,7 @@ describe("recipes", () => {
         task: taskOf(type),
         plan: nodeTestPlan,
         conventions: "Use tabs.",
+        documents: "<<<DOCUMENT d1 version 2\nRounding\n>>>DOCUMENT d1",
       });
       expect(prompt?.system).toContain("ask_controller");
       expect(prompt?.system).toContain("Do not commit");
@@ -31,6 +32,7 @@ describe("recipes", () => {
       expect(prompt?.instruction).toContain("Cart totals are wrong\n\nThe total forgets quantities.");
       expect(prompt?.instruction).toContain("Test command: `node --test`.");
       expect(prompt?.instruction).toContain('<quoted source="repository conventions">\nUse tabs.\n</quoted>');
+      expect(prompt?.instruction).toMatch(/your team wrote down.* <<<DOCUMENT d1 version 2\nRounding/);
       expect(prompt?.instruction).toContain("report_plan");
     },
   );
@@ -41,13 +43,19 @@ describe("recipes", () => {
       task: taskOf("feature"),
       plan: nodeTestPlan,
       conventions,
+      documents: "",
     });
     expect(prompt?.instruction.match(/<\s*\/\s*quoted/gi)).toHaveLength(2);
   });
 
   it("say that a person will judge when no test command is known, and that setup was done", () => {
     const plan = { ...nodeTestPlan, testCommand: null, setupCommand: "npm ci" };
-    const prompt = recipeFor("bugfix")?.instruct({ task: taskOf("bugfix"), plan, conventions: "" });
+    const prompt = recipeFor("bugfix")?.instruct({
+      task: taskOf("bugfix"),
+      plan,
+      conventions: "",
+      documents: "",
+    });
     expect(prompt?.instruction).toContain("No test command is known");
     expect(prompt?.instruction).toContain("Setup has been done with `npm ci`");
     expect(prompt?.instruction).not.toContain("conventions");
@@ -55,7 +63,7 @@ describe("recipes", () => {
 
   it("name the files whose coverage must rise", () => {
     const task = taskOf("test", { files: ["./src/cart.js"] });
-    const prompt = recipeFor("test")?.instruct({ task, plan: nodeTestPlan, conventions: "" });
+    const prompt = recipeFor("test")?.instruct({ task, plan: nodeTestPlan, conventions: "", documents: "" });
     expect(prompt?.instruction).toContain("`src/cart.js`");
   });
 });

@@ -3,6 +3,7 @@ import type {
   Artifact,
   Checkpoint,
   CheckpointCreate,
+  DocumentMatch,
   LogChunk,
   LogLine,
   Progress,
@@ -19,8 +20,13 @@ export class MemoryBackend implements ExecutionApi {
   readonly taskId = newId();
   readonly reports: Progress[] = [];
   readonly decisions = new MemoryDecisions(sleep);
+  /** What the team wrote down about the task, or what looking it up is answered with. */
+  documents: DocumentMatch[] | Error = [];
   readonly services: ServiceApi = {
-    match: async () => [],
+    match: async () => {
+      if (this.documents instanceof Error) throw this.documents;
+      return this.documents;
+    },
     propose: async ({ title, type }) => ({
       ...{ taskId: newId(), title, type, status: "pending", permissionLevel: "supervised", isNew: true },
     }),
