@@ -1,6 +1,7 @@
 import { type Client, isApiError } from "@agentvine/client";
 import {
   type AutomatedAnswer,
+  type ContextDocument,
   type Controller,
   type ControllerHeartbeat,
   type ControllerRegister,
@@ -38,6 +39,8 @@ export interface ControllerApi {
   ): Promise<RequestLease | undefined>;
   renew(requestId: string, body: LeaseRef, signal: AbortSignal): Promise<void>;
   answer(requestId: string, body: AutomatedAnswer, signal: AbortSignal): Promise<WorkerRequest>;
+  /** Proposes an own answer as a document of the team. */
+  proposeDocument(requestId: string, controllerId: string, signal: AbortSignal): Promise<ContextDocument>;
   handOver(requestId: string, body: HandOver, signal: AbortSignal): Promise<WorkerRequest>;
   precedentsFor(lease: RequestLease, controllerId: string, signal: AbortSignal): Promise<Precedent[]>;
   documentsFor(lease: RequestLease, signal: AbortSignal): Promise<DocumentSource[]>;
@@ -77,6 +80,10 @@ export const createControllerApi = (client: Client): ControllerApi => ({
       signal,
       timeoutMs,
     }),
+  proposeDocument: (requestId, controllerId, signal) => {
+    const input = { params: { requestId }, body: { controllerId }, signal, timeoutMs };
+    return client.call(endpoints.workerRequests.proposeDocument, input);
+  },
   handOver: (requestId, body, signal) =>
     client.call(endpoints.workerRequests.handOver, { params: { requestId }, body, signal, timeoutMs }),
   precedentsFor: async ({ request, leaseToken }, controllerId, signal) => {

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { newId } from "@agentvine/kit";
 import type { Conversation, Reply, Scenario } from "@agentvine/scripted-model";
+import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Running, type Site, startSite } from "./testing/site.ts";
 
@@ -86,6 +87,11 @@ describe("a question that a rule routes to a model", () => {
       citations: [{ kind: "precedent", title: "Which port does the service use?", quote: "80" }],
     });
     expect(given?.usage?.inputTokens).toBeGreaterThan(0);
+    const proposed = await waitUntil(
+      async () => (await site.proposedDocuments()).find(({ title }) => title === request.question),
+      { message: "the answer to be proposed as a document" },
+    );
+    expect(proposed).toMatchObject({ status: "proposed", author: controller.controllerId });
   });
 
   test("is answered from a context document, which it cites by its version", async () => {
@@ -100,6 +106,9 @@ describe("a question that a rule routes to a model", () => {
       text: "8080",
       citations: [{ kind: "document", id, version, title: "Ports of the services" }],
     });
+    // What stands in a document needs no other one.
+    const titles = (await site.proposedDocuments()).map(({ title }) => title);
+    expect(titles).not.toContain(question);
   });
 
   test("is answered after one repair when the model wrote prose first", async () => {

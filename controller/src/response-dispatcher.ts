@@ -1,5 +1,5 @@
-import type { RequestLease } from "@agentvine/contracts";
-import { type Logger, retry } from "@agentvine/kit";
+import type { RequestLease, WorkerRequest } from "@agentvine/contracts";
+import { coerceError, type Logger, retry } from "@agentvine/kit";
 import { type ControllerApi, isLeaseOver } from "./controller-api.ts";
 import type { Response } from "./handlers/automated-handler.ts";
 import type { Metrics } from "./metrics.ts";
@@ -21,6 +21,19 @@ export function createResponseDispatcher({ api, controllerId, metrics, logger }:
     if (response.kind === "answer") return api.answer(request.id, response.body, signal);
     const ref = { controllerId, leaseToken, generation: request.generation };
     return api.handOver(request.id, { ...ref, reason: response.reason, usage: response.usage }, signal);
+  };
+
+  /** What rests on people's earlier answers alone is worth a document: people decide. Nothing depends on it. */
+  const propose = async (request: WorkerRequest, log: Logger, signal: AbortSignal): Promise<void> => {
+    const { answer, kind, id } = request;
+    const isOfPeople = answer?.citations.every((citation) => citation.kind === "precedent") ?? false;
+    if (kind === "approval" || answer?.source !== "controller" || !isOfPeople) return;
+    try {
+      const { id: documentId, status } = await api.proposeDocument(id, controllerId, signal);
+      log.info({ documentId, status }, "proposed as a document");
+    } catch (error) {
+      log.warn({ err: coerceError(error) }, "the answer could not be proposed as a document");
+    }
   };
 
   return {
@@ -45,6 +58,7 @@ export function createResponseDispatcher({ api, controllerId, metrics, logger }:
         } else {
           metrics.noteAnswered();
           log.info({ status: settled.status, confidence: settled.answer?.confidence }, "answered");
+          await propose(settled, log, signal);
         }
       } catch (error) {
         if (!isLeaseOver(error)) throw error;

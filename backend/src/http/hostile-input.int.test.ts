@@ -416,6 +416,7 @@ const requests: {
     renew: null,
     answerAutomated: null,
     handOver: null,
+    proposeDocument: null,
     precedentsFor: null,
     precedents: async () => ({
       query: { page: 1, pageSize: 5, repositoryId: newId(), isRevoked: "true", search: "x" },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createClient } from "@agentvine/client";
 import {
   type Claim,
+  type ContextDocumentSummary,
   endpoints,
   type Precedent,
   type RequestRaiseInput,
@@ -53,6 +54,7 @@ export interface Site extends AsyncDisposable {
   decided(id: string): Promise<WorkerRequest>;
   list(): Promise<WorkerRequest[]>;
   precedents(): Promise<Precedent[]>;
+  proposedDocuments(): Promise<ContextDocumentSummary[]>;
   startController(change?: Partial<ControllerConfig>): Promise<Running>;
 }
 
@@ -170,6 +172,8 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
     },
     precedents: async () =>
       (await client.call(endpoints.workerRequests.precedents, { query: { pageSize: 100 } })).items,
+    proposedDocuments: async () =>
+      (await client.call(endpoints.context.list, { query: { status: "proposed", pageSize: 100 } })).items,
     withPerson: (id) =>
       waitUntil(
         async () => {

@@ -90,6 +90,11 @@ export const decisionErrors = {
     "The document was changed meanwhile.",
     "Read it again and make the change from its version.",
   ),
+  "document.not_grounded": entry(
+    "conflict",
+    "The answer can't be proposed as a document.",
+    "Propose answers that the controller gave itself and that rest on earlier answers of people.",
+  ),
   "conversation.not_found": entry("not_found", "There is no such conversation.", "List the conversations."),
   "socket.limit_reached": entry(
     "limited",

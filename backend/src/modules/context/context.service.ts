@@ -20,6 +20,7 @@ import {
   listDocuments,
   listTags,
   listVersions,
+  lockDocumentId,
   updateDocument,
 } from "./document.repository.ts";
 import { findMatches, readTaskForMatch } from "./match.repository.ts";
@@ -136,6 +137,25 @@ async function matchDocuments(
   if (task === undefined) throw new AppError("task.not_found", "There is no such task.");
   // What is asked comes first: of very many words only the first count.
   return await findMatches(db, { ...task, text: `${text} ${task.text}`, limit });
+}
+
+/** Keeps a document that waits for a person, once: one with its id stays as people left it. */
+export async function proposeDocument(
+  tx: Tx,
+  {
+    id,
+    author,
+    ...text
+  }: Pick<ContextDocument, "id" | "title" | "content" | "tags" | "repositoryId" | "author">,
+): Promise<ContextDocument> {
+  // The same question may be answered twice at once.
+  await lockDocumentId(tx, id);
+  const there = await findDocument(tx, id);
+  if (there !== undefined) return there;
+  await insertDocument(tx, id, { ...text, type: "reference", status: "proposed" }, author);
+  const kept = await findDocument(tx, id);
+  if (kept === undefined) throw unknownDocument();
+  return kept;
 }
 
 /** Title of a cited version, when there is one that the repository may see; versions of archived documents still count. */

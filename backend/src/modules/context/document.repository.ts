@@ -66,6 +66,11 @@ async function insertVersion(tx: Tx, documentId: string, version: number, row: R
   await tx.insert(contextDocumentVersions).values({ ...row, documentId, version });
 }
 
+/** Whoever makes a document of this id waits for others that do, until the transaction ends. */
+export async function lockDocumentId(tx: Tx, id: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
+}
+
 /** Writes a new document with its first version. */
 export async function insertDocument(tx: Tx, id: string, text: DocumentText, author: string): Promise<void> {
   const row = rowOf(text, author);

@@ -54,6 +54,7 @@ describe("a controller's key", () => {
       "workerRequests.renew",
       "workerRequests.answerAutomated",
       "workerRequests.handOver",
+      "workerRequests.proposeDocument",
       "workerRequests.precedentsFor",
     ]);
   });

@@ -1,4 +1,10 @@
-import type { Controller, Precedent, RequestLease, WorkerRequest } from "@agentvine/contracts";
+import type {
+  ContextDocument,
+  Controller,
+  Precedent,
+  RequestLease,
+  WorkerRequest,
+} from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -174,6 +180,56 @@ describe("a controller", () => {
       expect(body.routeReason).toContain(reason);
     },
   );
+
+  test("proposes its answer as a document that no agent sees before a person accepts it, once", async () => {
+    const { precedent } = await settledBefore();
+    const { attempt, request, ref } = await leased({ question: `How many ostriches? ${newId()}` });
+    const propose = (id: string, controllerId = ref.controllerId) =>
+      fixture.app.request<ContextDocument>("POST", `/api/v1/worker-requests/${id}/propose-document`, {
+        body: { controllerId },
+        token: key,
+      });
+    expect([(await propose(request.id)).status, (await propose(newId())).status]).toEqual([409, 404]);
+    const citations = [{ kind: "precedent", id: precedent.id, version: null, quote: "three" }];
+    const said = { ...ref, text: "three of them", confidence: 0.9, citations };
+    await send(request.id, "automated-answer", said);
+    const other = await register();
+    expect(codeOf((await propose(request.id, other.controllerId)).body)).toBe("document.not_grounded");
+    const [first, again] = await Promise.all([propose(request.id), propose(request.id)]);
+    expect(first.body).toMatchObject({
+      status: "proposed",
+      author: ref.controllerId,
+      repositoryId: request.repositoryId,
+      title: request.question,
+      content: expect.stringMatching(/Answer: three of them[\s\S]*earlier answer to: .*\n {2}"three"/),
+    });
+    expect(again.body).toEqual(first.body);
+    const seen = async () => {
+      const { body } = await fixture.app.request<{ items: { documentId: string }[] }>(
+        "GET",
+        `/api/v1/context/match?taskId=${attempt.task.id}&text=ostriches`,
+      );
+      return body.items.map(({ documentId }) => documentId);
+    };
+    expect(await seen()).not.toContain(first.body.id);
+    const path = `/api/v1/context/documents/${first.body.id}`;
+    await fixture.app.request("PATCH", path, { body: { version: 1, status: "active" } });
+    expect(await seen()).toContain(first.body.id);
+    // What people made of it stays.
+    expect((await propose(request.id)).body).toMatchObject({ status: "active", version: 2 });
+  });
+
+  test.each(["a person", "a rule"])("can't propose what %s answered", async (who) => {
+    const { request, ref } = await leased();
+    if (who === "a person") await requests.answer(request, { text: "80" });
+    else
+      await fixture.sql(
+        "update worker_requests set status = 'denied', answer_source = 'rule' where id = $1",
+        [request.id],
+      );
+    const { body } = await send(request.id, "propose-document", { controllerId: ref.controllerId });
+    expect(codeOf(body)).toBe("document.not_grounded");
+  });
 
   test("can choose only among what is offered", async () => {
     const options = [{ id: "a", label: "80" }];

@@ -1,4 +1,4 @@
-import type { AutomatedAnswer } from "@agentvine/contracts";
+import type { AutomatedAnswer, ContextDocument } from "@agentvine/contracts";
 import type { Actor } from "../../actor.ts";
 import type { Tx } from "../../database/client.ts";
 
@@ -12,8 +12,21 @@ export interface ControllersPort {
   nameOf(actor: Actor, controllerId: string): Promise<string>;
 }
 
+/** What a document that is to be kept says. */
+export interface ProposedDocument {
+  /** The same for the same question of a repository: it is proposed once. */
+  readonly id: string;
+  readonly title: string;
+  readonly content: string;
+  readonly tags: string[];
+  readonly repositoryId: string;
+  readonly author: string;
+}
+
 /** Context documents as the decision plane sees them. */
 export interface CitationsPort {
+  /** Keeps a document for people to accept, unless it is there already, in whatever state. */
+  propose(tx: Tx, document: ProposedDocument): Promise<ContextDocument>;
   /** Title of the document of that version, when there is one that the repository may see. */
   titleOf(
     tx: Tx,

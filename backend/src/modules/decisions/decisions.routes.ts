@@ -6,6 +6,7 @@ import type { AgentRequestService } from "./agent-request.service.ts";
 import type { AnswerService } from "./answer.service.ts";
 import type { AutomatedAnswerService } from "./automated-answer.service.ts";
 import type { InboxService } from "./inbox.service.ts";
+import type { ProposeDocumentService } from "./propose-document.service.ts";
 import type { RaiseService } from "./raise.service.ts";
 import type { RequestLeaseService } from "./request-lease.service.ts";
 import type { RequestListService } from "./request-list.service.ts";
@@ -18,10 +19,11 @@ export interface DecisionServices {
   inbox: InboxService;
   leases: RequestLeaseService;
   automated: AutomatedAnswerService;
+  proposals: ProposeDocumentService;
 }
 
 export function registerDecisionRoutes(app: FastifyInstance, services: DecisionServices): void {
-  const { raises, agentRequests, answers, lists, inbox, leases, automated } = services;
+  const { raises, agentRequests, answers, lists, inbox, leases, automated, proposals } = services;
   const of = endpoints.workerRequests;
   route(app, of.raise, ({ actor, body }) => raises.raise(actor, body));
   route(app, of.wait, ({ actor, params, query, signal }) =>
@@ -36,6 +38,9 @@ export function registerDecisionRoutes(app: FastifyInstance, services: DecisionS
   route(app, of.renew, ({ actor, params, body }) => leases.renew(actor, params.requestId, body));
   route(app, of.answerAutomated, ({ actor, params, body }) =>
     automated.answer(actor, params.requestId, body),
+  );
+  route(app, of.proposeDocument, ({ actor, params, body }) =>
+    proposals.propose(actor, params.requestId, body),
   );
   route(app, of.handOver, ({ actor, params, body }) => automated.handOver(actor, params.requestId, body));
   route(app, of.precedentsFor, async ({ actor, params, query }) => ({

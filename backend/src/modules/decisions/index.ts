@@ -5,6 +5,7 @@ export type { CitationsPort } from "./controllers.port.ts";
 export type { DecidePort } from "./decide.port.ts";
 export { registerDecisionRoutes } from "./decisions.routes.ts";
 export { createInboxService } from "./inbox.service.ts";
+export { createProposeDocumentService } from "./propose-document.service.ts";
 export { createRaiseService } from "./raise.service.ts";
 export { headlineOf } from "./request.ts";
 export { createRequestLeaseService } from "./request-lease.service.ts";

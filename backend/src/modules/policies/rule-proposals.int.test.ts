@@ -128,7 +128,8 @@ describe("an answer of the scope rule", () => {
   });
 
   test("given to several alike requests at once is one proposal", async () => {
-    const others = await Promise.all([1, 2, 3].map(async () => (await requests.run()).claim));
+    const others: Claim[] = [];
+    for (let each = 0; each < 3; each += 1) others.push((await requests.run()).claim);
     const alike = await Promise.all(others.map((one) => requests.askToRun(one, "make build")));
     const { body } = await fixture.app.request<BulkAnswerReply>(
       "POST",

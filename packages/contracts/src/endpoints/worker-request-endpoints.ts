@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { workerRequestExamples } from "../examples/worker-request-examples.ts";
+import { contextDocumentSchema } from "../resources/context.ts";
 import {
   automatedAnswerSchema,
+  documentProposeSchema,
   handOverSchema,
   leaseRenewSchema,
   requestClaimSchema,
@@ -185,6 +187,18 @@ export const workerRequestEndpoints = {
     response: workerRequestSchema,
     status: 200,
     example: workerRequestExamples.handOver,
+  }),
+  proposeDocument: defineEndpoint({
+    method: "POST",
+    path: `${base}/:requestId/propose-document`,
+    permission: "controller:work",
+    tag,
+    summary: "Propose one's own answer, which rests on earlier answers of people, as a context document",
+    params,
+    body: documentProposeSchema,
+    response: contextDocumentSchema,
+    status: 200,
+    example: workerRequestExamples.proposeDocument,
   }),
   precedents: defineEndpoint({
     method: "GET",

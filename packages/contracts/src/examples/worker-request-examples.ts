@@ -187,4 +187,21 @@ export const workerRequestExamples = {
     body: { ...lease, reason: "no document says anything about it" },
     response: { ...question, status: "human" },
   },
+  proposeDocument: {
+    params,
+    body: { controllerId: lease.controllerId },
+    response: {
+      id: documentId,
+      title: "How is VAT rounded?",
+      type: "reference",
+      tags: ["answer"],
+      repositoryId: ids.repository,
+      status: "proposed",
+      version: 1,
+      author: lease.controllerId,
+      createdAt: at(3),
+      updatedAt: at(3),
+      content: "Question: How is VAT rounded?\n\nAnswer: Per line, half up.",
+    },
+  },
 };

@@ -106,6 +106,9 @@ export const handOverSchema = z
   .object({ ...leaseRef, reason: z.string().min(1).max(2_000), usage: usageSchema.nullable().default(null) })
   .meta({ id: "HandOver" });
 
+/** The controller that gave the answer proposes it. What the document says is taken from the request, not from the controller. */
+export const documentProposeSchema = z.object({ controllerId: idSchema }).meta({ id: "DocumentPropose" });
+
 export type Controller = z.infer<typeof controllerSchema>;
 export type ControllerMetrics = z.infer<typeof controllerMetricsSchema>;
 export type ControllerRegister = z.infer<typeof controllerRegisterSchema>;

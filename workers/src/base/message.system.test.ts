@@ -17,7 +17,7 @@ describe("a person's message", { timeout: 120_000 }, () => {
           .findLast(Boolean);
         const results = phases.flatMap(({ turns }) => turns.flatMap((turn) => turn.results));
         if (told === undefined)
-          return { calls: [{ name: "run_command", input: { command: "sleep 0.2; date +%N" } }] };
+          return { calls: [{ name: "run_command", input: { command: "sleep 1; date +%N" } }] };
         return results.some(({ call }) => call.name === "write_file")
           ? { text: "done" }
           : {
