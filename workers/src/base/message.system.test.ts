@@ -58,7 +58,8 @@ describe("a person's message", { timeout: 120_000 }, () => {
   it("reaches the running agent at its next step, and its reply stands in the conversation", async () => {
     const { task, conversation } = await setUp();
     await write(conversation, "write: tabs, not spaces");
-    await until(task, "completed");
+    // By the very attempt that ran: to be written to costs it nothing.
+    expect((await until(task, "completed")).runs).toBe(1);
     expect(await diffOf(task)).toContain("+tabs, not spaces");
     const messages = await messagesOf(conversation);
     expect(
@@ -89,7 +90,7 @@ describe("a person's message", { timeout: 120_000 }, () => {
     // Once, whichever way it came back.
     expect(asked().at(-1)?.split("remember the milk")).toHaveLength(2);
     await write(conversation, "write: milk");
-    await until(task, "completed");
+    expect((await until(task, "completed")).runs).toBe(2);
     expect(await diffOf(task)).toContain("+milk");
     expect(said.deliveryStatus).toBe("queued");
   });

@@ -262,6 +262,17 @@ describe("startWorker", () => {
     expect(world.seen.held.at(-1)).toHaveLength(1);
   });
 
+  it("goes on with its work when a person writes to its agent", async () => {
+    const claim = aClaim();
+    const world = aWorker({}, { claims: [claim] });
+    const running = await executor(world);
+    world.commands.push(command(claim, "message"));
+    const beats = world.seen.held.length;
+    await waitUntil(() => world.seen.held.length > beats + 2);
+    expect(running.told).toEqual([]);
+    expect(world.seen.held.at(-1)).toHaveLength(1);
+  });
+
   it("does not renew for an executor that does not answer, fences it in time and hands nothing in", async () => {
     const world = aWorker({}, { claims: [aClaim({ leaseMs: 200 })], leaseMs: 200 });
     const running = await executor(world);

@@ -294,8 +294,8 @@ class WorkerProcess implements HeldExecutions {
 
   #carryOut({ type, workOrderId, attempt, reason }: WorkerCommand): void {
     this.#options.logger.info({ type, workOrderId, attempt, reason }, "command");
-    // One that only a newer worker knows.
-    if (type === "unknown") return;
+    // One that only a newer worker knows; and people's messages, which the agent fetches at its next step.
+    if (type === "unknown" || type === "message") return;
     if (type === "drain") {
       this.#stopped.resolve(reason || "told to drain");
       this.#claiming.abort(new Error("told to drain"));
