@@ -3,6 +3,7 @@
 import Fastify from "fastify";
 import pg from "pg";
 import { z } from "zod";
+import { serveParent } from "../child-side.ts";
 
 const inputSchema = z.object({ databaseUrl: z.string(), list: z.unknown() });
 const idSchema = z.object({ id: z.string() });
@@ -40,12 +41,4 @@ async function serve({ databaseUrl, list }: z.infer<typeof inputSchema>): Promis
   return await server.listen({ host: "127.0.0.1", port: 0 });
 }
 
-process.once("message", (input: unknown) => {
-  serve(inputSchema.parse(input)).then(
-    (url) => process.send?.({ url }),
-    (error: unknown) => {
-      throw error;
-    },
-  );
-});
-process.once("disconnect", () => process.exit());
+serveParent(inputSchema, async (input) => ({ url: await serve(input) }));

@@ -2,6 +2,7 @@
 import Fastify from "fastify";
 import { Server } from "socket.io";
 import { z } from "zod";
+import { serveParent } from "../child-side.ts";
 
 const inputSchema = z.object({ namespace: z.string(), message: z.record(z.string(), z.unknown()) });
 const postSchema = z.object({ content: z.string() });
@@ -18,12 +19,4 @@ async function serve({ namespace, message }: z.infer<typeof inputSchema>): Promi
   return await server.listen({ host: "127.0.0.1", port: 0 });
 }
 
-process.once("message", (input: unknown) => {
-  serve(inputSchema.parse(input)).then(
-    (url) => process.send?.({ url }),
-    (error: unknown) => {
-      throw error;
-    },
-  );
-});
-process.once("disconnect", () => process.exit());
+serveParent(inputSchema, async (input) => ({ url: await serve(input) }));

@@ -1,6 +1,7 @@
 // Sockets of people who look at one conversation, in a process of their own. Tells when all of them have a message.
 import { io, type Socket } from "socket.io-client";
 import { z } from "zod";
+import { serveParent } from "../child-side.ts";
 import { machineMs } from "./machine-clock.ts";
 
 const inputSchema = z.object({ url: z.string(), token: z.string(), count: z.number().int() });
@@ -40,12 +41,7 @@ async function connect({ url, token, count }: z.infer<typeof inputSchema>): Prom
   }
 }
 
-process.once("message", (input: unknown) => {
-  connect(inputSchema.parse(input)).then(
-    () => process.send?.({ isReady: true }),
-    (error: unknown) => {
-      throw error;
-    },
-  );
+serveParent(inputSchema, async (input) => {
+  await connect(input);
+  return { isReady: true };
 });
-process.once("disconnect", () => process.exit());

@@ -1,6 +1,7 @@
 import type {
   AgentDriverName,
   Approval,
+  DocumentMatch,
   RequestOption,
   SubtaskFields,
   Task,
@@ -112,16 +113,21 @@ export interface Desk {
 }
 
 /** What a service says: in words for the agent's model, and the same for a program. */
-export interface ServiceReply {
+export interface ServiceReply<Data = Readonly<Record<string, unknown>>> {
   readonly isError: boolean;
   readonly text: string;
-  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly data: Data | null;
 }
+
+/** Documents that were found, in the order of their fitness. */
+export type FoundDocuments = {
+  readonly documents: readonly Pick<DocumentMatch, "documentId" | "version" | "title" | "type" | "excerpt">[];
+};
 
 /** What an agent may look up and tell. Never throws: what goes wrong is a reply. */
 export interface AgentServices {
   /** Context documents that fit the task and the words, quoted as data of others. */
-  getContext(query: string): Promise<ServiceReply>;
+  getContext(query: string): Promise<ServiceReply<FoundDocuments>>;
   reportProgress(report: {
     readonly message: string;
     /** From 0 to 100. */

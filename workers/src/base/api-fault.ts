@@ -50,3 +50,9 @@ export const attemptFaultOf = (error: unknown): "lease_lost" | "transient" | "re
 /** How long the backend asked us to wait at least, in milliseconds. */
 export const retryAfterMsOf = (error: unknown): number | undefined =>
   isApiError(error) ? error.retryAfterMs : undefined;
+
+/** For `retry` of calls with an attempt's token: tried again while the fault may pass, and no sooner than the backend asked. */
+export const whileTransient = {
+  isRetryable: (error: unknown): boolean => attemptFaultOf(error) === "transient",
+  retryAfterMs: retryAfterMsOf,
+};

@@ -2,7 +2,7 @@ import type { Client } from "@agentvine/client";
 import { endpoints, type Message } from "@agentvine/contracts";
 import { coerceError, type Logger, newId, retry } from "@agentvine/kit";
 import type { Heard } from "../agents/agent-driver.ts";
-import { attemptFaultOf, retryAfterMsOf } from "../base/api-fault.ts";
+import { attemptFaultOf, whileTransient } from "../base/api-fault.ts";
 import type { AttemptRef } from "./decisions/decision-api.ts";
 import { redact } from "./redactor.ts";
 
@@ -38,7 +38,7 @@ export interface PeopleOptions {
 }
 
 const backoff = { baseMs: 500, maxMs: 5_000, elapsedMsMax: 60_000 };
-/** Longest message of a conversation, in characters. */
+/** So much of what an agent says at once is posted. */
 const contentCharactersMax = 20_000;
 
 /** What a running agent and the people of its task say to each other. Nothing in here holds up the work, or ends it. */
@@ -81,8 +81,7 @@ export class People {
     const { api, signal } = this.#options;
     return retry(() => api.post(message, signal), {
       ...backoff,
-      isRetryable: (error) => attemptFaultOf(error) === "transient",
-      retryAfterMs: retryAfterMsOf,
+      ...whileTransient,
       signal,
     });
   }

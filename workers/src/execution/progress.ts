@@ -1,6 +1,6 @@
 import type { Evidence, ExecutionPhase, Progress } from "@agentvine/contracts";
 import { coerceError, type Logger, retry } from "@agentvine/kit";
-import { attemptFaultOf, retryAfterMsOf } from "../base/api-fault.ts";
+import { attemptFaultOf, whileTransient } from "../base/api-fault.ts";
 import type { ExecutionApi } from "./execution-api.ts";
 
 export interface ProgressOptions {
@@ -70,8 +70,7 @@ export class ProgressReporter {
       baseMs: 500,
       maxMs: 5_000,
       elapsedMsMax: 60_000,
-      isRetryable: (error) => attemptFaultOf(error) === "transient",
-      retryAfterMs: retryAfterMsOf,
+      ...whileTransient,
       signal,
     });
   }
@@ -100,8 +99,7 @@ export class ProgressReporter {
         attemptsMax: 3,
         baseMs: 200,
         maxMs: 2_000,
-        isRetryable: (error) => attemptFaultOf(error) === "transient",
-        retryAfterMs: retryAfterMsOf,
+        ...whileTransient,
         signal,
       });
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { Evidence } from "@agentvine/contracts";
 import { runPayloadSchema } from "@agentvine/contracts";
-import { z } from "zod";
 import { gateFeedback, setUpCheckout } from "../gate/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { watchDisk } from "../sandbox/watch-disk.ts";
@@ -25,10 +24,6 @@ export interface RunResult extends JudgedResult {
   readonly summary: string;
   readonly mirror: Mirror;
 }
-
-const documentsSchema = z.object({
-  documents: z.array(z.object({ title: z.string(), version: z.number() })),
-});
 
 /** The agent gets a refused gate's output back so often. */
 const feedbackRoundsMax = 2;
@@ -158,8 +153,8 @@ const workAndVerify = async (
 const documentsFor = async ({ services, log }: ExecutionContext): Promise<string> => {
   const { isError, text, data } = await services.getContext("");
   if (isError) log.say("worker", "warn", `the team's documents could not be looked up: ${text}`);
-  const found = documentsSchema.safeParse(data).data?.documents ?? [];
-  if (isError || found.length === 0) return "";
+  const found = data?.documents ?? [];
+  if (found.length === 0) return "";
   log.say(
     "worker",
     "info",

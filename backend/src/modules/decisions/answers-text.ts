@@ -60,10 +60,15 @@ export function composeAnswers(rows: readonly Decided[]): string {
   return answers.map(({ id, text }) => `[${id.slice(-8)}] ${text}`).join("\n\n");
 }
 
+/** What was said: the option chosen, the line to run instead, the words; empty when nothing was. */
+export function saidText({ options, choice, editedCommand, answerText }: Decided): string {
+  const chosen = options.find(({ id }) => id === choice)?.label ?? "";
+  return [chosen, editedCommand ?? "", answerText].filter((text) => text !== "").join(": ");
+}
+
 /** What became of a request, as its conversation shows it. */
 export function outcomeText(row: Decided): string {
-  const chosen = row.options.find(({ id }) => id === row.choice)?.label ?? "";
-  const said = [chosen, row.editedCommand ?? "", row.answerText].filter((text) => text !== "").join(": ");
+  const said = saidText(row);
   const because =
     row.answerReason === "" || row.answerReason === row.answerText ? "" : ` (${row.answerReason})`;
   const verb = row.decision === "allow" ? "Allowed" : outcomes[row.status];

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import type { ContextDocument, WorkerRequest } from "@agentvine/contracts";
+import type { ContextDocument } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
-import type { Db, Tx } from "../../database/client.ts";
+import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { saidText } from "./answers-text.ts";
 import type { CitationsPort, ControllersPort, ProposedDocument } from "./controllers.port.ts";
 import { unknownRequest } from "./request.ts";
-import { findRow, mustReadRequest, type RequestRow } from "./request-row.repository.ts";
+import { findRow, type RequestRow } from "./request-row.repository.ts";
 
 export interface ProposeDocumentDeps {
   db: Db;
@@ -23,14 +24,8 @@ function idOf({ repositoryId, fingerprint }: RequestRow): string {
   return [...parts, hex.slice(20, 32)].join("-");
 }
 
-/** The answer in words: the option that was chosen, and what was said. */
-function answerText({ answer, options }: WorkerRequest): string {
-  const choice = options.find(({ id }) => id === answer?.choice)?.label ?? "";
-  return [choice, answer?.text ?? ""].filter((text) => text !== "").join(": ");
-}
-
-function documentOf(row: RequestRow, request: WorkerRequest, author: string): ProposedDocument {
-  const rests = (request.answer?.citations ?? []).map(
+function documentOf(row: RequestRow, author: string): ProposedDocument {
+  const rests = (row.citations ?? []).map(
     ({ title, quote }) => `- an earlier answer to: ${title}${quote === "" ? "" : `\n  "${quote}"`}`,
   );
   return {
@@ -38,7 +33,7 @@ function documentOf(row: RequestRow, request: WorkerRequest, author: string): Pr
     title: row.question.replaceAll(/\s+/g, " ").trim().slice(0, titleCharactersMax),
     content: [
       `Question: ${row.question}`,
-      `Answer: ${answerText(request)}`,
+      `Answer: ${saidText(row)}`,
       `Rests on:\n\n${rests.join("\n")}`,
     ].join("\n\n"),
     tags: ["answer"],
@@ -48,13 +43,13 @@ function documentOf(row: RequestRow, request: WorkerRequest, author: string): Pr
 }
 
 /** True of what a controller answered from people's words alone: what stands in a document needs no other one. */
-const isGrounded = ({ status, kind, answer }: WorkerRequest, controllerId: string): boolean =>
-  status === "answered" &&
-  kind !== "approval" &&
-  answer?.source === "controller" &&
-  answer.sourceId === controllerId &&
-  answer.citations.length > 0 &&
-  answer.citations.every((citation) => citation.kind === "precedent");
+const isGrounded = (row: RequestRow, controllerId: string): boolean =>
+  row.status === "answered" &&
+  row.kind !== "approval" &&
+  row.answerSource === "controller" &&
+  row.answerSourceId === controllerId &&
+  (row.citations?.length ?? 0) > 0 &&
+  (row.citations ?? []).every((citation) => citation.kind === "precedent");
 
 /** Makes documents of what controllers answered; people decide whether agents see them. */
 export function createProposeDocumentService({ db, controllers, documents }: ProposeDocumentDeps) {
@@ -69,13 +64,12 @@ export function createProposeDocumentService({ db, controllers, documents }: Pro
       { controllerId }: { controllerId: string },
     ): Promise<ContextDocument> => {
       await controllers.assertOwn(actor, controllerId);
-      return await inTransaction(db, async (tx: Tx) => {
+      return await inTransaction(db, async (tx) => {
         const row = await findRow(tx, id);
         if (row === undefined) throw unknownRequest();
-        const request = await mustReadRequest(tx, id);
-        if (!isGrounded(request, controllerId))
+        if (!isGrounded(row, controllerId))
           throw new AppError("document.not_grounded", "The answer can't be proposed as a document.");
-        return await documents.propose(tx, documentOf(row, request, controllerId));
+        return await documents.propose(tx, documentOf(row, controllerId));
       });
     },
   };

@@ -4,7 +4,14 @@ import type { AgentEvent, AgentOutcome, AgentTurnResult } from "../agent-driver.
 import { abortedOutcome } from "../turn-abort.ts";
 import { LoopGuard, repeatsMax, repeatsTold } from "./loop-guard.ts";
 import type { LoopParts } from "./loop-parts.ts";
-import { type Message, nudgeMessage, type ToolCallPart, type ToolResultPart, toolResult } from "./message.ts";
+import {
+  heardMessage,
+  type Message,
+  nudgeMessage,
+  type ToolCallPart,
+  type ToolResultPart,
+  toolResult,
+} from "./message.ts";
 import { ModelAsker } from "./model-asker.ts";
 import type { ModelAnswer } from "./model-call.ts";
 import { runToolCall } from "./tools/run-tool-call.ts";
@@ -83,7 +90,7 @@ export class AgentLoop {
     this.#step += 1;
     this.#steps += 1;
     this.#emit({ type: "step.started", step: this.#step });
-    await this.#parts.memory.hearInto(this.#messages);
+    await this.#hear();
     const { messages, result: answer } = await this.#asker.ask(this.#messages);
     this.#messages = [...messages];
     if ("kind" in answer) return answer;
@@ -94,6 +101,13 @@ export class AgentLoop {
     }
     if (answer.calls.length === 0) return await this.#withoutCalls(answer);
     return await this.#withCalls(answer);
+  }
+
+  /** Takes in what people wrote since. @returns false when there is nothing new */
+  async #hear(): Promise<boolean> {
+    const heard = await this.#parts.heard.next();
+    this.#messages.push(...heard.map(heardMessage));
+    return heard.length > 0;
   }
 
   #account({ usage }: ModelAnswer): void {
@@ -107,7 +121,7 @@ export class AgentLoop {
     const complaint = complaintAbout(answer);
     if (complaint === undefined) {
       // Whoever wrote meanwhile is heard before the work counts as done.
-      if (await this.#parts.memory.hearInto(this.#messages)) return undefined;
+      if (await this.#hear()) return undefined;
       return { kind: "finished", summary: answer.text };
     }
     this.#nudges += 1;
@@ -191,7 +205,7 @@ export class AgentLoop {
         step: this.#step,
         messages: this.#messages,
         usage: this.#usageInAll(),
-        heardThrough: this.#parts.memory.through,
+        heardThrough: this.#parts.heard.through,
       }),
     );
   }

@@ -2,9 +2,10 @@ import type { ModelName } from "@agentvine/kit";
 import { noUsage, resolveModel } from "@agentvine/model";
 import type { AgentTurnInput, AgentTurnResult } from "../agent-driver.ts";
 import type { BuiltinDriverConfig } from "../driver-config.ts";
+import { HeardMessages } from "../heard-messages.ts";
 import { createSecretRedactor } from "../secret-redactor.ts";
 import { AgentLoop } from "./agent-loop.ts";
-import { HeardMessages } from "./heard-messages.ts";
+import { heardMessage } from "./message.ts";
 import { takeUp } from "./taken-up.ts";
 
 /**
@@ -18,8 +19,9 @@ export async function runBuiltinTurn(
 ): Promise<AgentTurnResult> {
   const redactor = createSecretRedactor([config.apiKey]);
   const start = takeUp(input.transcript, input.instruction);
-  const memory = new HeardMessages(input);
-  if (start.kind === "finished" && !(await memory.hearInto(start.messages))) {
+  const heard = new HeardMessages(input);
+  const since = start.kind === "finished" ? (await heard.next()).map(heardMessage) : [];
+  if (start.kind === "finished" && since.length === 0) {
     return {
       outcome: { kind: "finished", summary: start.summary },
       usage: noUsage,
@@ -34,8 +36,8 @@ export async function runBuiltinTurn(
     model: resolveModel(config, modelName),
     input,
     redactor,
-    messages: start.messages,
-    memory,
+    messages: [...start.messages, ...since],
+    heard,
     usageBefore: start.usage,
   });
   return redactor.value(await loop.run());

@@ -5,7 +5,7 @@ import { call, done, inOrder, lastResults, modelWith, scriptedTurn } from "../te
 import { eventsOf, someServices } from "../testing/turn-fixture.ts";
 
 const dir = useTempDir();
-const reply = (text: string, isError = false): ServiceReply => ({ isError, text, data: null });
+const reply = (text: string, isError = false): ServiceReply<never> => ({ isError, text, data: null });
 const apiKey = "sk-0123456789abcdef";
 
 test("looks documents up, tells how far it is and proposes tasks without anybody's leave, and lets its key out by none of them", async () => {

@@ -8,6 +8,7 @@ import type {
   Relay,
 } from "../agent-driver.ts";
 import type { CommandDriverConfig } from "../driver-config.ts";
+import { HeardMessages } from "../heard-messages.ts";
 import { abortedOutcome } from "../turn-abort.ts";
 
 const timeoutMsDefault = 30 * 60_000;
@@ -34,7 +35,11 @@ export function createCommandDriver(config: CommandDriverConfig): AgentDriver {
 }
 
 async function runCommandTurn(config: CommandDriverConfig, input: AgentTurnInput): Promise<AgentTurnResult> {
-  const { instructions, heardThrough } = await withHeard(input, instructionsSoFar(input));
+  const heard = new HeardMessages(input);
+  const told = (await heard.next()).map((text) => `A person wrote to you meanwhile:\n\n${text}`);
+  const before = instructionsSoFar(input);
+  // Last stands the instruction of this turn, by which a repeated turn is known.
+  const instructions = [...before.slice(0, -1), ...told, ...before.slice(-1)];
   const ended = await runOnce(config, input, [input.system, ...instructions].join("\n\n"));
   // A command can't wait for long: it ends, and runs again with the answers.
   const requestIds = input.desk.openRequests();
@@ -42,24 +47,14 @@ async function runCommandTurn(config: CommandDriverConfig, input: AgentTurnInput
     ended.kind === "finished" && requestIds.length > 0 ? { kind: "parked", requestIds } : ended;
   const step = (input.transcript?.step ?? 0) + 1;
   if (outcome.kind !== "cancelled" && outcome.kind !== "timed_out") {
-    await input.onCheckpoint({ driver: "command", step, messages: instructions, heardThrough });
+    await input.onCheckpoint({
+      driver: "command",
+      step,
+      messages: instructions,
+      heardThrough: heard.through,
+    });
   }
   return { outcome, usage: null, steps: 1, toolCalls: 1, modelRetries: 0 };
-}
-
-/** Adds what people wrote; it stands before the instruction of this turn, by which a repeated turn is known. */
-async function withHeard(
-  { hear, onEvent, transcript }: AgentTurnInput,
-  instructions: readonly string[],
-): Promise<{ instructions: string[]; heardThrough: number }> {
-  let heardThrough = transcript?.heardThrough ?? 0;
-  const heard: string[] = [];
-  for (const { position, text } of await hear(heardThrough)) {
-    onEvent({ type: "heard", text });
-    heard.push(`A person wrote to you meanwhile:\n\n${text}`);
-    heardThrough = Math.max(heardThrough, position);
-  }
-  return { instructions: [...instructions.slice(0, -1), ...heard, ...instructions.slice(-1)], heardThrough };
 }
 
 /** A turn that is repeated after a crash brings the instruction the transcript already ends with. */

@@ -90,7 +90,7 @@ export const aDesk = (desk: Partial<Desk> = {}): Desk => ({
   ...desk,
 });
 
-const nothing: ServiceReply = { isError: false, text: "Nothing.", data: null };
+const nothing: ServiceReply<never> = { isError: false, text: "Nothing.", data: null };
 /** Services that know and do nothing, unless told. */
 export const someServices = (services: Partial<AgentServices> = {}): AgentServices => ({
   getContext: async () => nothing,

@@ -1,7 +1,7 @@
 import type { DocumentMatch, Subtask } from "@agentvine/contracts";
 import { type Clock, coerceError, retry } from "@agentvine/kit";
 import type { AgentServices, ServiceReply } from "../../agents/agent-driver.ts";
-import { attemptFaultOf, retryAfterMsOf } from "../../base/api-fault.ts";
+import { attemptFaultOf, whileTransient } from "../../base/api-fault.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { redact } from "../redactor.ts";
 import type { ServiceApi } from "./service-api.ts";
@@ -24,8 +24,8 @@ const elapsedMsMax = 30_000;
 const notesMax = 10;
 const noteEveryMs = 2_000;
 
-const good = (text: string, data: Record<string, unknown>): ServiceReply => ({ isError: false, text, data });
-const bad = (text: string): ServiceReply => ({ isError: true, text, data: null });
+const good = <Data>(text: string, data: Data): ServiceReply<Data> => ({ isError: false, text, data });
+const bad = (text: string): ServiceReply<never> => ({ isError: true, text, data: null });
 
 /** What agents may look up and tell, for every driver. None of the functions throws: what goes wrong is said in words for the agent. */
 export const createAgentServices = (options: AgentServicesOptions): AgentServices => {
@@ -33,12 +33,11 @@ export const createAgentServices = (options: AgentServicesOptions): AgentService
   const clean = (text: string): string => redact(text, secrets);
   const notes = createAllowance(clock);
 
-  const tried = async (work: () => Promise<ServiceReply>): Promise<ServiceReply> => {
+  const tried = async <Data>(work: () => Promise<ServiceReply<Data>>): Promise<ServiceReply<Data>> => {
     try {
       return await retry(work, {
         ...{ baseMs: 200, maxMs: 5_000, elapsedMsMax, signal, clock },
-        isRetryable: (error) => attemptFaultOf(error) === "transient",
-        retryAfterMs: retryAfterMsOf,
+        ...whileTransient,
       });
     } catch (error) {
       if (signal.aborted) return bad("The work was stopped.");

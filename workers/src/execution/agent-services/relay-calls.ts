@@ -1,8 +1,7 @@
-import type { RequestOption } from "@agentvine/contracts";
 import { coerceError, newId } from "@agentvine/kit";
 import type { z } from "zod";
 import type { AgentEvent, AgentServices } from "../../agents/agent-driver.ts";
-import { noAnswerText, optionsOf } from "../../agents/answer-words.ts";
+import { answerWords, optionsOf } from "../../agents/answer-words.ts";
 import type { RelayCall, RelayReply } from "../../relay/relay-protocol.ts";
 import {
   askControllerInput,
@@ -35,7 +34,7 @@ export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOpt
       if (ticket !== undefined) return stepReply(await questions.comeBack(ticket));
       const asked = { kind, text: question ?? "", reason: context };
       return stepReply(
-        await questions.ask(options === undefined ? asked : { ...asked, options: offered(options) }),
+        await questions.ask(options === undefined ? asked : { ...asked, options: optionsOf(options) }),
       );
     }),
     get_context: checked(relayTools.get_context, getContextInput, ({ query }) => services.getContext(query)),
@@ -89,8 +88,6 @@ const checked =
     return parsed.success ? await run(parsed.data) : bad(explainInput(name, parsed.error));
   };
 
-const offered = (labels: readonly string[]): RequestOption[] => optionsOf(labels);
-
 const stepReply = (step: Step): RelayReply => {
   switch (step.kind) {
     case "unknown_ticket":
@@ -119,13 +116,13 @@ const pendingReply = ({ ticket, isOver }: Extract<Step, { kind: "pending" }>): R
 const settledReply = (answer: Extract<Step, { kind: "settled" }>["answer"]): RelayReply => {
   switch (answer.kind) {
     case "answered":
-      return good(`Answer of ${answer.by}: ${answer.text}`, {
+      return good(answerWords(answer), {
         ...{ status: "answered", answer: answer.text, by: answer.by },
       });
     case "denied":
-      return good(`Denied: ${answer.reason}`, { status: "denied", reason: answer.reason });
+      return good(answerWords(answer), { status: "denied", reason: answer.reason });
     case "no_answer":
-      return good(noAnswerText(answer.reason), { status: "no_answer", reason: answer.reason });
+      return good(answerWords(answer), { status: "no_answer", reason: answer.reason });
     case "allowed":
       return bad(`${answer.by} allowed something nobody asked to do.`);
   }

@@ -2,7 +2,7 @@ import { linkSignals } from "@agentvine/client";
 import type { WorkerRequest } from "@agentvine/contracts";
 import { type Clock, coerceError, newId, type sleep as realSleep, retry, retryDelayMs } from "@agentvine/kit";
 import type { Answer, Desk, Question, Spent, ToolCallFields } from "../../agents/agent-driver.ts";
-import { attemptFaultOf, retryAfterMsOf } from "../../base/api-fault.ts";
+import { attemptFaultOf, retryAfterMsOf, whileTransient } from "../../base/api-fault.ts";
 import type { WaitingTime } from "../waiting-time.ts";
 import { answerOf, isLive } from "./answers.ts";
 import type { DecisionApi } from "./decision-api.ts";
@@ -171,8 +171,7 @@ export class RequestDesk implements Desk {
     const { clock, sleep } = this.#options;
     return await retry(() => call(signal), {
       ...backoff,
-      isRetryable: (error) => attemptFaultOf(error) === "transient",
-      retryAfterMs: retryAfterMsOf,
+      ...whileTransient,
       signal,
       clock,
       sleep,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { noAnswerText, optionsOf } from "../../answer-words.ts";
+import { answerWords, optionsOf } from "../../answer-words.ts";
 import { defineTool, failed, succeeded, type ToolOutcome } from "./tool.ts";
 
 const input = z.object({
@@ -37,13 +37,13 @@ export const askControllerTool = defineTool({
     });
     switch (answer.kind) {
       case "answered":
-        return succeeded(`Answer of ${answer.by}: ${answer.text}`, `answered by ${answer.by}`);
+        return succeeded(answerWords(answer), `answered by ${answer.by}`);
       case "allowed":
         return failed(`${answer.by} allowed something nobody asked to do`);
       case "denied":
-        return succeeded(`Denied: ${answer.reason}`, "denied");
+        return succeeded(answerWords(answer), "denied");
       case "no_answer":
-        return succeeded(noAnswerText(answer.reason), "no answer");
+        return succeeded(answerWords(answer), "no answer");
       case "pending":
         return pendingOutcome(answer.requestId);
     }

@@ -175,8 +175,9 @@ function deskUntilAborted(
 
 /** The driver's own secrets go to nobody this way either. */
 function cleanServices({ services, signal }: AgentTurnInput, redactor: SecretRedactor): AgentServices {
-  const cutOff: ServiceReply = { isError: true, text: "the turn was cut off", data: null };
-  const guarded = (work: () => Promise<ServiceReply>) => orAborted(signal, work, cutOff);
+  const cutOff: ServiceReply<never> = { isError: true, text: "the turn was cut off", data: null };
+  const guarded = <Data>(work: () => Promise<ServiceReply<Data>>): Promise<ServiceReply<Data>> =>
+    orAborted(signal, work, cutOff);
   return {
     getContext: (query) => guarded(() => services.getContext(redactor.text(query))),
     reportProgress: (report) => guarded(() => services.reportProgress(redactor.value(report))),

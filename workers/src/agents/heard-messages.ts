@@ -1,7 +1,6 @@
-import type { AgentTurnInput } from "../agent-driver.ts";
-import { heardMessage, type Message } from "./message.ts";
+import type { AgentTurnInput } from "./agent-driver.ts";
 
-/** Brings what people write into the conversation with the model, and knows how far it has come. */
+/** What people write to an agent, and how far it has heard them. */
 export class HeardMessages {
   readonly #input: Pick<AgentTurnInput, "hear" | "onEvent">;
   #through: number;
@@ -16,14 +15,13 @@ export class HeardMessages {
     return this.#through;
   }
 
-  /** Adds what came since. @returns false when there is nothing new */
-  async hearInto(messages: Message[]): Promise<boolean> {
+  /** What came since, oldest first; it counts as heard from now on. */
+  async next(): Promise<readonly string[]> {
     const heard = await this.#input.hear(this.#through);
     for (const { position, text } of heard) {
-      messages.push(heardMessage(text));
       this.#input.onEvent({ type: "heard", text });
       this.#through = Math.max(this.#through, position);
     }
-    return heard.length > 0;
+    return heard.map(({ text }) => text);
   }
 }
