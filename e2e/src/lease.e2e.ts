@@ -144,7 +144,7 @@ describe("leases of real processes", () => {
   });
 
   it("every task ends exactly once although the backend is killed three times on the way", async () => {
-    const count = 20;
+    const count = 10;
     const database = await createDatabase();
     onTestFinished(() => database.drop());
     const home = join(temp(), "home");
@@ -178,7 +178,7 @@ describe("leases of real processes", () => {
     );
     const ended = async (): Promise<Task[]> =>
       (await Promise.all(tasks.map((task) => readTask(client, task)))).filter(isOver);
-    for (const endedMin of [2, 7, 13]) {
+    for (const endedMin of [1, 3, 6]) {
       await waitUntil(async () => (await ended()).length >= endedMin, {
         timeoutMs: 120_000,
         intervalMs: 50,

@@ -97,6 +97,14 @@ describe("startExecutor", () => {
     expect(await handle.ping(5_000)).toBe(false);
   });
 
+  it("counts an executor that still loads as alive, for its lease may be shorter, and one that died on the way as dead", async () => {
+    const { handle } = await anExecutor(`setInterval(() => {}, 1000)`);
+    expect(await handle.ping(50)).toBe(true);
+    process.kill(handle.pid ?? 0, "SIGKILL");
+    await handle.gone;
+    expect(await handle.ping(5_000)).toBe(false);
+  });
+
   it("tells how an executor ended that left no result", async () => {
     const { handle } = await anExecutor(`process.exit(7)`);
     expect(await handle.ended).toEqual({

@@ -43,7 +43,10 @@ export interface ExecutorHandle {
   readonly gone: Promise<void>;
   /** How long it has waited for answers, by its own word. */
   readonly waiting: Pick<WaitingTime, "totalMs">;
-  /** True when the executor answers within the time. */
+  /**
+   * True when the executor answers within the time. One that still loads can't answer and counts as alive: how long that may
+   * take has a limit of its own, and on a busy machine it is longer than a short lease.
+   */
   ping(timeoutMs: number): Promise<boolean>;
   /** TERM to the agent, KILL after its grace; an executor that does not come back in time is killed. */
   cancel(reason: string): void;
@@ -108,9 +111,13 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
     );
   };
 
+  let isLoading = true;
+
   const onMessage = (message: FromExecutor): void => {
-    if (message.type === "ready") send({ type: "start", claim, settings: spec.settings });
-    else if (message.type === "pong") pings.onPong(message.id);
+    if (message.type === "ready") {
+      isLoading = false;
+      send({ type: "start", claim, settings: spec.settings });
+    } else if (message.type === "pong") pings.onPong(message.id);
     else if (message.type === "waiting") message.isWaiting ? waiting.begin() : waiting.end();
     else if (message.type === "phase") logger.debug({ phase: message.phase }, "phase");
     else if (message.type === "result") end({ kind: "result", result: message.result });
@@ -124,6 +131,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
     kill();
   });
   void follow(spec, child).then((reason) => {
+    isLoading = false;
     patience.abort();
     end({ kind: "crashed", reason });
     gone.resolve();
@@ -139,7 +147,7 @@ export const startExecutor = (spec: ExecutorSpec): ExecutorHandle => {
     waiting,
     ended: ended.promise,
     gone: gone.promise,
-    ping: pings.ping,
+    ping: async (timeoutMs) => isLoading || (await pings.ping(timeoutMs)),
     cancel(reason) {
       send({ type: "cancel", reason });
       losePatience("cancelled", reason, spec.cancelMsMax ?? cancelMsMaxDefault);

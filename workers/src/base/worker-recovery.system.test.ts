@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@agentvine/client";
 import { endpoints } from "@agentvine/contracts";
@@ -9,30 +9,7 @@ import { leaseSeconds, patient, sh, useFleet } from "./testing/fleet.ts";
 describe("a worker in trouble", { timeout: 120_000 }, () => {
   const fleet = useFleet();
   const { backend, client, useClient, dir, aName, aWorker, aTask, until } = fleet;
-  const { countOf, finalEventsOf, executionsOf, branches, untilRunning, left, hang, started, upstream } =
-    fleet;
-
-  it("killed with -9 leaves no process within a second, and another worker finishes the task, once", async () => {
-    const label = aName();
-    const victim = aWorker({ name: label, agent: hang() });
-    await victim.ready;
-    const task = await aTask(label);
-    const executionId = await untilRunning(task);
-    victim.signal("SIGKILL");
-    await waitUntil(() => left(executionId).length === 0, {
-      timeoutMs: 1_000,
-      message: "all of it to be gone",
-    });
-    aWorker({ env: { AGENTVINE_WORKER_LABELS: label } });
-    const done = await until(task, "completed");
-    expect(done.runs).toBe(2);
-    expect(await finalEventsOf(task)).toBe(1);
-    expect(await countOf(task, "work_order.lease_lost")).toBe(1);
-    expect(await branches()).toEqual([`agentvine/${task.id}/a2`]);
-    // Started again on its data directory, it removes what was left of it there.
-    await aWorker({ name: label, dataDir: victim.dataDir }).ready;
-    expect(await readdir(join(victim.dataDir, "executions"))).toEqual([]);
-  });
+  const { countOf, finalEventsOf, executionsOf, branches, untilRunning, left, started, upstream } = fleet;
 
   it("loses and doubles nothing when the answers to claim and complete are lost on the way", async () => {
     const proxy = await FaultProxy.start(backend().url);

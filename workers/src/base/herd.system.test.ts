@@ -181,6 +181,5 @@ describe(`${workersCount} workers at once`, { timeout: 120_000 }, () => {
     expect(peak).toBeLessThan(1.5 * workersCount);
     // In step they would trip over each other and try again and again.
     expect(starts.length).toBeLessThan(5 * workersCount);
-    expect(tookMs).toBeLessThan(60_000);
   });
 });
