@@ -5,29 +5,37 @@ const source = "@agentvine/source";
 const resolve = { conditions: [source, "module", "development|production"] };
 const ssr = { resolve: { conditions: [source, "module", "node", "development|production"] } };
 
-const sharedPostgres = ["./packages/testkit/src/postgres-global-setup.ts"];
+/** For tests that use the PostgreSQL of the run. */
+const database = { globalSetup: ["./packages/testkit/src/postgres-global-setup.ts"] };
 
-/** Loading modules anew for each file costs these a third of their time, and none of them changes what others see. */
-const shared = new Set([
-  "backend",
-  "controller",
-  "contracts",
-  "client",
-  "policy",
-  "kit",
-  "model",
-  "scripted-model",
-]);
+interface ProjectOptions {
+  readonly globalSetup?: string[];
+  /** All test files of the folder unless told. */
+  readonly only?: "units" | "with real parts";
+  /**
+   * Files share processes and loaded modules unless told: loading them anew for each costs a third of the time, and none of these files
+   * changes what others see. Those that start many processes are better off alone: starting one takes longer the bigger its parent is.
+   */
+  readonly isolate?: boolean;
+}
 
-function project(name: string, folder: string, globalSetup: string[] = []) {
+const real = "**/*.int.test.ts";
+
+function project(
+  name: string,
+  folder: string,
+  { globalSetup = [], only, isolate = false }: ProjectOptions = {},
+) {
+  const files = only === "with real parts" ? real.slice(3) : "*.test.ts";
+  const others = only === "units" ? [real] : [];
   return {
     resolve,
     ssr,
     test: {
       name,
-      isolate: !shared.has(name),
-      include: [`${folder}/**/*.test.ts`],
-      exclude: [...configDefaults.exclude, "**/dist/**", "**/*.system.test.ts"],
+      isolate,
+      include: [`${folder}/**/${files}`],
+      exclude: [...configDefaults.exclude, "**/dist/**", "**/*.system.test.ts", ...others],
       globalSetup,
       testTimeout: 20_000,
       hookTimeout: 60_000,
@@ -47,14 +55,16 @@ export default defineConfig({
       project("policy", "packages/policy"),
       project("kit", "packages/kit"),
       project("model", "packages/model"),
-      project("postgres", "packages/postgres"),
+      project("postgres", "packages/postgres", { isolate: true }),
       project("scripted-model", "packages/scripted-model"),
-      project("testkit", "packages/testkit", sharedPostgres),
-      project("backend", "backend", sharedPostgres),
-      project("workers", "workers", sharedPostgres),
-      project("controller", "controller", sharedPostgres),
-      project("cli", "cli", sharedPostgres),
-      project("scripts", "scripts"),
+      project("testkit", "packages/testkit", { ...database, isolate: true }),
+      project("backend", "backend", database),
+      project("controller", "controller", database),
+      project("workers", "workers", { ...database, only: "units" }),
+      project("workers-real", "workers", { ...database, only: "with real parts", isolate: true }),
+      project("cli", "cli", { ...database, only: "units" }),
+      project("cli-real", "cli", { ...database, only: "with real parts", isolate: true }),
+      project("scripts", "scripts", { isolate: true }),
       project("e2e", "e2e"),
     ],
     coverage: {

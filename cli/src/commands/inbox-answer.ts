@@ -87,13 +87,15 @@ const answerAlike = async (
 ): Promise<number> => {
   const query = { alikeTo: request.id, sort: "raisedAt", order: "asc", pageSize: 99 } as const;
   const { items: others } = await client.call(endpoints.workerRequests.list, { query });
-  const requests = [request, ...others].map(({ id, generation }) => ({ id, generation }));
+  const all = [request, ...others];
+  const requests = all.map(({ id, generation }) => ({ id, generation }));
+  const titleOf = new Map(all.map(({ id, taskTitle }) => [id, foreign(taskTitle)]));
   const { items } = await client.call(endpoints.workerRequests.bulkAnswer, { body: { requests, ...given } });
   if (json) output.json({ items });
   else
     for (const { id, request: answered, error } of items)
       output.line(
-        `${id}  ${answered === null ? foreign(`${error?.message ?? ""} (${error?.code ?? ""})`) : answerText(answered, output)}`,
+        `${id}  ${titleOf.get(id) ?? ""}  ${answered === null ? foreign(`${error?.message ?? ""} (${error?.code ?? ""})`) : answerText(answered, output)}`,
       );
   return items.every(({ error }) => error === null) ? exitCodes.ok : exitCodes.failed;
 };

@@ -1,4 +1,9 @@
-import { endpoints, type WorkerRequest, type WorkerRequestQuery } from "@agentvine/contracts";
+import {
+  endpoints,
+  type WorkerRequest,
+  type WorkerRequestList,
+  type WorkerRequestQuery,
+} from "@agentvine/contracts";
 import { exitCodes } from "../exit-code.ts";
 import { requestDetails, requestTable } from "../output/request-view.ts";
 import type { ClientContext } from "./command.ts";
@@ -21,35 +26,58 @@ const hintFor = (requests: readonly WorkerRequest[]): string => {
   return isAnyAlike ? `${answer}\n+n: so many more ask the same; --alike answers them too` : answer;
 };
 
+const countOf = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+/** What waits for a person beside requests, with the command that lists it; nothing when nothing does. */
+const alsoWaits = async ({ client }: ClientContext, taskId: string | undefined): Promise<string[]> => {
+  const query = { limit: 1, ...(taskId === undefined ? {} : { taskId }) };
+  const { review, proposed_task: proposed } = (await client.call(endpoints.inbox.list, { query })).counts;
+  return [
+    ...(review === 0
+      ? []
+      : [`${countOf(review, "result", "results")} to review: agentvine task list --status in_review`]),
+    ...(proposed === 0
+      ? []
+      : [`${countOf(proposed, "task", "tasks")} that agents propose: agentvine task list --status pending`]),
+  ];
+};
+
+const showPage = ({ output }: ClientContext, list: WorkerRequestList, isSettled: boolean): void => {
+  if (list.items.length === 0) {
+    output.line(isSettled ? "nothing was asked yet" : "nothing waits for an answer");
+    return;
+  }
+  output.line(requestTable(list.items, output));
+  const { dim } = output.colors;
+  const more = list.isTotalExact ? "" : "+";
+  if (list.pages > 1)
+    output.note(dim(`page ${list.page} of ${list.pages}${more}, ${list.total}${more} requests`));
+  if (!isSettled) output.note(dim(hintFor(list.items)));
+};
+
 /** `inbox list`: what waits for an answer, the longest waiting first. */
-export const inboxList = async (
-  { client, output, json }: ClientContext,
-  flags: InboxListFlags,
-): Promise<number> => {
+export const inboxList = async (context: ClientContext, flags: InboxListFlags): Promise<number> => {
+  const { client, output, json } = context;
+  const isSettled = flags.settled === true;
+  const taskId = flags.task === undefined ? undefined : await resolveTaskId(client, flags.task);
   const query = {
     kind: flags.kind?.split(","),
-    taskId: flags.task === undefined ? undefined : await resolveTaskId(client, flags.task),
+    taskId,
     assignedTo: flags.mine === true ? "me" : undefined,
-    isLive: flags.settled !== true,
+    isLive: !isSettled,
     sort: "raisedAt",
-    order: flags.settled === true ? "desc" : "asc",
+    order: isSettled ? "desc" : "asc",
     page: flags.page,
     pageSize: flags.pageSize,
   } as Partial<WorkerRequestQuery>;
   const list = await client.call(endpoints.workerRequests.list, { query });
   if (json) {
     output.json(list);
-  } else if (list.items.length === 0) {
-    output.line(flags.settled === true ? "nothing was asked yet" : "nothing waits for an answer");
-  } else {
-    output.line(requestTable(list.items, output));
-    const more = list.isTotalExact ? "" : "+";
-    if (list.pages > 1)
-      output.note(
-        output.colors.dim(`page ${list.page} of ${list.pages}${more}, ${list.total}${more} requests`),
-      );
-    if (flags.settled !== true) output.note(output.colors.dim(hintFor(list.items)));
+    return exitCodes.ok;
   }
+  showPage(context, list, isSettled);
+  const others = isSettled ? [] : await alsoWaits(context, taskId);
+  for (const line of others) output.note(output.colors.dim(`also ${line}`));
   return exitCodes.ok;
 };
 

@@ -82,6 +82,16 @@ describe("inbox list", () => {
     expect(shown.stdout).toMatch(/asks\s+run_command \(network\)/);
     expect(shown.stdout).toMatch(/routed by\s+rule \S+, policy 1/);
   });
+
+  it("tells of results that wait for a review, and how to list them", async () => {
+    const claim = await attempt("Await a review");
+    await worker.succeed(claim, "diff --git a/a.txt b/a.txt\n");
+    const ofTask = await run(["inbox", "list", "--task", claim.task.id]);
+    expect(ofTask.stderr).toContain("also 1 result to review: agentvine task list --status in_review");
+    expect((await run(["inbox", "list", "--settled"])).stderr).not.toContain("to review");
+    const listed = await run(["task", "list", "--status", "in_review"]);
+    expect(listed.stdout).toContain("Await a review");
+  });
 });
 
 describe("inbox answer", () => {
@@ -156,7 +166,7 @@ describe("inbox answer", () => {
     const answered = await run(["inbox", "answer", first?.id ?? "", "--allow", "--alike"]);
     expect(answered.code).toBe(0);
     expect(answered.stdout.trim().split("\n")).toEqual(
-      Array(3).fill(expect.stringContaining("allowed by Local user")),
+      Array(3).fill(expect.stringMatching(/ {2}Mend it {2}allowed by Local user/)),
     );
     expect((await run(["inbox", "show", other.id])).stdout).toMatch(/status\s+human/);
     await run(["inbox", "answer", other.id, "--deny"]);

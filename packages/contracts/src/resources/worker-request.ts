@@ -274,6 +274,7 @@ export const workerRequestQuerySchema = pageQuerySchema.extend({
   order: orderSchema.default("desc"),
 });
 export const workerRequestListSchema = pageOf("WorkerRequestList", workerRequestSchema);
+export type WorkerRequestList = z.infer<typeof workerRequestListSchema>;
 
 export type WorkerRequest = z.infer<typeof workerRequestSchema>;
 export type RequestOption = z.infer<typeof requestOptionSchema>;
