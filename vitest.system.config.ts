@@ -2,22 +2,47 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 const source = "@agentvine/source";
 
-/** Tests of the whole system: built programs, real processes, a browser. Slow. Those of one package stand beside it. */
-export default defineConfig({
+interface Group {
+  readonly include: string[];
+  readonly exclude?: string[];
+  /** Groups run one after the other. */
+  readonly order: number;
+  /** Files that run at the same time. */
+  readonly workers: number;
+}
+
+const group = (name: string, { include, exclude = [], order, workers }: Group) => ({
   resolve: { conditions: [source, "module", "development|production"] },
   ssr: { resolve: { conditions: [source, "module", "node", "development|production"] } },
   test: {
-    name: "system",
-    include: [
-      "e2e/**/*.e2e.ts",
-      "{backend,cli,controller,workers,packages/*}/src/**/*.system.test.ts",
-      "scripts/*.system.test.ts",
-    ],
-    exclude: [...configDefaults.exclude, "**/dist/**"],
+    name,
+    include,
+    exclude: [...configDefaults.exclude, "**/dist/**", ...exclude],
     globalSetup: ["./packages/testkit/src/postgres-global-setup.ts"],
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // They wait more than they compute.
-    maxWorkers: 3,
+    maxWorkers: workers,
+    sequence: { groupOrder: order },
+  },
+});
+
+/** What a fleet does while it is killed, by leases of a few seconds: on a machine that does much besides, leases run out by themselves. */
+const fleets = "workers/src/base/**/*.system.test.ts";
+
+/** Tests of the whole system: built programs, real processes, a browser. Those of one package stand beside it. */
+export default defineConfig({
+  test: {
+    projects: [
+      group("parts", {
+        include: [
+          "{backend,cli,controller,workers,packages/*}/src/**/*.system.test.ts",
+          "scripts/*.system.test.ts",
+        ],
+        exclude: [fleets],
+        order: 1,
+        workers: 3,
+      }),
+      group("system", { include: ["e2e/**/*.e2e.ts", fleets], order: 2, workers: 1 }),
+    ],
   },
 });

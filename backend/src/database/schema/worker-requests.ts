@@ -34,11 +34,12 @@ import { tasks } from "./tasks.ts";
 import { users } from "./users.ts";
 import { workOrders } from "./work-orders.ts";
 
-const liveStatuses = `(${liveWorkerRequestStatuses.map((status) => `'${status}'`).join(", ")})`;
+/** For statements that are written out. */
+export const liveStatusText = `(${liveWorkerRequestStatuses.map((status) => `'${status}'`).join(", ")})`;
 /** A request that can still be answered, as a condition on the table without its name. */
-export const isLiveRequest = sql.raw(`status in ${liveStatuses}`);
+export const isLiveRequest = sql.raw(`status in ${liveStatusText}`);
 /** The statuses of such a request, as a list in SQL. */
-export const liveStatusList = sql.raw(liveStatuses);
+export const liveStatusList = sql.raw(liveStatusText);
 
 /** What agents ask, how it was routed, and how it was settled. Written before anybody sees it. */
 export const workerRequests = pgTable(

@@ -3,6 +3,7 @@ import { newId } from "@agentvine/kit";
 import { desc, eq, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { conversations } from "../../database/schema/index.ts";
 import { storableText } from "../../storable-json.ts";
 
@@ -27,19 +28,24 @@ export async function insertConversation(
   return toResource(row);
 }
 
+const drawStatement: Statement = {
+  name: "draw-positions",
+  text: `
+    insert into conversations (id, task_id, last_position)
+    select $1::uuid, id, $3::bigint from tasks where id = $2
+    on conflict (task_id) do update set last_position = conversations.last_position + $3::bigint,
+      updated_at = case when $3::bigint = 0 then conversations.updated_at else now() end
+    returning id, last_position`,
+};
+
 /** Makes the conversation of a task unless it is there, and draws `count` positions in it: it is locked then. Undefined without a task. */
 export async function drawForTask(
   tx: Db | Tx,
   taskId: string,
   count: number,
 ): Promise<{ id: string; lastPosition: number } | undefined> {
-  const { rows } = await tx.execute<{ id: string; last_position: string }>(sql`
-    insert into conversations (id, task_id, last_position)
-    select ${newId()}::uuid, id, ${count}::bigint from tasks where id = ${taskId}
-    on conflict (task_id) do update set last_position = conversations.last_position + ${count}::bigint,
-      updated_at = case when ${count}::bigint = 0 then conversations.updated_at else now() end
-    returning id, last_position`);
-  const [row] = rows;
+  const values = [newId(), taskId, count];
+  const [row] = await runPrepared<{ id: string; last_position: string }>(tx, drawStatement, values);
   return row && { id: row.id, lastPosition: Number(row.last_position) };
 }
 

@@ -12,7 +12,7 @@ import { denialOf } from "./denied-now.service.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { markDelivered, spendRow } from "./request.repository.ts";
 import { requestChannel, unknownRequest } from "./request.ts";
-import { findRow, isHeldBy, lockRow, mustReadRequest, type RequestRow } from "./request-row.repository.ts";
+import { findRowAndHold, lockRow, mustReadRequest, type RequestRow } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { settle } from "./settle.service.ts";
 
@@ -49,10 +49,10 @@ export function createAgentRequestService({ db, decisions, notifications, resume
 
   /** The request, when it belongs to that attempt and the attempt holds its lease. */
   async function mustHold(id: string, ref: AttemptRef): Promise<RequestRow> {
-    const row = await findRow(db, id);
-    if (row === undefined) throw unknownRequest();
-    if (row.workOrderId !== ref.workOrderId || row.attempt !== ref.attempt || !(await isHeldBy(db, ref)))
-      throw leaseLost(ref);
+    const found = await findRowAndHold(db, id);
+    if (found === undefined) throw unknownRequest();
+    const { row, isHeld } = found;
+    if (row.workOrderId !== ref.workOrderId || row.attempt !== ref.attempt || !isHeld) throw leaseLost(ref);
     return row;
   }
 

@@ -1,27 +1,9 @@
 import type { RequestAnswer, WorkerRequest } from "@agentvine/contracts";
-import {
-  and,
-  asc,
-  desc,
-  eq,
-  getTableColumns,
-  gt,
-  inArray,
-  isNotNull,
-  isNull,
-  notExists,
-  type SQL,
-  sql,
-} from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNotNull, isNull, notExists, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
-import {
-  events,
-  liveStatusList,
-  tasks,
-  workerRequests,
-  workers,
-  workOrders,
-} from "../../database/schema/index.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
+import { shapeOf } from "../../database/row-shape.ts";
+import { events, liveStatusList, liveStatusText, workerRequests } from "../../database/schema/index.ts";
 import type { HeldWork } from "../queue/index.ts";
 import { unknownRequest } from "./request.ts";
 
@@ -33,21 +15,23 @@ export type RequestRow = typeof workerRequests.$inferSelect;
 /** As many as are answered at once: nobody needs to know of more. */
 const alikeMax = 100;
 /** The other open requests of the group, looked up only while there is something to answer. */
-const alikeCountOf = sql<number>`case when ${workerRequests.status} in ${liveStatusList} and ${workerRequests.alikeGroup} <> '' then (select count(*)::int - 1 from (
-    select from worker_requests alike where alike.alike_group = ${workerRequests.alikeGroup} and alike.status in ${liveStatusList}
+const alikeCount = `case when r.status in ${liveStatusText} and r.alike_group <> '' then (select count(*)::int - 1 from (
+    select from worker_requests alike where alike.alike_group = r.alike_group and alike.status in ${liveStatusText}
     limit ${alikeMax + 1}) counted) else 0 end`;
 
-const viewColumns = {
-  request: getTableColumns(workerRequests),
-  taskTitle: tasks.title,
-  taskType: tasks.taskType,
-  taskPriority: tasks.priority,
-  permissionLevel: tasks.permissionLevel,
-  repositoryUrl: tasks.repositoryUrl,
-  workerName: sql<string>`coalesce(${workers.name}, '')`,
-  orderStatus: workOrders.status,
-  alikeCount: alikeCountOf,
-  now: sql<Date>`now()`.mapWith(workerRequests.raisedAt),
+const shape = shapeOf(workerRequests);
+
+const readRequestsStatement: Statement = {
+  name: "read-requests",
+  text: `
+    select ${shape.columns("r", "r_")}, t.title as "taskTitle", t.task_type as "taskType", t.priority as "taskPriority",
+      t.permission_level as "permissionLevel", t.repository_url as "repositoryUrl", coalesce(w.name, '') as "workerName",
+      o.status as "orderStatus", ${alikeCount} as "alikeCount", now() as now
+    from worker_requests r
+    join tasks t on t.id = r.task_id
+    join work_orders o on o.id = r.work_order_id
+    left join workers w on w.id = r.worker_id
+    where r.id = any($1::uuid[])`,
 };
 
 interface RequestView {
@@ -63,13 +47,14 @@ interface RequestView {
   now: Date;
 }
 
-const selectView = (db: Db | Tx) =>
-  db
-    .select(viewColumns)
-    .from(workerRequests)
-    .innerJoin(tasks, eq(tasks.id, workerRequests.taskId))
-    .innerJoin(workOrders, eq(workOrders.id, workerRequests.workOrderId))
-    .leftJoin(workers, eq(workers.id, workerRequests.workerId));
+function viewOf(row: Omit<RequestView, "request">): RequestView {
+  const { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl, workerName, orderStatus } = row;
+  const request = shape.read(row, "r_");
+  if (request === undefined) throw new Error("a row without its request");
+  const { alikeCount, now } = row;
+  const task = { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl };
+  return { request, ...task, workerName, orderStatus, alikeCount, now };
+}
 
 const iso = (moment: Date | null): string | null => moment?.toISOString() ?? null;
 
@@ -152,8 +137,8 @@ export const viewOfSettled = (
 /** The requests of these ids as the API shows them, in that order. */
 export async function readRequests(db: Db | Tx, ids: readonly string[]): Promise<WorkerRequest[]> {
   if (ids.length === 0) return [];
-  const rows = await selectView(db).where(inArray(workerRequests.id, [...ids]));
-  const found = new Map(rows.map((row) => [row.request.id, toWorkerRequest(row)]));
+  const rows = await runPrepared<Omit<RequestView, "request">>(db, readRequestsStatement, [[...ids]]);
+  const found = new Map(rows.map(viewOf).map((view) => [view.request.id, toWorkerRequest(view)]));
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 
@@ -169,15 +154,44 @@ export async function mustReadRequest(db: Db | Tx, id: string): Promise<WorkerRe
   return request;
 }
 
-export async function findRow(db: Db | Tx, id: string): Promise<RequestRow | undefined> {
-  const [row] = await db.select().from(workerRequests).where(eq(workerRequests.id, id));
-  return row;
+const findRowStatement: Statement = {
+  name: "find-request",
+  text: `select ${shape.columns("r")} from worker_requests r where r.id = $1`,
+};
+
+const lockRowStatement: Statement = {
+  name: "lock-request",
+  text: `${findRowStatement.text} for update`,
+};
+
+async function readRow(source: Db | Tx, statement: Statement, id: string): Promise<RequestRow | undefined> {
+  const [row] = await runPrepared(source, statement, [id]);
+  return row && shape.read(row);
 }
 
+export const findRow = (db: Db | Tx, id: string): Promise<RequestRow | undefined> =>
+  readRow(db, findRowStatement, id);
+
 /** The row, locked. Lock its task and its order first. */
-export async function lockRow(tx: Tx, id: string): Promise<RequestRow | undefined> {
-  const [row] = await tx.select().from(workerRequests).where(eq(workerRequests.id, id)).for("update");
-  return row;
+export const lockRow = (tx: Tx, id: string): Promise<RequestRow | undefined> =>
+  readRow(tx, lockRowStatement, id);
+
+const findHeldStatement: Statement = {
+  name: "find-held-request",
+  text: `
+    select ${shape.columns("r")}, exists (select from work_orders o
+      where o.id = r.work_order_id and o.attempt = r.attempt and o.status = 'claimed') as is_held
+    from worker_requests r where r.id = $1`,
+};
+
+/** The row, and whether the attempt that asked holds its lease. */
+export async function findRowAndHold(
+  db: Db,
+  id: string,
+): Promise<{ row: RequestRow; isHeld: boolean } | undefined> {
+  const [found] = await runPrepared<{ is_held: boolean }>(db, findHeldStatement, [id]);
+  const row = found && shape.read(found);
+  return row && { row, isHeld: found.is_held };
 }
 
 export const isLiveRow: SQL = sql`${workerRequests.status} in ${liveStatusList}`;
@@ -239,29 +253,15 @@ export async function findApprovedPlan(
   return row === undefined ? null : { requestId: row.requestId, steps: row.approval?.steps ?? [] };
 }
 
+const hasLiveStatement: Statement = {
+  name: "has-live-request",
+  text: `select from worker_requests where work_order_id = $1 and attempt = $2 and status in ${liveStatusText} limit 1`,
+};
+
 /** True while anything that this attempt asked waits to be settled. */
 export async function hasLive(
   tx: Tx,
   { workOrderId, attempt }: { workOrderId: string; attempt: number },
 ): Promise<boolean> {
-  const rows = await tx
-    .select({ id: workerRequests.id })
-    .from(workerRequests)
-    .where(and(eq(workerRequests.workOrderId, workOrderId), eq(workerRequests.attempt, attempt), isLiveRow))
-    .limit(1);
-  return rows.length > 0;
-}
-
-/** True while that attempt holds the lease of its order. */
-export async function isHeldBy(
-  db: Db | Tx,
-  { workOrderId, attempt }: { workOrderId: string; attempt: number },
-): Promise<boolean> {
-  const rows = await db
-    .select({ id: workOrders.id })
-    .from(workOrders)
-    .where(
-      and(eq(workOrders.id, workOrderId), eq(workOrders.attempt, attempt), eq(workOrders.status, "claimed")),
-    );
-  return rows.length > 0;
+  return (await runPrepared(tx, hasLiveStatement, [workOrderId, attempt])).length > 0;
 }

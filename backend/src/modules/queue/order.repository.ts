@@ -3,10 +3,11 @@ import { newId } from "@agentvine/kit";
 import { and, desc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { workOrders } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
 import type { TaskRow } from "../tasks/index.ts";
-import type { OrderRow } from "./order-row.repository.ts";
+import { type OrderRow, orderShape } from "./order-row.repository.ts";
 import { queuePlace } from "./ranking.ts";
 import { maxRetriesDefault } from "./retry-policy.ts";
 import { announceWork } from "./work-channel.repository.ts";
@@ -63,14 +64,16 @@ export async function findOrder(db: Db | Tx, orderId: string): Promise<OrderRow 
   return row;
 }
 
+const lockLiveOrderStatement: Statement = {
+  name: "lock-live-order",
+  text: `select ${orderShape.columns("o")} from work_orders o
+    where o.task_id = $1 and o.status in (${liveStatuses.map((status) => `'${status}'`).join(", ")}) for no key update`,
+};
+
 /** The task's live order, locked. Lock the task first. */
 export async function lockLiveOrder(tx: Tx, taskId: string): Promise<OrderRow | undefined> {
-  const [row] = await tx
-    .select()
-    .from(workOrders)
-    .where(and(eq(workOrders.taskId, taskId), inArray(workOrders.status, [...liveStatuses])))
-    .for("no key update");
-  return row;
+  const [row] = await runPrepared(tx, lockLiveOrderStatement, [taskId]);
+  return row && orderShape.read(row);
 }
 
 /** The task's last order, of a kind or of any. */

@@ -1,6 +1,7 @@
 import type { Task } from "@agentvine/contracts";
 import { eq, getTableColumns, inArray, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
+import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
 import { tasks } from "../../database/schema/index.ts";
 
@@ -61,13 +62,18 @@ const selectOne = async (db: Db | Tx, where: SQL): Promise<TaskRowWithDependenci
 
 export const findTask = (db: Db | Tx, taskId: string) => selectOne(db, eq(tasks.id, taskId));
 
+const lockTaskStatement: Statement = {
+  name: "lock-task",
+  text: `select ${taskShape.columns("t")} from tasks t where t.id = $1 for no key update`,
+};
+
 /**
  * Reads the task and keeps others from changing it until the transaction ends. Transactions lock in the sequence task,
  * order, worker; of several tasks, what is waited for comes first.
  */
 export async function lockTask(tx: Tx, taskId: string): Promise<TaskRow | undefined> {
-  const [row] = await tx.select().from(tasks).where(eq(tasks.id, taskId)).for("no key update");
-  return row;
+  const [row] = await runPrepared(tx, lockTaskStatement, [taskId]);
+  return row && taskShape.read(row);
 }
 
 /** Locks several tasks, in the order of their ids. */
