@@ -90,7 +90,11 @@ export const policyAccept = async (
 ): Promise<number> => {
   const { client, output, json } = context;
   const proposalId = await proposalIdOf(client, given);
-  const { replay } = await client.call(endpoints.policies.proposal, { params: { proposalId } });
+  const { replay, obstacle, status } = await client.call(endpoints.policies.proposal, {
+    params: { proposalId },
+  });
+  if (status === "open" && replay === null && basedOn === undefined)
+    throw new AppError("rule_proposal.without_effect", `The rule can't be accepted: ${obstacle}`);
   const basedOnVersion = basedOn === undefined ? (replay?.activeVersion ?? 1) : versionOf(basedOn);
   if (!json && replay !== null) showSimulation(replay, output, "with the rule");
   const body = { basedOnVersion, comment };

@@ -134,6 +134,20 @@ describe("rules", () => {
     }
     expect(kindOf(someFacts({ tool: { command: "cat config/.env" } }), denying)).toBe("deny");
     expect(kindOf(someFacts({ tool: { command: "cat --file=.env" } }), denying)).toBe("deny");
+    const secrets = ruleSetOf(
+      { id: "d", effect: "deny", paths: ["secrets/**"] },
+      { id: "a", effect: "allow", toolClasses: ["command"] },
+    );
+    const cat = (line: string) => kindOf(someFacts({ tool: { command: line } }), secrets);
+    expect(cat("cat src/../secrets/key")).toBe("deny");
+    expect(cat("cat /workspace/secrets/key")).toBe("deny");
+    expect(cat("cat ../shop/secrets/key")).toBe("deny");
+    expect(cat("cd src && cat ../secrets/key")).toBe("deny");
+    // Which file that is depends on what the line did before.
+    expect(cat("cd secrets/deep && cat ../key")).toBe("deny");
+    expect(cat("cd $X && cat key")).toBe("human");
+    expect(cat("cd src && cat ../key")).toBe("human");
+    expect(cat("cd src && cat main.ts")).toBe("allow");
     expect(kindOf(someFacts({ tool: { command: "cat $X" } }), denying)).toBe("human");
     expect(kindOf(someFacts({ tool: { command: "cat a" } }), denying)).toBe("allow");
   });
@@ -205,6 +219,8 @@ describe("a decision is bounded", () => {
   });
 
   test("an expression of the catastrophic kind takes time in proportion to the text", () => {
+    const hidden = 'request.question // matches\n.matches("^(a+)+$")';
+    expect(() => ruleSetOf({ id: "x", effect: "deny", when: hidden })).toThrow(/right behind/);
     const rules = ruleSetOf({ id: "x", effect: "deny", when: 'request.question.matches("^(a+)+$")' });
     const question = `${"a".repeat(15_000)}!`;
     expect(timed(() => decide(someFacts({ request: { question } }), rules))).toBeLessThan(1_000);

@@ -99,6 +99,10 @@ function possiblePaths(line: ShellLine): (string | null)[] {
   return [...values, ...attached, ...line.files.map(({ path }) => path)];
 }
 
+/** Whether a path climbs from a folder that the line itself changed into: nobody knows which file that is. */
+const isMoved = (path: string, { changesFolder }: ShellLine): boolean =>
+  changesFolder && !path.startsWith("/") && /(^|\/)\.\.(\/|$)/.test(path);
+
 function lenientPathVerdict(globs: readonly PathGlob[], tool: Tool, subject: Subject): Verdict {
   const isMatch = (path: string): boolean =>
     globs.some((glob) => matchesGlob(glob, path, "lenient", subject.budget));
@@ -116,7 +120,7 @@ function lenientPathVerdict(globs: readonly PathGlob[], tool: Tool, subject: Sub
   if (possible.some((path) => path !== null && isMatch(path))) {
     return "yes";
   }
-  return possible.includes(null) ? "unclear" : "no";
+  return possible.some((path) => path === null || isMoved(path, reading.line)) ? "unclear" : "no";
 }
 
 function pathVerdict(rule: CompiledRule, tool: Tool, subject: Subject): Verdict {

@@ -329,6 +329,21 @@ describe("a controller", () => {
     expect(codeOf(late.body)).toBe("worker_request.not_routed");
   });
 
+  test("that vanishes is followed by a person, not by the next controller that waits", async () => {
+    const { request } = await leased();
+    const next = claim(await register(), 1);
+    await fixture.sql(
+      "update worker_requests set lease_expires_at = now(), routed_at = now() where id = $1",
+      [request.id],
+    );
+    await fixture.app.decisions.sweeps.handOver();
+    expect(await requests.get(request.id)).toMatchObject({
+      status: "human",
+      routeReason: expect.stringContaining("vanished while it thought"),
+    });
+    expect((await next).status).toBe(204);
+  });
+
   test("that renews keeps the request as long as its model thinks", async () => {
     const { request, ref } = await leased();
     await fixture.sql("update worker_requests set routed_at = now() - interval '1 minute' where id = $1", [

@@ -10,7 +10,7 @@ interface Lease {
 
 const fromNow = (ms: number) => sql<Date>`now() + ${ms} * interval '1 millisecond'`;
 
-/** Leases the oldest request that waits for a model and that nobody holds. */
+/** Leases the oldest request that waits for a model and that nobody holds or held: one that was lost with a controller is a person's. */
 export async function leaseNextAutomated(
   db: Db,
   { controllerId, tokenHash, leaseMs }: Lease & { controllerId: string },
@@ -22,7 +22,7 @@ export async function leaseNextAutomated(
       and(
         eq(workerRequests.status, "automated"),
         sql`${workerRequests.id} = (select id from worker_requests where status = 'automated' and lease_expires_at is null
-          order by raised_at limit 1 for update skip locked)`,
+            and lost_leases = 0 order by raised_at limit 1 for update skip locked)`,
       ),
     )
     .returning();

@@ -112,6 +112,21 @@ describe("a question", () => {
     });
   });
 
+  test("people who answer the same question of several tasks at once all succeed, and one answer is kept for the next time", async () => {
+    const runs = [await requests.run(), await requests.run(), await requests.run(), await requests.run()];
+    const asked = await Promise.all(runs.map(({ claim }) => requests.ask(claim, "Which port, all of you?")));
+    const texts = ["80", "81", "82", "83"];
+    const replies = await Promise.all(
+      asked.map((one, at) => requests.answer(one, { text: texts[at] ?? "" })),
+    );
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const kept = await fixture.sql<{ text: string }>(
+      "select text from precedents where revoked_at is null and question = 'Which port, all of you?'",
+    );
+    expect(texts).toContain(kept[0]?.text);
+    expect(kept).toHaveLength(1);
+  });
+
   test("of two people who answer at once exactly one wins, and the other is told the winning answer", async () => {
     const { claim } = await requests.run();
     const request = await requests.ask(claim, "Which port?");

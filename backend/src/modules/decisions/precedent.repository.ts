@@ -43,6 +43,9 @@ const toPrecedent = ({ row, answeredBy, revokedBy }: View): Precedent => ({
 
 /** Keeps a person's answer for the next time; it takes the place of an earlier one. */
 export async function keepPrecedent(tx: Tx, row: RequestRow, userId: string): Promise<void> {
+  // Two people may answer the same question of two tasks at once: one after the other, so that each takes the place of the one before.
+  const question = `${row.repositoryId} ${row.fingerprint}`;
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${question}, 11))`);
   await tx
     .update(precedents)
     .set({ revokedAt: sql`now()`, revokedBy: userId })

@@ -56,8 +56,10 @@ export function createRequestLeaseService(deps: RequestLeaseServiceDeps) {
       for (;;) {
         const leftMs = endMs - performance.now();
         const woken = waiters.wait("", Math.min(leftMs, lookMs), over.signal);
+        // Nobody would get what is leased for a caller who has gone.
+        if (signal.aborted) return undefined;
         const lease = await leaseNext(controllerId);
-        if (lease !== undefined || leftMs <= 0 || signal.aborted) return lease;
+        if (lease !== undefined || leftMs <= 0) return lease;
         await woken;
       }
     },

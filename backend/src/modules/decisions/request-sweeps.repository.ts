@@ -28,14 +28,14 @@ export async function isOverdueRow(tx: Tx, id: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Requests routed to a controller so long ago that none holds. */
+/** Requests that no controller holds: routed to them so long ago, or lost by one. */
 export const findUnanswered = (db: Db, afterMs: number, limit: number): Promise<string[]> =>
   idsOf(
     db,
     and(
       eq(workerRequests.status, "automated"),
       isNull(workerRequests.leaseExpiresAt),
-      sql`${workerRequests.routedAt} <= now() - ${afterMs} * interval '1 millisecond'`,
+      sql`(${workerRequests.lostLeases} > 0 or ${workerRequests.routedAt} <= now() - ${afterMs} * interval '1 millisecond')`,
     ),
     limit,
   );

@@ -292,12 +292,11 @@ export async function escalateRow(
   });
 }
 
-/** Takes requests back from controllers that were not heard of in time. @returns how many */
+/** Takes requests back from controllers that were not heard of in time; none gets them again. @returns how many */
 export async function loseControllerLeases(db: Db): Promise<number> {
   const lost = await db
     .update(workerRequests)
     .set({ leaseTokenHash: null, leaseExpiresAt: null, lostLeases: sql`${workerRequests.lostLeases} + 1` })
     .where(and(eq(workerRequests.status, "automated"), sql`${workerRequests.leaseExpiresAt} <= now()`));
-  if ((lost.rowCount ?? 0) > 0) notify(db, automatedChannel);
   return lost.rowCount ?? 0;
 }

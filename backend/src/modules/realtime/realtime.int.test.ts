@@ -3,6 +3,7 @@ import { connectConversation, connectEvents } from "@agentvine/client";
 import type { Conversation, Message } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { TcpProxy, waitUntil } from "@agentvine/testkit";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildTestApp, type TestApp } from "../../testing/build-test-app.ts";
 
@@ -67,6 +68,35 @@ test("a socket at one backend sees what is written at the other, in order", asyn
   await waitUntil(() => client.seen.length === 20);
   expect(client.seen).toEqual(numbers(20));
   client.close();
+});
+
+test("who comes in while the last other one leaves hears all the same, as does whoever comes after", async () => {
+  const id = await open();
+  const leaving = follow(id, app.url, { since: 0 });
+  await leaving.isLive();
+  const blocker = new pg.Client(app.databaseUrl);
+  await blocker.connect();
+  // The one that comes is held on its way in, where the conversation is looked up.
+  await blocker.query("begin; lock table conversations in access exclusive mode");
+  const coming = follow(id, app.url, { since: 0 });
+  await waitUntil(async () => {
+    const { rows } = await blocker.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%conversations%'",
+    );
+    return rows.length > 0;
+  });
+  leaving.close();
+  await waitUntil(() => app.realtime.counts().conversations === 0);
+  await blocker.query("commit");
+  await blocker.end();
+  await coming.isLive();
+  const after = follow(id, app.url, { since: 0 });
+  await after.isLive();
+  await say(id, "heard");
+  await waitUntil(() => coming.seen.length > 0 && after.seen.length > 0, { timeoutMs: 3_000 });
+  expect([coming.seen, after.seen]).toEqual([["heard"], ["heard"]]);
+  coming.close();
+  after.close();
 });
 
 /** Status of an attempt to open a socket. */

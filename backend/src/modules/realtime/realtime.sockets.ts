@@ -100,6 +100,8 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
     });
   const onConnection = (socket: Socket, sourceOf: () => Source<Event> | Source<Message>): void => {
     const { nsp } = socket;
+    // It was let in while the last other one left, and its namespace went with that: a closed connection makes it come back, to the new one.
+    if (io._nsps.get(nsp.name) !== nsp) return void socket.conn.close();
     // Those who were let in at the same moment are counted here.
     if (!callers.enter(socket)) return void socket.disconnect(true);
     const feed = feeds.get(nsp.name) ?? createFeed(nsp, sourceOf() as Source<unknown>, options);
@@ -118,9 +120,10 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
   conversations.on("connection", (socket) => {
     const conversationId = conversationOf(socket);
     onConnection(socket, () => deps.messages(conversationId));
+    if (!socket.connected) return;
     const { actor, conversation } = socket.data as { actor: Actor; conversation: { taskId: string | null } };
     // A program that follows a conversation is nobody who looks.
-    if (actor.kind === "user" && socket.connected)
+    if (actor.kind === "user")
       presence.join(socket, { conversationId, taskId: conversation.taskId, userId: actor.userId });
   });
   const events = io.of(eventNamespace);

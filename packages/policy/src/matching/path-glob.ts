@@ -75,8 +75,10 @@ export function matchesGlob(glob: PathGlob, path: string, strictness: Strictness
     if (!isLenient && segments.includes("..")) {
       return false;
     }
+    // From outside it may lead back into the workspace, wherever that lies: whatever ends like the glob might be meant.
+    const isAnywhere = isLenient && leaves && !alternative.isAbsolute;
     return matchesSequence(
-      alternative.segments,
+      isAnywhere ? ["**", ...alternative.segments] : alternative.segments,
       segments,
       (part) => part === "**",
       (part, segment) => matchesSegment(fold(part), segment, budget),

@@ -1,7 +1,8 @@
 import type { Budget } from "../matching/budget.ts";
 import { matchesSequence, matchesWildcard } from "../matching/wildcard.ts";
-import { mayBeAnything, spelledWords } from "./hazards.ts";
-import type { ShellWord, SimpleCommand } from "./shell-line.ts";
+import { isLauncher, mayBeAnything, spelledWords } from "./hazards.ts";
+import { literal, type ShellWord, type SimpleCommand } from "./shell-line.ts";
+import { programOf } from "./unwrap.ts";
 import { isDangerousVariable, isHarmlessVariable } from "./variables.ts";
 
 /** One simple command as a rule writes it: words, where `*` stands for a part of a word and, at the end, for any further words. */
@@ -96,8 +97,31 @@ export function coversCommand(pattern: CommandPattern, command: SimpleCommand, b
 const isAcceptable = (variable: string, pattern: CommandPattern): boolean =>
   !isDangerousVariable(variable) && (isHarmlessVariable(variable) || pattern.variables.has(variable));
 
-/** Whether the pattern might describe the command, with other words in between: enough to refuse it or to ask. */
+/**
+ * Whether the pattern might describe the command, with other words in between: enough to refuse it or to ask. Of a program that runs
+ * whatever it is given (`sudo`, `ssh`), what it is given is looked at too.
+ */
 export function mayBeCommand(pattern: CommandPattern, command: SimpleCommand, budget: Budget): boolean {
+  if (mayBeSpelled(pattern, command, budget)) {
+    return true;
+  }
+  if (!isLauncher(command.words[0]?.value ?? "")) {
+    return false;
+  }
+  const given = command.words.slice(1).flatMap(splitWord);
+  return given.some((_, from) => mayBeSpelled(pattern, { ...command, words: given.slice(from) }, budget));
+}
+
+/** A text given as one word, `ssh host 'git push'`, as the words it holds. */
+const splitWord = (word: ShellWord): ShellWord[] =>
+  word.value === null
+    ? [word]
+    : word.value
+        .split(/[\s;|&(){}<>]+/)
+        .filter((part) => part !== "")
+        .map(literal);
+
+function mayBeSpelled(pattern: CommandPattern, command: SimpleCommand, budget: Budget): boolean {
   const [name, ...further] = pattern.words;
   const called = command.words[0];
   if (name === undefined || called === undefined || !mayBeWord(name, basename(called), budget)) {
@@ -117,7 +141,7 @@ export function mayBeCommand(pattern: CommandPattern, command: SimpleCommand, bu
 }
 
 const basename = (word: ShellWord): ShellWord =>
-  word.value === null ? word : { ...word, value: word.value.slice(word.value.lastIndexOf("/") + 1) };
+  word.value === null ? word : { ...word, value: programOf(word.value) };
 
 function mayBeWord(part: string, word: ShellWord, budget: Budget): boolean {
   budget.spend(1);

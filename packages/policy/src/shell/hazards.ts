@@ -1,6 +1,7 @@
 // Arguments that make well-known programs run or overwrite something else. A `*` of a rule never takes them: who wants them spells
 // them out. The table is a second line behind "allow only what you mean", and never complete.
 import type { ShellWord } from "./shell-line.ts";
+import { programOf } from "./unwrap.ts";
 
 interface Hazards {
   /** Long options without their dashes; abbreviations and `=value` count. */
@@ -112,8 +113,11 @@ const firstArgumentRuns = new Set(list("npx pnpx bunx uvx"));
 
 /** How many words a pattern for this program must spell out before a `*` may follow. */
 export function spelledWords(name: string): number {
-  return launchers.has(name) ? Number.POSITIVE_INFINITY : firstArgumentRuns.has(name) ? 2 : 1;
+  return isLauncher(name) ? Number.POSITIVE_INFINITY : firstArgumentRuns.has(programOf(name)) ? 2 : 1;
 }
+
+/** Whether the program runs whatever it is given. */
+export const isLauncher = (name: string): boolean => launchers.has(programOf(name));
 
 const isLongHazard = (value: string, long: readonly string[]): boolean => {
   const option = value.slice(2).split("=", 1)[0] ?? "";
@@ -133,7 +137,8 @@ function isHazard(value: string, { long, short, words, isCode }: Hazards): boole
 
 /** Whether a `*` of a rule may stand for this argument of the program. */
 export function mayBeAnything(name: string, word: ShellWord): boolean {
-  const hazards = Object.hasOwn(table, name) ? table[name] : undefined;
+  const program = programOf(name);
+  const hazards = Object.hasOwn(table, program) ? table[program] : undefined;
   if (hazards === undefined) {
     return true;
   }

@@ -101,6 +101,28 @@ const smuggled: Record<string, string[]> = {
     "if true; then echo x; fi > file",
     "ls {fd}> file",
   ],
+  "variables around a text that is run": [
+    "BASH_ENV=./evil.sh bash -c 'npm test'",
+    "PATH=./evil:/usr/bin sh -c 'npm test'",
+    "NODE_OPTIONS=--require=./evil.js sh -c 'npm test'",
+    "LD_PRELOAD=./evil.so sh -c 'npm test'",
+    "env PATH=./evil sh -c 'npm test'",
+    "PATH=./evil eval npm test",
+    "PATH=./evil timeout 5 sh -c 'npm test'",
+  ],
+  "what xargs adds": [
+    "echo --node-options=--require=./evil.js | xargs -I{} -L1 npm test",
+    "echo --node-options=--require=./evil.js | xargs -I{} -n2 npm test",
+    "echo --output=/x | xargs -I A -I B git log B",
+    "echo --output=/x | xargs -I {} -n 2 git log",
+  ],
+  "a wrapper of another folder": [
+    "./evil/sh -c 'npm test'",
+    "/tmp/bash -c 'npm test'",
+    "./evil/env npm test",
+    "./evil/timeout 5 npm test",
+    "./xargs npm test",
+  ],
   "a wrapper": [
     "env evil",
     "env A=1 evil",
@@ -370,6 +392,15 @@ describe("a denial finds a command wherever it hides", () => {
     "find . -exec rm -rf {} +",
     "git $X",
     "GIT push",
+    "/bin/bash -c 'git push'",
+    "/usr/bin/env git push",
+    "/usr/bin/timeout 5 git push",
+    "find . | /usr/bin/xargs rm -rf",
+    "doas git push",
+    "busybox rm -rf x",
+    "flock lock git push",
+    "ssh host 'cd repo && git push'",
+    "/usr/bin/ssh host git push",
   ])("%s", (line) => {
     expect(decided(line, denying)).toBe("deny");
   });
@@ -381,7 +412,10 @@ describe("a denial finds a command wherever it hides", () => {
     },
   );
 
-  test.each(["ls", "git status", "git log", "npm test"])("what it does not speak of goes on: %s", (line) => {
-    expect(decided(line, denying)).toBe("allow");
-  });
+  test.each(["ls", "git status", "git log", "npm test", "ssh host git status"])(
+    "what it does not speak of goes on: %s",
+    (line) => {
+      expect(decided(line, denying)).toBe("allow");
+    },
+  );
 });

@@ -98,6 +98,11 @@ const xargsOptions = options(
 const readXargs: Reading = (rest, command) => {
   const inner = skipOptions(rest, xargsOptions);
   const own = rest.slice(0, rest.length - inner.length);
+  const marks = own.filter(({ value }) => value?.startsWith("-I") === true);
+  // The last of them counts, and none behind which lines are counted: what it fills in then depends on the order.
+  if (marks.length > 1 || (marks.length === 1 && own.some(({ value }) => /^-[nL]/.test(value ?? "")))) {
+    throw new NotUnderstood("xargs is given options that exclude each other");
+  }
   const at = own.findIndex(({ value }) => value?.startsWith("-I") === true);
   const attached = own[at]?.value?.slice(2);
   const mark = at === -1 ? undefined : attached === "" ? own[at + 1]?.value : attached;
@@ -133,7 +138,7 @@ const readFind: Reading = (rest) => {
 const shellFlags = /^(-[eux]+|--norc|--noprofile|--posix)$/;
 
 const readShell: Reading = (rest, command) => {
-  const name = command.words[0]?.value ?? "";
+  const name = programOf(command.words[0]?.value ?? "");
   let at = 0;
   while (shellFlags.test(rest[at]?.value ?? "")) {
     at += 1;
@@ -206,7 +211,22 @@ const readings: Readonly<Record<string, Reading>> = {
   xargs: readXargs,
 };
 
-/** What the command runs in turn. @throws NotUnderstood when only the shell could tell */
+const readingOf = (program: string): Reading | undefined =>
+  Object.hasOwn(readings, program)
+    ? readings[program]
+    : shells.has(program)
+      ? readShell
+      : interpreters.has(program)
+        ? readInterpreter
+        : undefined;
+
+/** What runs when a shell is given this name, without the folder it lies in. */
+export const programOf = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
+/**
+ * What the command runs in turn. A wrapper that is called by its path may be another program of that name: it is judged besides what it
+ * is given to run. @throws NotUnderstood when only the shell could tell
+ */
 export function unwrap(command: SimpleCommand): Unwrapped {
   const name = command.words[0]?.value ?? null;
   if (name === null || name === "" || name.startsWith("~")) {
@@ -219,12 +239,6 @@ export function unwrap(command: SimpleCommand): Unwrapped {
   if (folderChangers.has(name)) {
     return { ...plain, isFolderChanged: true };
   }
-  const reading = Object.hasOwn(readings, name)
-    ? readings[name]
-    : shells.has(name)
-      ? readShell
-      : interpreters.has(name)
-        ? readInterpreter
-        : undefined;
-  return reading?.(rest, command) ?? plain;
+  const read = readingOf(programOf(name))?.(rest, command) ?? plain;
+  return name.includes("/") ? { ...read, isWrapper: false } : read;
 }
