@@ -62,12 +62,15 @@ export function watchDatabase(options: DatabaseWatchOptions): DatabaseWatch {
 
   const look = async (): Promise<void> => {
     try {
+      const isHeard = pools.map((pool) => pool.listen());
       const answer = ask();
       answer.catch(() => {});
       const isAnswered = await settlesWithin(answer, answerMsMax, stopping.signal);
       if (stopping.signal.aborted) return;
       if (!isAnswered) {
         drop();
+        // On a machine that is very busy a new connection takes its time: a server that speaks to others is not silent.
+        if (state === "up" && isHeard.some((isAny) => isAny())) return;
         enter("silent", new Error(`no answer within ${answerMsMax} ms`));
         return;
       }

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { AppError } from "@agentvine/kit";
 import pg from "pg";
 
@@ -7,6 +8,9 @@ type Connected = (
   client: Client | undefined,
   done: (release?: unknown) => void,
 ) => void;
+
+const bytesReadOf = ({ connection: { stream } }: pg.Client): number =>
+  stream instanceof Socket ? stream.bytesRead : 0;
 
 /**
  * A pool that can be told that its server has fallen silent. A server that refuses connections fails a request at once by itself; one
@@ -39,6 +43,12 @@ export class GuardedPool extends pg.Pool {
       for (const { connection } of this.#clients) connection.stream.destroy();
     }
     this.#isSilent = isSilent;
+  }
+
+  /** Begins to listen; the returned function tells whether the server has said anything since, on any connection. */
+  listen(): () => boolean {
+    const before = new Map([...this.#clients].map((client) => [client, bytesReadOf(client)]));
+    return () => [...this.#clients].some((client) => bytesReadOf(client) > (before.get(client) ?? 0));
   }
 
   override connect(): Promise<Client>;

@@ -58,7 +58,11 @@ describe("against a backend", () => {
   afterAll(() => backend.stop());
   const run = (...args: string[]) =>
     runCommand({ serverUrl: backend.url, token: backend.token }, ["policy", ...args]);
-  const active = async () => JSON.parse((await run("show", "--json")).stdout) as PolicyDetail;
+  const active = async () => {
+    const shown = await run("show", "--json");
+    expect(shown).toMatchObject({ code: exitCodes.ok, stderr: "" });
+    return JSON.parse(shown.stdout) as PolicyDetail;
+  };
 
   test("a policy is shown, applied with what changed, listed and rolled back", async () => {
     const first = await active();
@@ -85,8 +89,8 @@ describe("against a backend", () => {
 
   test("a policy is tried on the past before it is applied", async () => {
     const file = await write("tried.yaml", good);
-    const { code, stdout } = await run("simulate", file, "--json");
-    expect(code).toBe(exitCodes.ok);
+    const { code, stdout, stderr } = await run("simulate", file, "--json");
+    expect({ code, stderr }).toMatchObject({ code: exitCodes.ok });
     expect(JSON.parse(stdout) as PolicySimulation).toMatchObject({ considered: 0, changed: 0, items: [] });
     expect((await run("simulate", file)).stdout).toContain("0 past requests looked at");
     expect((await run("simulate", await write("bad2.yaml", bad))).code).toBe(exitCodes.usage);

@@ -1,9 +1,8 @@
 import { request } from "node:http";
 import { connectConversation, connectEvents } from "@agentvine/client";
 import type { Conversation, Message } from "@agentvine/contracts";
-import { newId } from "@agentvine/kit";
+import { deferred, newId } from "@agentvine/kit";
 import { TcpProxy, waitUntil } from "@agentvine/testkit";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildTestApp, type TestApp } from "../../testing/build-test-app.ts";
 
@@ -74,21 +73,27 @@ test("who comes in while the last other one leaves hears all the same, as does w
   const id = await open();
   const leaving = follow(id, app.url, { since: 0 });
   await leaving.isLive();
-  const blocker = new pg.Client(app.databaseUrl);
-  await blocker.connect();
-  // The one that comes is held on its way in, where the conversation is looked up.
-  await blocker.query("begin; lock table conversations in access exclusive mode");
-  const coming = follow(id, app.url, { since: 0 });
-  await waitUntil(async () => {
-    const { rows } = await blocker.query(
-      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%conversations%'",
-    );
-    return rows.length > 0;
+  const made = await app.request<{ secret: string }>("POST", "/api/v1/api-keys", {
+    body: { name: "late", permissions: ["chat:read"] },
   });
+  const token = made.body.secret;
+  const { http } = app.server;
+  const authenticate = http.authenticate;
+  const [arrived, goOn] = [deferred<void>(), deferred<void>()];
+  // The one that comes is held on its way in.
+  http.authenticate = async (headers) => {
+    if (headers.authorization === `Bearer ${token}`) {
+      arrived.resolve();
+      await goOn.promise;
+    }
+    return await authenticate(headers);
+  };
+  const coming = follow(id, app.url, { since: 0, token });
+  await arrived.promise;
   leaving.close();
   await waitUntil(() => app.realtime.counts().conversations === 0);
-  await blocker.query("commit");
-  await blocker.end();
+  http.authenticate = authenticate;
+  goOn.resolve();
   await coming.isLive();
   const after = follow(id, app.url, { since: 0 });
   await after.isLive();
