@@ -52,7 +52,8 @@ const startUp = async (
   };
 };
 
-describe("up", () => {
+// Each starts a whole installation.
+describe("up", { timeout: 120_000 }, () => {
   it("says where it is, runs a task on the user's own repository, and stops with nothing left", async () => {
     const model = await startScriptedModel();
     onTestFinished(() => model.close());
