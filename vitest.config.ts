@@ -19,15 +19,15 @@ interface ProjectOptions {
   readonly isolate?: boolean;
 }
 
-const real = "**/*.int.test.ts";
+const real = "*.int.test.ts";
 
 function project(
   name: string,
   folder: string,
   { globalSetup = [], only, isolate = false }: ProjectOptions = {},
 ) {
-  const files = only === "with real parts" ? real.slice(3) : "*.test.ts";
-  const others = only === "units" ? [real] : [];
+  const files = only === "with real parts" ? real : "*.test.ts";
+  const others = only === "units" ? [`**/${real}`] : [];
   return {
     resolve,
     ssr,

@@ -26,11 +26,10 @@ const group = (name: string, { include, exclude = [], order, workers }: Group) =
   },
 });
 
-// What a fleet does while it is killed, by leases of a few seconds: on a machine that does much besides, leases run out by themselves. And
-// what measures.
-const alone = ["e2e/**/*.e2e.ts", "workers/src/base/**/*.system.test.ts"];
-/** Without a fleet. */
-const pages = ["bad-input", "api-docs", "bull-board"].map((name) => `e2e/src/${name}.e2e.ts`);
+/** What a fleet does while it is killed, by leases of a few seconds: on a machine that does much besides, leases run out by themselves. */
+const fleets = "workers/src/base/**/*.system.test.ts";
+/** Of the end-to-end tests those without a fleet and without figures. */
+const quiet = ["bad-input", "api-docs", "bull-board"].map((name) => `e2e/src/${name}.e2e.ts`);
 
 /** Tests of the whole system: built programs, real processes, a browser. Those of one package stand beside it. */
 export default defineConfig({
@@ -40,13 +39,13 @@ export default defineConfig({
         include: [
           "{backend,cli,controller,workers,packages/*}/src/**/*.system.test.ts",
           "scripts/*.system.test.ts",
-          ...pages,
+          ...quiet,
         ],
-        exclude: alone.slice(1),
+        exclude: [fleets],
         order: 1,
         workers: 3,
       }),
-      group("system", { include: alone, exclude: pages, order: 2, workers: 1 }),
+      group("system", { include: ["e2e/**/*.e2e.ts", fleets], exclude: quiet, order: 2, workers: 1 }),
     ],
   },
 });

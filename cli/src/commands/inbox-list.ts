@@ -5,6 +5,7 @@ import {
   type WorkerRequestQuery,
 } from "@agentvine/contracts";
 import { exitCodes } from "../exit-code.ts";
+import { counted } from "../output/counted.ts";
 import { requestDetails, requestTable } from "../output/request-view.ts";
 import type { ClientContext } from "./command.ts";
 import { findRequest } from "./request-id.ts";
@@ -26,8 +27,6 @@ const hintFor = (requests: readonly WorkerRequest[]): string => {
   return isAnyAlike ? `${answer}\n+n: so many more ask the same; --alike answers them too` : answer;
 };
 
-const countOf = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
-
 /** What waits for a person beside requests, with the command that lists it; nothing when nothing does. */
 const alsoWaits = async ({ client }: ClientContext, taskId: string | undefined): Promise<string[]> => {
   const query = { limit: 1, ...(taskId === undefined ? {} : { taskId }) };
@@ -35,10 +34,10 @@ const alsoWaits = async ({ client }: ClientContext, taskId: string | undefined):
   return [
     ...(review === 0
       ? []
-      : [`${countOf(review, "result", "results")} to review: agentvine task list --status in_review`]),
+      : [`${counted(review, "result")} to review: agentvine task list --status in_review`]),
     ...(proposed === 0
       ? []
-      : [`${countOf(proposed, "task", "tasks")} that agents propose: agentvine task list --status pending`]),
+      : [`${counted(proposed, "task")} that agents propose: agentvine task list --status pending`]),
   ];
 };
 

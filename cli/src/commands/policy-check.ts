@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { AppError } from "@agentvine/kit";
 import { readPolicy } from "@agentvine/policy";
 import { exitCodes } from "../exit-code.ts";
+import { counted } from "../output/counted.ts";
 import { foreign } from "../output/output.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -28,8 +29,7 @@ export const policyCheck = async (
         : { isValid: false, issues: policy.issues },
     );
   } else if (policy.isValid) {
-    const { length } = policy.rules.rules;
-    output.line(`${file}: ${length} ${length === 1 ? "rule" : "rules"}, nothing wrong`);
+    output.line(`${file}: ${counted(policy.rules.rules.length, "rule")}, nothing wrong`);
   } else {
     for (const { line, column, ruleId, message } of policy.issues) {
       const rule = ruleId === null ? "" : `rule ${ruleId}: `;

@@ -1,7 +1,7 @@
 import type { PolicyFacts } from "@agentvine/contracts";
 import { conditionValues } from "./condition/environment.ts";
 import { type Budget, OverBudget } from "./matching/budget.ts";
-import { matchesGlob, type PathGlob } from "./matching/path-glob.ts";
+import { climbs, matchesGlob, type PathGlob } from "./matching/path-glob.ts";
 import { matchesWildcard } from "./matching/wildcard.ts";
 import type { CompiledRule } from "./rule-set.ts";
 import { coversCommand, mayBeCommand } from "./shell/command-pattern.ts";
@@ -101,7 +101,7 @@ function possiblePaths(line: ShellLine): (string | null)[] {
 
 /** Whether a path climbs from a folder that the line itself changed into: nobody knows which file that is. */
 const isMoved = (path: string, { changesFolder }: ShellLine): boolean =>
-  changesFolder && !path.startsWith("/") && /(^|\/)\.\.(\/|$)/.test(path);
+  changesFolder && !path.startsWith("/") && climbs(path);
 
 function lenientPathVerdict(globs: readonly PathGlob[], tool: Tool, subject: Subject): Verdict {
   const isMatch = (path: string): boolean =>

@@ -14,11 +14,11 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { isAppError } from "@agentvine/kit";
 import { processIsAlive, type TempDir, tempDir, waitUntil } from "@agentvine/testkit";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type EmbeddedPostgres, startEmbeddedPostgres, unsafeFastSettings } from "./embedded-postgres.ts";
 import { readPostmasterFile } from "./postmaster-file.ts";
 import { accountOptions, findServerAccount } from "./server-account.ts";
+import { query } from "./testing/query.ts";
 
 let dir: TempDir;
 let dataDir: string;
@@ -49,17 +49,6 @@ async function start(
   const server = await startEmbeddedPostgres({ dataDir, settings: unsafeFastSettings, ...over });
   servers.push(server);
   return server;
-}
-
-async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(url);
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return (await client.query(text)).rows;
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
 describe("a start", () => {

@@ -2,11 +2,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { processIsAlive, type TempDir, tempDir, waitUntil } from "@agentvine/testkit";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { canEnter } from "./cluster-directory.ts";
 import { startEmbeddedPostgres, unsafeFastSettings } from "./embedded-postgres.ts";
 import { readProcessInfo } from "./process-info.ts";
+import { query } from "./testing/query.ts";
 import { killOwners, startOwner } from "./testing/start-owner.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -27,17 +27,6 @@ beforeAll(async () => {
 });
 afterEach(killOwners);
 afterAll(() => dir[Symbol.asyncDispose]());
-
-async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(url);
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return (await client.query(text)).rows;
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
 
 const ended = (pid: number) => waitUntil(() => !processIsAlive(pid), { message: `process ${pid} to end` });
 

@@ -12,6 +12,7 @@ import {
 } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ResultOutbox } from "./result-outbox.ts";
+import { bareCapabilities } from "./testing/fakes.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
 import { createResultApi, createWorkerApi, type WorkerApi } from "./worker-api.ts";
 
@@ -79,13 +80,7 @@ describe(`${workersCount} workers at once`, { timeout: 120_000 }, () => {
       name,
       version: "0",
       slots: 1,
-      capabilities: {
-        taskTypes: ["docs"],
-        labels: [],
-        agents: [],
-        sandbox: { driver: "none", isConfined: false },
-        toolchains: {},
-      },
+      capabilities: bareCapabilities,
       config: {},
       dataDir: dir.path,
       diskFreeBytesMin: 0,

@@ -12,7 +12,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { AttemptResult } from "../execution/executor-channel.ts";
 import type { ExecutorEnd, ExecutorHandle } from "./executor-handle.ts";
 import { ResultOutbox } from "./result-outbox.ts";
-import { aClaim, apiError, silentLogger } from "./testing/fakes.ts";
+import { aClaim, apiError, bareCapabilities, silentLogger } from "./testing/fakes.ts";
 import { readToolchains, startWorker, type WorkerOptions } from "./worker.ts";
 import type { ResultApi, WorkerApi } from "./worker-api.ts";
 
@@ -137,13 +137,7 @@ describe("startWorker", () => {
       name: "w",
       version: "0",
       slots: 2,
-      capabilities: {
-        taskTypes: ["docs"],
-        labels: [],
-        agents: [],
-        sandbox: { driver: "none", isConfined: false },
-        toolchains: {},
-      },
+      capabilities: bareCapabilities,
       config: {},
       dataDir: dir(),
       diskFreeBytesMin: 0,

@@ -8,6 +8,7 @@ import type {
 import { and, arrayContains, asc, desc, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { lockKey } from "../../database/key-lock.ts";
 import { contextDocuments, contextDocumentVersions } from "../../database/schema/index.ts";
 import { searchOf, withWordsApart } from "../../database/words.ts";
 import { storableText } from "../../storable-json.ts";
@@ -68,7 +69,7 @@ async function insertVersion(tx: Tx, documentId: string, version: number, row: R
 
 /** Whoever makes a document of this id waits for others that do, until the transaction ends. */
 export async function lockDocumentId(tx: Tx, id: string): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${id}, 0))`);
+  await lockKey(tx, "documents", id);
 }
 
 /** Writes a new document with its first version. */

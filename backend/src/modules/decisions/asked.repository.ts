@@ -1,21 +1,17 @@
 import type { SandboxDriver, WorkerCapabilities } from "@agentvine/contracts";
 import type { Tx } from "../../database/client.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
-import { shapeOf } from "../../database/row-shape.ts";
-import { workerRequests } from "../../database/schema/index.ts";
-import type { RequestRow } from "./request-row.repository.ts";
-
-const shape = shapeOf(workerRequests);
+import { type RequestRow, requestShape } from "./request-row.repository.ts";
 
 const findAskedStatement: Statement = {
   name: "find-asked",
   text: `
     with by_call as materialized (
-      select ${shape.columns("r")} from worker_requests r
+      select ${requestShape.columns("r")} from worker_requests r
       where r.work_order_id = $1 and r.attempt = $2 and r.call_id = $3
       for update
     ), same as materialized (
-      select ${shape.columns("r")} from worker_requests r
+      select ${requestShape.columns("r")} from worker_requests r
       where not exists (select from by_call) and r.task_id = $4 and (r.fingerprint = $5 or r.granted_fingerprint = $5)
       order by r.raised_at desc, r.id desc limit 1
       for update
@@ -39,7 +35,7 @@ export async function findAsked(
   const { workOrderId, attempt, callId, taskId, fingerprint } = asked;
   const values = [workOrderId, attempt, callId, taskId, fingerprint];
   const [row] = await runPrepared<{ is_by_call: boolean }>(tx, findAskedStatement, values);
-  const found = row && shape.read(row);
+  const found = row && requestShape.read(row);
   return row?.is_by_call === true ? { byCall: found, same: undefined } : { byCall: undefined, same: found };
 }
 

@@ -3,6 +3,7 @@ import { newId } from "@agentvine/kit";
 import { and, desc, eq, ilike, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { lockKey } from "../../database/key-lock.ts";
 import { precedents } from "../../database/schema/index.ts";
 import { escapeLike } from "../../database/words.ts";
 import { findPersonName, personNameOf } from "./person.repository.ts";
@@ -44,8 +45,7 @@ const toPrecedent = ({ row, answeredBy, revokedBy }: View): Precedent => ({
 /** Keeps a person's answer for the next time; it takes the place of an earlier one. */
 export async function keepPrecedent(tx: Tx, row: RequestRow, userId: string): Promise<void> {
   // Two people may answer the same question of two tasks at once: one after the other, so that each takes the place of the one before.
-  const question = `${row.repositoryId} ${row.fingerprint}`;
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${question}, 11))`);
+  await lockKey(tx, "precedents", `${row.repositoryId} ${row.fingerprint}`);
   await tx
     .update(precedents)
     .set({ revokedAt: sql`now()`, revokedBy: userId })

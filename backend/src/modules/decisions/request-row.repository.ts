@@ -19,12 +19,13 @@ const alikeCount = `case when r.status in ${liveStatusText} and r.alike_group <>
     select from worker_requests alike where alike.alike_group = r.alike_group and alike.status in ${liveStatusText}
     limit ${alikeMax + 1}) counted) else 0 end`;
 
-const shape = shapeOf(workerRequests);
+/** How prepared statements read requests. */
+export const requestShape = shapeOf(workerRequests);
 
 const readRequestsStatement: Statement = {
   name: "read-requests",
   text: `
-    select ${shape.columns("r", "r_")}, t.title as "taskTitle", t.task_type as "taskType", t.priority as "taskPriority",
+    select ${requestShape.columns("r", "r_")}, t.title as "taskTitle", t.task_type as "taskType", t.priority as "taskPriority",
       t.permission_level as "permissionLevel", t.repository_url as "repositoryUrl", coalesce(w.name, '') as "workerName",
       o.status as "orderStatus", ${alikeCount} as "alikeCount", now() as now
     from worker_requests r
@@ -49,7 +50,7 @@ interface RequestView {
 
 function viewOf(row: Omit<RequestView, "request">): RequestView {
   const { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl, workerName, orderStatus } = row;
-  const request = shape.read(row, "r_");
+  const request = requestShape.read(row, "r_");
   if (request === undefined) throw new Error("a row without its request");
   const { alikeCount, now } = row;
   const task = { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl };
@@ -156,7 +157,7 @@ export async function mustReadRequest(db: Db | Tx, id: string): Promise<WorkerRe
 
 const findRowStatement: Statement = {
   name: "find-request",
-  text: `select ${shape.columns("r")} from worker_requests r where r.id = $1`,
+  text: `select ${requestShape.columns("r")} from worker_requests r where r.id = $1`,
 };
 
 const lockRowStatement: Statement = {
@@ -166,7 +167,7 @@ const lockRowStatement: Statement = {
 
 async function readRow(source: Db | Tx, statement: Statement, id: string): Promise<RequestRow | undefined> {
   const [row] = await runPrepared(source, statement, [id]);
-  return row && shape.read(row);
+  return row && requestShape.read(row);
 }
 
 export const findRow = (db: Db | Tx, id: string): Promise<RequestRow | undefined> =>
@@ -179,7 +180,7 @@ export const lockRow = (tx: Tx, id: string): Promise<RequestRow | undefined> =>
 const findHeldStatement: Statement = {
   name: "find-held-request",
   text: `
-    select ${shape.columns("r")}, exists (select from work_orders o
+    select ${requestShape.columns("r")}, exists (select from work_orders o
       where o.id = r.work_order_id and o.attempt = r.attempt and o.status = 'claimed') as is_held
     from worker_requests r where r.id = $1`,
 };
@@ -190,7 +191,7 @@ export async function findRowAndHold(
   id: string,
 ): Promise<{ row: RequestRow; isHeld: boolean } | undefined> {
   const [found] = await runPrepared<{ is_held: boolean }>(db, findHeldStatement, [id]);
-  const row = found && shape.read(found);
+  const row = found && requestShape.read(found);
   return row && { row, isHeld: found.is_held };
 }
 

@@ -98,18 +98,26 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
           (error: unknown) => next(refusal(error)),
         );
     });
-  const onConnection = (socket: Socket, sourceOf: () => Source<Event> | Source<Message>): void => {
+  /** Lets a socket follow; false when it was sent away. */
+  const onConnection = (socket: Socket, sourceOf: () => Source<Event> | Source<Message>): boolean => {
     const { nsp } = socket;
     // It was let in while the last other one left, and its namespace went with that: a closed connection makes it come back, to the new one.
-    if (io._nsps.get(nsp.name) !== nsp) return void socket.conn.close();
+    if (io._nsps.get(nsp.name) !== nsp) {
+      socket.conn.close();
+      return false;
+    }
     // Those who were let in at the same moment are counted here.
-    if (!callers.enter(socket)) return void socket.disconnect(true);
+    if (!callers.enter(socket)) {
+      socket.disconnect(true);
+      return false;
+    }
     const feed = feeds.get(nsp.name) ?? createFeed(nsp, sourceOf() as Source<unknown>, options);
     feeds.set(nsp.name, feed);
     socket.on("disconnect", () => {
       if (nsp.sockets.size === 0) feeds.delete(nsp.name);
     });
     feed.join(socket, socketAuthSchema.parse(socket.handshake.auth).since);
+    return socket.connected;
   };
 
   io.use((_socket, next) => next(new Error("There is nothing here: name a conversation, or the events.")));
@@ -119,8 +127,7 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
   });
   conversations.on("connection", (socket) => {
     const conversationId = conversationOf(socket);
-    onConnection(socket, () => deps.messages(conversationId));
-    if (!socket.connected) return;
+    if (!onConnection(socket, () => deps.messages(conversationId))) return;
     const { actor, conversation } = socket.data as { actor: Actor; conversation: { taskId: string | null } };
     // A program that follows a conversation is nobody who looks.
     if (actor.kind === "user")
@@ -128,7 +135,7 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
   });
   const events = io.of(eventNamespace);
   guard(events, "events:read");
-  events.on("connection", (socket) => onConnection(socket, () => deps.events));
+  events.on("connection", (socket) => void onConnection(socket, () => deps.events));
 
   const wakeAll = (): void => {
     for (const feed of feeds.values()) feed.wake();

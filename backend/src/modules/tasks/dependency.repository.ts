@@ -2,6 +2,7 @@ import type { TaskDependency, TaskStatus } from "@agentvine/contracts";
 import { and, eq, inArray, notInArray, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Db, Tx } from "../../database/client.ts";
+import { lockKey } from "../../database/key-lock.ts";
 import { taskDependencies, tasks } from "../../database/schema/index.ts";
 import { blockedReason } from "./task.ts";
 import { annotateTask } from "./task-move.repository.ts";
@@ -75,7 +76,7 @@ export function baseBranchOf(task: TaskRow, dependencies: readonly DependencyRow
 
 /** Edges are added one at a time, so that two of them can't close a circle together. */
 export async function lockDependencyGraph(tx: Tx): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('agentvine.task_dependencies', 0))`);
+  await lockKey(tx, "dependencies", "agentvine.task_dependencies");
 }
 
 /** True when `fromTaskId` waits, directly or through others, for `taskId`. Call under the lock of the graph. */

@@ -2,6 +2,7 @@ import type { WorkerCommand } from "@agentvine/contracts";
 import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
+import { lockKey } from "../../database/key-lock.ts";
 import { workerCommands } from "../../database/schema/index.ts";
 
 /** Channel on which backends tell each other that a worker has a new command; the payload is the worker's id. */
@@ -22,7 +23,7 @@ export interface NewCommand {
  * of their positions, so that a cursor can't step over one.
  */
 export async function insertCommand(tx: Tx, command: NewCommand): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${command.workerId}, 7))`);
+  await lockKey(tx, "workerCommands", command.workerId);
   await tx.insert(workerCommands).values(command);
   notify(tx, workerCommandChannel, { payload: command.workerId });
 }

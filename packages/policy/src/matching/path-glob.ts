@@ -16,6 +16,9 @@ interface Alternative {
 /** Strict globs allow, so a path must surely lie where they say. Lenient ones refuse, so that it might is enough. */
 export type Strictness = "strict" | "lenient";
 
+/** Whether a path leads out of a folder on its way. */
+export const climbs = (path: string): boolean => /(^|\/)\.\.(\/|$)/.test(path);
+
 const alternativesMax = 64;
 const isOutside = (path: string): boolean => path.startsWith("/") || path.startsWith("~");
 const segmentsOf = (path: string): string[] => path.split("/").filter((part) => part !== "" && part !== ".");

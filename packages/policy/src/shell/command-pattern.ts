@@ -1,8 +1,8 @@
 import type { Budget } from "../matching/budget.ts";
+import { climbs } from "../matching/path-glob.ts";
 import { matchesSequence, matchesWildcard } from "../matching/wildcard.ts";
 import { isLauncher, mayBeAnything, spelledWords } from "./hazards.ts";
-import { literal, type ShellWord, type SimpleCommand } from "./shell-line.ts";
-import { programOf } from "./unwrap.ts";
+import { literal, programOf, type ShellWord, type SimpleCommand } from "./shell-line.ts";
 import { isDangerousVariable, isHarmlessVariable } from "./variables.ts";
 
 /** One simple command as a rule writes it: words, where `*` stands for a part of a word and, at the end, for any further words. */
@@ -57,8 +57,6 @@ export function tooWide({ words, isOpen }: CommandPattern): string | undefined {
   return undefined;
 }
 
-const climbs = /(^|\/)\.\.(\/|$)/;
-
 const isStar = (): boolean => false;
 
 /** Whether the pattern surely describes the command: what an allowance needs. */
@@ -72,10 +70,7 @@ export function coversCommand(pattern: CommandPattern, command: SimpleCommand, b
     const { value } = word;
     // `scripts/*` stays below scripts.
     return (
-      value !== null &&
-      !climbs.test(value) &&
-      mayBeAnything(name, word) &&
-      matchesWildcard(part, value, budget)
+      value !== null && !climbs(value) && mayBeAnything(name, word) && matchesWildcard(part, value, budget)
     );
   };
   budget.spend(1 + command.variables.length);

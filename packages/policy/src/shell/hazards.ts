@@ -1,7 +1,6 @@
 // Arguments that make well-known programs run or overwrite something else. A `*` of a rule never takes them: who wants them spells
 // them out. The table is a second line behind "allow only what you mean", and never complete.
-import type { ShellWord } from "./shell-line.ts";
-import { programOf } from "./unwrap.ts";
+import { programOf, type ShellWord } from "./shell-line.ts";
 
 interface Hazards {
   /** Long options without their dashes; abbreviations and `=value` count. */

@@ -8,7 +8,6 @@ import {
 } from "./shell-line.ts";
 import { refusalOf, variableReason } from "./syntax-checks.ts";
 import { unwrap } from "./unwrap.ts";
-import { isHarmlessVariable } from "./variables.ts";
 import { shellWord } from "./words.ts";
 
 const charactersMax = 20_000;
@@ -110,10 +109,6 @@ class Reader {
     }
     for (const next of inner.commands) {
       this.#nested(() => this.#run(next));
-    }
-    const foreign = command.variables.find((name) => !isHarmlessVariable(name));
-    if (inner.scripts.length > 0 && foreign !== undefined) {
-      throw new NotUnderstood(`it sets ${foreign} for all that a text runs`);
     }
     for (const text of inner.scripts) {
       this.script(text);

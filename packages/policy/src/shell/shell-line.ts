@@ -42,5 +42,8 @@ export class NotUnderstood extends Error {
   override readonly name = "NotUnderstood";
 }
 
+/** The program that a command names, without the folder it lies in. */
+export const programOf = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
 export const literal = (value: string): ShellWord => ({ value, prefix: value, canSplit: false });
 export const unknownWord: ShellWord = { value: null, prefix: "", canSplit: true };

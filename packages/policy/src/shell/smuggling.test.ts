@@ -109,6 +109,8 @@ const smuggled: Record<string, string[]> = {
     "env PATH=./evil sh -c 'npm test'",
     "PATH=./evil eval npm test",
     "PATH=./evil timeout 5 sh -c 'npm test'",
+    "BASH_ENV=./evil.sh bash -c 'X=1' && npm test",
+    "API_URL=x sh -c 'npm test'",
   ],
   "what xargs adds": [
     "echo --node-options=--require=./evil.js | xargs -I{} -L1 npm test",
@@ -393,6 +395,8 @@ describe("a denial finds a command wherever it hides", () => {
     "git $X",
     "GIT push",
     "/bin/bash -c 'git push'",
+    "FOO=1 bash -c 'git push'",
+    "BASH_ENV=x sh -c 'ls && git push'",
     "/usr/bin/env git push",
     "/usr/bin/timeout 5 git push",
     "find . | /usr/bin/xargs rm -rf",

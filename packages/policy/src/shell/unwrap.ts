@@ -1,4 +1,12 @@
-import { literal, NotUnderstood, type ShellWord, type SimpleCommand, unknownWord } from "./shell-line.ts";
+import {
+  literal,
+  NotUnderstood,
+  programOf,
+  type ShellWord,
+  type SimpleCommand,
+  unknownWord,
+} from "./shell-line.ts";
+import { isHarmlessVariable } from "./variables.ts";
 
 /** What a command runs in turn. */
 export interface Unwrapped {
@@ -98,12 +106,12 @@ const xargsOptions = options(
 const readXargs: Reading = (rest, command) => {
   const inner = skipOptions(rest, xargsOptions);
   const own = rest.slice(0, rest.length - inner.length);
-  const marks = own.filter(({ value }) => value?.startsWith("-I") === true);
-  // The last of them counts, and none behind which lines are counted: what it fills in then depends on the order.
-  if (marks.length > 1 || (marks.length === 1 && own.some(({ value }) => /^-[nL]/.test(value ?? "")))) {
+  const hasOption = (pattern: RegExp) => (word: ShellWord) => pattern.test(word.value ?? "");
+  const at = own.findIndex(hasOption(/^-I/));
+  // Of several the last counts, and none beside which lines or words are counted: what is filled in then depends on the order.
+  if (at !== -1 && (own.filter(hasOption(/^-I/)).length > 1 || own.some(hasOption(/^-[nL]/)))) {
     throw new NotUnderstood("xargs is given options that exclude each other");
   }
-  const at = own.findIndex(({ value }) => value?.startsWith("-I") === true);
   const attached = own[at]?.value?.slice(2);
   const mark = at === -1 ? undefined : attached === "" ? own[at + 1]?.value : attached;
   const program = inner.length === 0 ? [literal("echo")] : inner;
@@ -220,12 +228,13 @@ const readingOf = (program: string): Reading | undefined =>
         ? readInterpreter
         : undefined;
 
-/** What runs when a shell is given this name, without the folder it lies in. */
-export const programOf = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+/** Whether a wrapper may do something else besides: as another program of its name, or by variables that a shell reads itself. */
+const mayDoMore = ({ variables }: SimpleCommand, name: string, { scripts }: Unwrapped): boolean =>
+  name.includes("/") || (scripts.length > 0 && !variables.every(isHarmlessVariable));
 
 /**
- * What the command runs in turn. A wrapper that is called by its path may be another program of that name: it is judged besides what it
- * is given to run. @throws NotUnderstood when only the shell could tell
+ * What the command runs in turn. A wrapper that may do more than that is judged besides what it is given to run.
+ * @throws NotUnderstood when only the shell could tell
  */
 export function unwrap(command: SimpleCommand): Unwrapped {
   const name = command.words[0]?.value ?? null;
@@ -240,5 +249,5 @@ export function unwrap(command: SimpleCommand): Unwrapped {
     return { ...plain, isFolderChanged: true };
   }
   const read = readingOf(programOf(name))?.(rest, command) ?? plain;
-  return name.includes("/") ? { ...read, isWrapper: false } : read;
+  return mayDoMore(command, name, read) ? { ...read, isWrapper: false } : read;
 }

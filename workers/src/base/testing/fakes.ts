@@ -1,5 +1,5 @@
 import { ApiError } from "@agentvine/client";
-import type { Claim, ErrorCode } from "@agentvine/contracts";
+import type { Claim, ErrorCode, WorkerCapabilities } from "@agentvine/contracts";
 import { createLogger, newId } from "@agentvine/kit";
 
 export const silentLogger = createLogger({ name: "test", level: "silent" });
@@ -8,6 +8,15 @@ export const apiError = (
   code: ErrorCode,
   options: { retryAfterMs?: number; status?: number } = {},
 ): ApiError => new ApiError(code, `the backend says ${code}`, options);
+
+/** Of a worker that has no agent and no sandbox. */
+export const bareCapabilities: WorkerCapabilities = {
+  taskTypes: ["docs"],
+  labels: [],
+  agents: [],
+  sandbox: { driver: "none", isConfined: false },
+  toolchains: {},
+};
 
 /** A claim as the backend hands it out; only what the supervisor reads is telling. */
 export const aClaim = (changes: Partial<Claim> = {}): Claim => {
