@@ -23,7 +23,7 @@ import {
   prepareLocalMode,
   registerAuthRoutes,
 } from "./modules/auth/index.ts";
-import { proposeDocument, titleOfCited } from "./modules/context/index.ts";
+import { findCited, proposeDocument } from "./modules/context/index.ts";
 import { findWaitingRequest } from "./modules/decisions/index.ts";
 import {
   createEventService,
@@ -163,7 +163,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...{ server, database, notifications, logger, background },
     decide: policies.decide,
     ruleProposals: policies.ruleProposals,
-    citations: { titleOf: titleOfCited, propose: proposeDocument },
+    citations: { find: findCited, propose: proposeDocument },
     heartbeatMs: config.heartbeatSeconds * 1_000,
     confidenceMin: config.confidenceMin,
   });

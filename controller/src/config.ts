@@ -18,6 +18,8 @@ export interface ControllerConfig {
   readonly model: ModelSettings | null;
   /** A model that has not answered by then is given up. */
   readonly thinkingMsMax: number;
+  /** A model that says nothing at first, or stops in the middle of its words, for so long counts as dead. */
+  readonly silenceMsMax: number;
   readonly graceMs: number;
   readonly log: { readonly level: string; readonly isPretty: boolean };
   readonly isStoppedWithStdin: boolean;
@@ -37,6 +39,8 @@ export const environmentSchema = z.object({
   AGENTVINE_CONTROLLER_NAME: nameSchema.optional(),
   AGENTVINE_CONTROLLER_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(4),
   AGENTVINE_CONTROLLER_THINKING_SECONDS_MAX: z.coerce.number().min(1).max(600).default(60),
+  /** A model that takes no question, or stops in the middle of its words, for so long counts as dead; thinking is not silence. */
+  AGENTVINE_CONTROLLER_SILENCE_SECONDS_MAX: z.coerce.number().min(1).max(600).default(6),
   AGENTVINE_CONTROLLER_GRACE_SECONDS: z.coerce.number().min(0).max(600).default(10),
   AGENTVINE_MODEL: z.string().optional(),
   AGENTVINE_MODEL_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -66,6 +70,7 @@ export function loadControllerConfig(
     concurrency: values.AGENTVINE_CONTROLLER_CONCURRENCY,
     model: readModelSettings(values),
     thinkingMsMax: values.AGENTVINE_CONTROLLER_THINKING_SECONDS_MAX * 1_000,
+    silenceMsMax: values.AGENTVINE_CONTROLLER_SILENCE_SECONDS_MAX * 1_000,
     graceMs: values.AGENTVINE_CONTROLLER_GRACE_SECONDS * 1_000,
     log: { level: values.AGENTVINE_LOG_LEVEL, isPretty: values.AGENTVINE_LOG_FORMAT === "pretty" },
     isStoppedWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,

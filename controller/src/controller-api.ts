@@ -38,10 +38,10 @@ export interface ControllerApi {
     signal: AbortSignal,
   ): Promise<RequestLease | undefined>;
   renew(requestId: string, body: LeaseRef, signal: AbortSignal): Promise<void>;
-  answer(requestId: string, body: AutomatedAnswer, signal: AbortSignal): Promise<WorkerRequest>;
+  answer(requestId: string, body: AutomatedAnswer): Promise<WorkerRequest>;
   /** Proposes an own answer as a document of the team. */
-  proposeDocument(requestId: string, controllerId: string, signal: AbortSignal): Promise<ContextDocument>;
-  handOver(requestId: string, body: HandOver, signal: AbortSignal): Promise<WorkerRequest>;
+  proposeDocument(requestId: string, controllerId: string): Promise<ContextDocument>;
+  handOver(requestId: string, body: HandOver): Promise<WorkerRequest>;
   precedentsFor(lease: RequestLease, controllerId: string, signal: AbortSignal): Promise<Precedent[]>;
   documentsFor(lease: RequestLease, signal: AbortSignal): Promise<DocumentSource[]>;
 }
@@ -73,19 +73,14 @@ export const createControllerApi = (client: Client): ControllerApi => ({
   renew: async (requestId, body, signal) => {
     await client.call(endpoints.workerRequests.renew, { params: { requestId }, body, signal, timeoutMs });
   },
-  answer: (requestId, body, signal) =>
-    client.call(endpoints.workerRequests.answerAutomated, {
-      params: { requestId },
-      body,
-      signal,
-      timeoutMs,
-    }),
-  proposeDocument: (requestId, controllerId, signal) => {
-    const input = { params: { requestId }, body: { controllerId }, signal, timeoutMs };
+  answer: (requestId, body) =>
+    client.call(endpoints.workerRequests.answerAutomated, { params: { requestId }, body, timeoutMs }),
+  proposeDocument: (requestId, controllerId) => {
+    const input = { params: { requestId }, body: { controllerId }, timeoutMs };
     return client.call(endpoints.workerRequests.proposeDocument, input);
   },
-  handOver: (requestId, body, signal) =>
-    client.call(endpoints.workerRequests.handOver, { params: { requestId }, body, signal, timeoutMs }),
+  handOver: (requestId, body) =>
+    client.call(endpoints.workerRequests.handOver, { params: { requestId }, body, timeoutMs }),
   precedentsFor: async ({ request, leaseToken }, controllerId, signal) => {
     const input = {
       params: { requestId: request.id },

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { newId } from "@agentvine/kit";
+import { deferred, newId } from "@agentvine/kit";
 import type { Conversation, Reply, Scenario } from "@agentvine/scripted-model";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -9,16 +9,20 @@ import { type Running, type Site, startSite } from "./testing/site.ts";
 
 const answer = (input: Record<string, unknown>): Reply => ({ calls: [{ name: "answer", input }] });
 
+/** Cites the first source of its kind that it was shown. */
+const cite = ({ phases }: Conversation, kind: "precedent" | "document", quote: string) => {
+  const label = new RegExp(`<<<SOURCE (S\\d+) \\(${kind}\\)`).exec(phases[0]?.instruction ?? "")?.[1];
+  return { source: label ?? "S?", quote };
+};
+
 /** What the model does when the question holds a word. */
 const told: Record<string, (conversation: Conversation) => Reply> = {
-  GROUNDED: () =>
-    answer({ answer: "80, as always", confidence: 0.95, citations: [{ source: "S1", quote: "80" }] }),
-  DOCUMENT: ({ phases }) => {
-    const label = /<<<SOURCE (S\d+) \(document\)\nPorts of the services/.exec(
-      phases[0]?.instruction ?? "",
-    )?.[1];
-    return answer({ answer: "8080", confidence: 0.9, citations: [{ source: label ?? "S?", quote: "8080" }] });
-  },
+  GROUNDED: (conversation) =>
+    answer({ answer: "80, as always", confidence: 0.95, citations: [cite(conversation, "precedent", "80")] }),
+  DOCUMENT: (conversation) =>
+    answer({ answer: "8080", confidence: 0.9, citations: [cite(conversation, "document", "8080")] }),
+  MISQUOTED: (conversation) =>
+    answer({ answer: "443", confidence: 1, citations: [cite(conversation, "precedent", "443")] }),
   PROSE: () => ({ text: "It should surely be port 80, I would say." }),
   MENDED: ({ phases }) =>
     phases.length > 1
@@ -58,13 +62,27 @@ const ask = async (word: string, change = {}) =>
     ...change,
   });
 
-/** Takes requests and answers none. */
-async function startSilentServer() {
-  const server = createServer(() => {});
+/** How an answer of the Messages API begins. */
+const begun = JSON.stringify({
+  type: "message_start",
+  message: {
+    ...{ id: "m", type: "message", role: "assistant", model: "demo", content: [] },
+    ...{ stop_reason: null, stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } },
+  },
+});
+
+/** Takes requests and answers none; with `begins` it says that it has taken them. */
+async function startSilentServer({ begins = false } = {}) {
+  const asked = deferred<void>();
+  const server = createServer((_request, response) => {
+    if (begins) response.writeHead(200, { "content-type": "text/event-stream" }).write(`data: ${begun}\n\n`);
+    asked.resolve();
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    asked: asked.promise,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -119,6 +137,7 @@ describe("a question that a rule routes to a model", () => {
   test.each([
     ["writes prose", "PROSE", "was not what was asked for"],
     ["cites what it was not shown", "INVENTED", "cited something it was not shown"],
+    ["quotes what does not stand there", "MISQUOTED", "quoted words that do not stand in what it cites"],
     ["is not sure", "UNSURE", "was not sure enough"],
     ["rests on nothing", "FLOATING", "rests on no document and no earlier answer"],
     ["chooses what was not offered", "OTHER", "chose something that was not offered"],
@@ -161,13 +180,60 @@ describe("a question that a rule routes to a model", () => {
     expect(request.routeReason).toContain(reason);
   });
 
-  test("goes to a person when the model never answers, after its thinking time", async () => {
+  test("goes to a person within ten seconds when the model takes the question and never says a word", async () => {
     await using silent = await startSilentServer();
     const model = { model: "scripted/demo", apiKey: undefined, baseUrl: silent.url, isScripted: true };
-    controller = await site.startController({ thinkingMsMax: 500, model });
-    expect((await site.withPerson((await ask("GROUNDED")).id)).routeReason).toContain(
-      "did not answer in time",
-    );
+    controller = await site.startController({ model });
+    const { id } = await ask("GROUNDED");
+    const startedMs = performance.now();
+    const request = await site.withPerson(id);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(request.routeReason).toContain("nothing came for 6 s");
+  });
+
+  test("goes to a person when the model stops in the middle of its words", async () => {
+    controller = await site.startController({ silenceMsMax: 300 });
+    site.model.inject({ kind: "stall" });
+    expect((await site.withPerson((await ask("GROUNDED")).id)).routeReason).toContain("nothing came for");
+  });
+
+  test("stays with a model that took it and thinks, until its thinking time is over", async () => {
+    await using thinker = await startSilentServer({ begins: true });
+    const model = { model: "scripted/demo", apiKey: undefined, baseUrl: thinker.url, isScripted: true };
+    controller = await site.startController({ model, silenceMsMax: 1_000, thinkingMsMax: 4_000 });
+    const request = await site.withPerson((await ask("GROUNDED")).id);
+    expect(request.routeReason).toContain("did not answer in time");
+  });
+
+  test("goes to a person, with the reason, when the controller is stopped while it thinks", async () => {
+    await using silent = await startSilentServer();
+    const model = { model: "scripted/demo", apiKey: undefined, baseUrl: silent.url, isScripted: true };
+    const running = await site.startController({ model, silenceMsMax: 60_000, graceMs: 0 });
+    const { id } = await ask("GROUNDED");
+    await silent.asked;
+    await running.stop();
+    const request = await site.get(id);
+    expect([request.status, request.routeReason]).toEqual([
+      "human",
+      expect.stringContaining("the controller was stopped while it thought"),
+    ]);
+  });
+
+  test("leaves its way in the log, with every id, the rule and the version of the policy", async () => {
+    const lines: string[] = [];
+    controller = await site.startController({}, (line) => lines.push(line));
+    const { id } = await ask("GROUNDED");
+    const { taskId, workOrderId, executionId, attempt, ruleId, policyVersion } = await site.settled(id);
+    const about = await waitUntil(() => {
+      const told = lines.map((line) => JSON.parse(line)).filter(({ requestId }) => requestId === id);
+      return told.some(({ msg }) => msg === "answered") ? told : undefined;
+    });
+    expect(about.map(({ msg }) => msg).slice(0, 2)).toEqual(["leased", "answered"]);
+    for (const line of about)
+      expect(line).toMatchObject({
+        ...{ controllerId: controller.controllerId, taskId, workOrderId, executionId, attempt },
+        ...{ ruleId, policyVersion, generation: 1, correlationId: expect.any(String) },
+      });
   });
 
   test("goes to a person when the model fails with an error of its server", async () => {

@@ -22,10 +22,12 @@ export interface ControllerOptions {
 }
 
 const waitSecondsDefault = 25;
+/** Why a request is handed over that was thought about when the grace time ended. */
+const stopped = "the controller was stopped while it thought";
 
 /**
  * Runs a controller until `stop` fires: it registers, then leases, thinks and answers, several requests at a time. What it holds when it is
- * stopped it finishes within its grace time, or leaves to its lease's end.
+ * stopped it finishes within its grace time, or hands to people.
  * @throws when its key is refused, or another process has its name
  */
 export async function runController(options: ControllerOptions, stop: AbortSignal): Promise<void> {
@@ -118,17 +120,19 @@ function createLine(options: ControllerOptions, { controllerId, instanceId, metr
   });
   const handler: AutomatedHandler = createAutomatedHandler({
     context: createContextSources(api, logger),
-    ask: config.model === null ? undefined : createModelAsker(config.model),
+    ask: config.model === null ? undefined : createModelAsker(config.model, config.silenceMsMax),
     controllerId,
   });
-  const dispatcher: ResponseDispatcher = createResponseDispatcher({ api, controllerId, metrics, logger });
+  const dispatcher: ResponseDispatcher = createResponseDispatcher({ api, controllerId, metrics });
 
+  /** Never throws: what was not thought to its end is handed over, with the reason. */
   async function think(lease: RequestLease, signal: AbortSignal, lost: AbortSignal) {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error("the thinking time is over")), config.thinkingMsMax);
     using linked = linkSignals(signal, lost, late.signal);
     try {
-      return await handler.generateResponse(lease, linked.signal);
+      const response = await handler.generateResponse(lease, linked.signal);
+      return response.kind === "hand_over" && signal.aborted ? { ...response, reason: stopped } : response;
     } finally {
       clearTimeout(timer);
     }
@@ -136,21 +140,23 @@ function createLine(options: ControllerOptions, { controllerId, instanceId, metr
 
   async function work(lease: RequestLease, signal: AbortSignal): Promise<void> {
     const { request, correlationId } = lease;
+    const { taskId, workOrderId, executionId, attempt, ruleId, policyVersion } = request;
     const log = logger.child({
-      ...{ requestId: request.id, taskId: request.taskId, executionId: request.executionId, correlationId },
-      ruleId: request.ruleId,
+      ...{ controllerId, controller: config.name, requestId: request.id, generation: request.generation },
+      ...{ taskId, workOrderId, executionId, attempt, correlationId, ruleId, policyVersion },
     });
     const lost = new AbortController();
     const release = keepLease(api, lease, controllerId, lost);
     const startedMs = performance.now();
+    log.info({ kind: request.kind }, "leased");
     try {
       const response = await think(lease, signal, lost.signal);
       const usage = response.kind === "answer" ? response.body.usage : response.usage;
       if (usage !== null) metrics.noteThinking(performance.now() - startedMs, usage);
       if (lost.signal.aborted) log.info("the request is not ours any more: what was thought is dropped");
-      else await dispatcher.dispatch(lease, response, log, signal);
+      else await dispatcher.dispatch(lease, response, log);
     } catch (error) {
-      // Its lease runs out, and another controller or a person has it.
+      // Its lease runs out, and a person has it.
       log.error({ err: coerceError(error) }, "a request could not be handled");
     } finally {
       release();

@@ -8,28 +8,27 @@ export interface ResponseDispatcherDeps {
   readonly api: ControllerApi;
   readonly controllerId: string;
   readonly metrics: Metrics;
-  readonly logger: Logger;
 }
 
 /** The lease is soon over anyhow: whoever gets the request then decides. */
 const elapsedMsMax = 8_000;
 
 /** Hands in what the controller made of a request, and says in the log what became of it. */
-export function createResponseDispatcher({ api, controllerId, metrics, logger }: ResponseDispatcherDeps) {
-  const send = (lease: RequestLease, response: Response, signal: AbortSignal) => {
+export function createResponseDispatcher({ api, controllerId, metrics }: ResponseDispatcherDeps) {
+  const send = (lease: RequestLease, response: Response) => {
     const { request, leaseToken } = lease;
-    if (response.kind === "answer") return api.answer(request.id, response.body, signal);
+    if (response.kind === "answer") return api.answer(request.id, response.body);
     const ref = { controllerId, leaseToken, generation: request.generation };
-    return api.handOver(request.id, { ...ref, reason: response.reason, usage: response.usage }, signal);
+    return api.handOver(request.id, { ...ref, reason: response.reason, usage: response.usage });
   };
 
   /** What rests on people's earlier answers alone is worth a document: people decide. Nothing depends on it. */
-  const propose = async (request: WorkerRequest, log: Logger, signal: AbortSignal): Promise<void> => {
+  const propose = async (request: WorkerRequest, log: Logger): Promise<void> => {
     const { answer, kind, id } = request;
     const isOfPeople = answer?.citations.every((citation) => citation.kind === "precedent") ?? false;
     if (kind === "approval" || answer?.source !== "controller" || !isOfPeople) return;
     try {
-      const { id: documentId, status } = await api.proposeDocument(id, controllerId, signal);
+      const { id: documentId, status } = await api.proposeDocument(id, controllerId);
       log.info({ documentId, status }, "proposed as a document");
     } catch (error) {
       log.warn({ err: coerceError(error) }, "the answer could not be proposed as a document");
@@ -37,20 +36,14 @@ export function createResponseDispatcher({ api, controllerId, metrics, logger }:
   };
 
   return {
-    /** Tries again while the backend is away. A lease that is over is no fault: the request was settled, or is somebody else's now. */
-    dispatch: async (
-      lease: RequestLease,
-      response: Response,
-      log: Logger,
-      signal: AbortSignal,
-    ): Promise<void> => {
+    /** Tries again while the backend is away, also when the controller stops: it takes eight seconds at most. A lease that is over is no fault: the request was settled, or is somebody else's now. */
+    dispatch: async (lease: RequestLease, response: Response, log: Logger): Promise<void> => {
       try {
-        const settled = await retry(() => send(lease, response, signal), {
+        const settled = await retry(() => send(lease, response), {
           baseMs: 200,
           maxMs: 2_000,
           elapsedMsMax,
           isRetryable: (error) => !isLeaseOver(error),
-          signal,
         });
         if (settled.status === "human") {
           metrics.noteHandedOver(response.kind === "answer" ? "bad_reply" : response.cause);
@@ -58,14 +51,11 @@ export function createResponseDispatcher({ api, controllerId, metrics, logger }:
         } else {
           metrics.noteAnswered();
           log.info({ status: settled.status, confidence: settled.answer?.confidence }, "answered");
-          await propose(settled, log, signal);
+          await propose(settled, log);
         }
       } catch (error) {
         if (!isLeaseOver(error)) throw error;
-        logger.info(
-          { requestId: lease.request.id },
-          "the request is not ours any more: the answer is dropped",
-        );
+        log.info("the request is not ours any more: the answer is dropped");
       }
     },
   };

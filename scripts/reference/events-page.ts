@@ -86,7 +86,6 @@ const meanings: Record<EventType, readonly [meaning: string, data: string]> = {
     "A later attempt asks the same: it goes on where it stood.",
     "requestId, kind, status, generation",
   ],
-  "worker_request.changed": ["What people see of it changed.", "requestId, kind, status, generation"],
   "worker_request.answered": [
     "It was answered, or allowed.",
     "requestId, kind, status, source, by, decision, choice",

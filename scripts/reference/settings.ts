@@ -148,6 +148,8 @@ const controllerMeanings: Meanings<typeof controllerSchema> = {
   AGENTVINE_CONTROLLER_CONCURRENCY: "Questions it thinks about at a time.",
   AGENTVINE_CONTROLLER_THINKING_SECONDS_MAX:
     "A model that has not answered by then is given up, and a person asked.",
+  AGENTVINE_CONTROLLER_SILENCE_SECONDS_MAX:
+    "A model that takes no question, or stops in the middle of its words, for so long counts as dead, and a person is asked. Thinking is not silence.",
   AGENTVINE_CONTROLLER_GRACE_SECONDS: "How long it may finish what it thinks about when it is stopped.",
   AGENTVINE_MODEL: workerMeanings.AGENTVINE_MODEL,
   AGENTVINE_MODEL_BASE_URL: workerMeanings.AGENTVINE_MODEL_BASE_URL,

@@ -30,7 +30,8 @@ const hintFor = (requests: readonly WorkerRequest[]): string => {
 /** What waits for a person beside requests, with the command that lists it; nothing when nothing does. */
 const alsoWaits = async ({ client }: ClientContext, taskId: string | undefined): Promise<string[]> => {
   const query = { limit: 1, ...(taskId === undefined ? {} : { taskId }) };
-  const { review, proposed_task: proposed } = (await client.call(endpoints.inbox.list, { query })).counts;
+  const { counts, beside } = await client.call(endpoints.inbox.list, { query });
+  const { review, proposed_task: proposed, blocked } = counts;
   return [
     ...(review === 0
       ? []
@@ -38,6 +39,12 @@ const alsoWaits = async ({ client }: ClientContext, taskId: string | undefined):
     ...(proposed === 0
       ? []
       : [`${counted(proposed, "task")} that agents propose: agentvine task list --status pending`]),
+    ...(blocked === 0
+      ? []
+      : [`${counted(blocked, "task")} that can't go on: agentvine task list --status blocked`]),
+    ...(beside.proposedRules === 0
+      ? []
+      : [`${counted(beside.proposedRules, "rule")} that was proposed: agentvine policy proposals`]),
   ];
 };
 

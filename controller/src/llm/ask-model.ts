@@ -1,9 +1,10 @@
 import type { Usage } from "@agentvine/contracts";
 import { type ModelSettings, parseModelName } from "@agentvine/kit";
 import { addUsage, costUsd, modelFaultOf, noUsage, resolveModel, tokensOf } from "@agentvine/model";
-import type { LanguageModelV3, LanguageModelV3FunctionTool, LanguageModelV3Message } from "@ai-sdk/provider";
+import type { LanguageModelV3FunctionTool, LanguageModelV3Message } from "@ai-sdk/provider";
 import { z } from "zod";
 import { jsonOf, type ModelAnswer, modelAnswerSchema, readAnswer } from "./answer.ts";
+import { type Reply, readReply } from "./read-reply.ts";
 
 /** What came of asking the model. It never throws: what went wrong is a reason to ask a person. */
 export type Asked =
@@ -31,15 +32,9 @@ const tool: LanguageModelV3FunctionTool = {
   }) as LanguageModelV3FunctionTool["inputSchema"],
 };
 
-type Reply = Awaited<ReturnType<LanguageModelV3["doGenerate"]>>;
-
-const textOf = ({ content }: Reply): string =>
-  content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
-
 /** What the model called the tool with, else the JSON it wrote instead; undefined when it wrote prose. */
-function givenBy(reply: Reply): unknown {
-  const call = reply.content.find((part) => part.type === "tool-call");
-  return call?.type === "tool-call" ? jsonOf(call.input) : jsonOf(textOf(reply));
+function givenBy({ call, text }: Reply): unknown {
+  return jsonOf(call ?? text);
 }
 
 /** Ends after which there is nothing to read. */
@@ -52,15 +47,15 @@ const endings: Partial<
 
 /** Tells the model what was wrong with its reply. */
 const mend = (reply: Reply, complaint: string): LanguageModelV3Message[] => [
-  { role: "assistant", content: [{ type: "text", text: textOf(reply) || "(no text)" }] },
+  { role: "assistant", content: [{ type: "text", text: reply.text || "(no text)" }] },
   {
     role: "user",
     content: [{ type: "text", text: `That can't be read: ${complaint}. Call the tool "answer", once.` }],
   },
 ];
 
-/** Asks a model for one structured answer. */
-export function createModelAsker(settings: ModelSettings): AskModel {
+/** Asks a model for one structured answer. @param silenceMsMax a model that is silent for so long counts as dead */
+export function createModelAsker(settings: ModelSettings, silenceMsMax: number): AskModel {
   const name = parseModelName(settings.model);
   const model = resolveModel(settings, name);
 
@@ -72,13 +67,8 @@ export function createModelAsker(settings: ModelSettings): AskModel {
   /** One reply, or why there is none. */
   async function generate(messages: LanguageModelV3Message[], signal: AbortSignal): Promise<Reply | string> {
     try {
-      return await model.doGenerate({
-        prompt: messages,
-        tools: [tool],
-        toolChoice: { type: "required" },
-        maxOutputTokens: outputTokensMax,
-        abortSignal: signal,
-      });
+      const call = { prompt: messages, tools: [tool], toolChoice: { type: "required" as const } };
+      return await readReply(model, { ...call, maxOutputTokens: outputTokensMax }, { silenceMsMax, signal });
     } catch (error) {
       return signal.aborted ? "the model did not answer in time" : modelFaultOf(error).reason;
     }

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { createClient } from "@agentvine/client";
 import {
   type Claim,
@@ -55,8 +56,18 @@ export interface Site extends AsyncDisposable {
   list(): Promise<WorkerRequest[]>;
   precedents(): Promise<Precedent[]>;
   proposedDocuments(): Promise<ContextDocumentSummary[]>;
-  startController(change?: Partial<ControllerConfig>): Promise<Running>;
+  /** @param onLog gets every line of its log */
+  startController(change?: Partial<ControllerConfig>, onLog?: (line: string) => void): Promise<Running>;
 }
+
+/** Each write of a logger is one line. */
+const lineStream = (onLine: (line: string) => void): Writable =>
+  new Writable({
+    write(chunk, _encoding, done) {
+      onLine(String(chunk));
+      done();
+    },
+  });
 
 const metadata = { version: "1.0.0", maxConcurrentTasks: 100 };
 
@@ -182,7 +193,7 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
         },
         { timeoutMs: 15_000, message: "a person to have the request" },
       ),
-    startController: async (change = {}) => {
+    startController: async (change = {}, onLog) => {
       const stopping = new AbortController();
       const config = loadControllerConfig({
         AGENTVINE_HOME: backend.home,
@@ -199,7 +210,10 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
           api: createControllerApi(createClient({ baseUrl: backend.url, token })),
           version: "1",
           waitSeconds: 1,
-          logger: createLogger({ name: "test", level: "silent" }),
+          logger:
+            onLog === undefined
+              ? createLogger({ name: "test", level: "silent" })
+              : createLogger({ name: "test", level: "info", stream: lineStream(onLog) }),
           onReady: ready.resolve,
         },
         stopping.signal,

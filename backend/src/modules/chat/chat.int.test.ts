@@ -142,6 +142,16 @@ test("requests and answers appear in the conversation of their task, in the tran
   ]);
 });
 
+test("a thread is read by itself, and who lists messages sees how many replies each has", async () => {
+  const { id } = await open({ title: "threads" });
+  const parentId = (await say(id, "first")).body.id;
+  await say(id, "reply one", { parentId });
+  await say(id, "beside it");
+  await say(id, "reply two", { parentId });
+  expect(texts(await read(id, `?parentId=${parentId}`))).toEqual(["reply one", "reply two"]);
+  expect((await read(id)).items.map(({ replyCount }) => replyCount)).toEqual([2, 0, 0, 0]);
+});
+
 test("a reply must belong to a message of the same conversation; pages lead back to the first message", async () => {
   const one = await open({ title: "one" });
   const two = await open({ title: "two" });

@@ -1,5 +1,5 @@
 import type { Attachment, Message, MessageKind, MessageQuery, SenderKind } from "@agentvine/contracts";
-import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { chatMessages, workOrders } from "../../database/schema/index.ts";
@@ -11,12 +11,13 @@ export const conversationChannel = "agentvine_conversation";
 
 type Row = typeof chatMessages.$inferSelect;
 
-const toResource = (row: Row, attachments: Attachment[]): Message => ({
+const toResource = (row: Row, attachments: Attachment[], replyCount: number): Message => ({
   id: row.id,
   conversationId: row.conversationId,
   position: row.position,
   changePosition: row.changePosition,
   parentId: row.parentId,
+  replyCount,
   senderKind: row.senderKind,
   senderId: row.senderId,
   kind: row.kind,
@@ -30,15 +31,27 @@ const toResource = (row: Row, attachments: Attachment[]): Message => ({
 });
 
 async function toResources(db: Db | Tx, rows: Row[]): Promise<Message[]> {
-  const attachments = await attachmentsOf(
-    db,
-    rows.map(({ id }) => id),
-  );
-  return rows.map((row) => toResource(row, attachments.get(row.id) ?? []));
+  const ids = rows.map(({ id }) => id);
+  const attachments = await attachmentsOf(db, ids);
+  const replies = await countReplies(db, ids);
+  return rows.map((row) => toResource(row, attachments.get(row.id) ?? [], replies.get(row.id) ?? 0));
 }
 
 async function toOne(db: Db | Tx, row: Row): Promise<Message> {
-  return toResource(row, (await attachmentsOf(db, [row.id])).get(row.id) ?? []);
+  const [message] = await toResources(db, [row]);
+  if (message === undefined) throw new Error("a row became no message");
+  return message;
+}
+
+/** How many replies there are to each of these that has any. */
+async function countReplies(db: Db | Tx, ids: readonly string[]): Promise<Map<string | null, number>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .select({ parentId: chatMessages.parentId, replies: count() })
+    .from(chatMessages)
+    .where(inArray(chatMessages.parentId, [...ids]))
+    .groupBy(chatMessages.parentId);
+  return new Map(rows.map(({ parentId, replies }) => [parentId, replies]));
 }
 
 export interface NewMessage {
@@ -68,7 +81,7 @@ export async function insertMessage(tx: Tx, message: NewMessage): Promise<Messag
     .returning();
   if (row === undefined) throw new Error("the message was not inserted");
   notify(tx, conversationChannel, { payload: message.conversationId });
-  return toResource(row, []);
+  return toResource(row, [], 0);
 }
 
 export async function findMessage(db: Db | Tx, id: string): Promise<Message | undefined> {
@@ -97,9 +110,12 @@ export async function changeMessage(
 export async function listMessages(
   db: Db | Tx,
   conversationId: string,
-  { since, before, limit }: MessageQuery,
+  { since, before, parentId, limit }: MessageQuery,
 ): Promise<Message[]> {
-  const own = eq(chatMessages.conversationId, conversationId);
+  const own = and(
+    eq(chatMessages.conversationId, conversationId),
+    parentId === undefined ? undefined : eq(chatMessages.parentId, parentId),
+  );
   if (since !== undefined) {
     const rows = await db
       .select()

@@ -2,7 +2,7 @@ import type { ContextDocument, ContextDocumentCreate, DocumentMatch } from "@age
 import { newId } from "@agentvine/kit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
-import { titleOfCited } from "./context.service.ts";
+import { findCited } from "./context.service.ts";
 
 let fixture: WorkFixture;
 beforeAll(async () => {
@@ -65,9 +65,19 @@ test("archived documents are neither listed nor matched unless asked for, but a 
   expect(await titlesFor("search=gyroscope")).toEqual([]);
   expect(await titlesFor("search=gyroscope&status=archived")).toEqual(["Gyroscope"]);
   const cited = (version: number, repositoryId = task.repositoryId) =>
-    fixture.app.database.db.transaction((tx) => titleOfCited(tx, repositoryId, { id, version }));
-  expect(await cited(1)).toBe("Gyroscope");
+    fixture.app.database.db.transaction((tx) => findCited(tx, repositoryId, { id, version }));
+  expect(await cited(1)).toMatchObject({ title: "Gyroscope", text: "Weld twice." });
   expect(await cited(9)).toBeUndefined();
+});
+
+test("what a controller proposed and nobody accepted can't be cited", async () => {
+  const task = await fixture.createTask({ title: "Solder it", enqueue: false });
+  const { id } = await create({ title: "Solder", content: "Solder once." });
+  const cited = () =>
+    fixture.app.database.db.transaction((tx) => findCited(tx, task.repositoryId, { id, version: 1 }));
+  expect(await cited()).toMatchObject({ title: "Solder" });
+  await fixture.sql("update context_documents set status = 'proposed' where id = $1", [id]);
+  expect(await cited()).toBeUndefined();
 });
 
 test("documents of another repository are never matched nor citable; the task's own come before those for all", async () => {
@@ -88,7 +98,7 @@ test("documents of another repository are never matched nor citable; the task's 
   );
   expect(body.items.map(({ title }) => title)).toEqual(["Own", "For all"]);
   const title = await fixture.app.database.db.transaction((tx) =>
-    titleOfCited(tx, task.repositoryId, { id: foreign.id, version: 1 }),
+    findCited(tx, task.repositoryId, { id: foreign.id, version: 1 }),
   );
   expect(title).toBeUndefined();
 });

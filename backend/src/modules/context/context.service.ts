@@ -158,13 +158,17 @@ export async function proposeDocument(
   return kept;
 }
 
-/** Title of a cited version, when there is one that the repository may see; versions of archived documents still count. */
-export async function titleOfCited(
+/**
+ * A cited version, when there is one that the repository may see; versions of archived documents still count. What nobody has accepted
+ * yet is no ground: controllers propose documents themselves.
+ */
+export async function findCited(
   tx: Tx,
   repositoryId: string,
   { id, version }: { id: string; version: number | null },
-): Promise<string | undefined> {
+): Promise<{ title: string; text: string } | undefined> {
   const document = await findDocument(tx, id, version ?? undefined);
-  const isSeen = document?.repositoryId === null || document?.repositoryId === repositoryId;
-  return isSeen ? document?.title : undefined;
+  if (document === undefined || document.status === "proposed") return undefined;
+  const isSeen = document.repositoryId === null || document.repositoryId === repositoryId;
+  return isSeen ? { title: document.title, text: document.content } : undefined;
 }

@@ -1,2 +1,2 @@
 export { registerContextRoutes } from "./context.routes.ts";
-export { createContextService, proposeDocument, titleOfCited } from "./context.service.ts";
+export { createContextService, findCited, proposeDocument } from "./context.service.ts";

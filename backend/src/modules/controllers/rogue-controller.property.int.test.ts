@@ -45,7 +45,7 @@ const citable: Record<Cited, Citation> = {
 };
 
 function cite(id: string): Citation {
-  return { kind: "precedent", id, version: null, quote: "because I say so" };
+  return { kind: "precedent", id, version: null, quote: "How many?" };
 }
 
 beforeAll(async () => {

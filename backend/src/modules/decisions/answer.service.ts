@@ -48,7 +48,10 @@ function assertAnswerable(row: RequestRow, generation: number): void {
 }
 
 /** The answer as far as it is words: it must say something, and choose only among what is offered. */
-function wordsOf(row: RequestRow, { decision, editedCommand, scope, choice, text }: RequestAnswerInput) {
+function wordsOf(
+  row: RequestRow,
+  { decision, editedCommand, scope, choice, text, comment }: RequestAnswerInput,
+) {
   if (decision !== undefined) throw misfit("decision", "only an approval is allowed or denied");
   if (editedCommand !== undefined)
     throw misfit("editedCommand", "only an approval of a command can be changed");
@@ -61,7 +64,7 @@ function wordsOf(row: RequestRow, { decision, editedCommand, scope, choice, text
       issues: [{ path: "choice", message: `choose one of ${offered.join(", ") || "none"}` }],
     });
   }
-  return { event: "answer" as const, choice: choice ?? null, text, reason: "" };
+  return { event: "answer" as const, choice: choice ?? null, text, reason: comment };
 }
 
 /** The fingerprint of the call that is allowed instead of the one asked for. */

@@ -38,6 +38,7 @@ function oneAnswer(row: Decided): string {
         `Answer of ${row.answeredBy} to "${row.question}":`,
         row.options.find(({ id }) => id === row.choice)?.label ?? "",
         row.answerText,
+        row.answerReason === "" ? "" : `(${row.answerReason})`,
       ]
         .filter((text) => text !== "")
         .join(" ");

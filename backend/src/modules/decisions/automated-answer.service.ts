@@ -5,7 +5,8 @@ import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertLeased, type LeaseRef, objectionTo } from "./controller-lease.ts";
 import type { CitationsPort, ControllersPort } from "./controllers.port.ts";
-import { findLivePrecedents } from "./precedent.repository.ts";
+import { findLivePrecedents, type PrecedentRow } from "./precedent.repository.ts";
+import { isQuoteOf } from "./quote.ts";
 import { routeToHuman, type Settlement } from "./request.repository.ts";
 import { unknownRequest } from "./request.ts";
 import { mustReadRequest, type RequestRow } from "./request-row.repository.ts";
@@ -40,6 +41,12 @@ function settlementOf(
   };
 }
 
+/** An earlier answer as models are shown it. */
+function sourceOf({ question, options, choice, text }: PrecedentRow): { title: string; text: string } {
+  const chosen = options.find(({ id }) => id === choice);
+  return { title: question.slice(0, 300), text: `${question} ${chosen?.label ?? ""}: ${text}` };
+}
+
 /** Takes what models answer. Whatever does not fit the request goes to a person, with the reason. */
 export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
   const { db, resume, controllers, citations, confidenceMin } = deps;
@@ -56,18 +63,21 @@ export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
     return locked;
   }
 
-  /** The citations with what they name; undefined when one of them names nothing that is there. */
+  /** The citations with what they name; or what is wrong with one of them. */
   async function resolveAll(tx: Tx, row: RequestRow, given: AutomatedAnswer["citations"]) {
     const ids = given.filter(({ kind }) => kind === "precedent").map(({ id }) => id);
     const found = await findLivePrecedents(tx, row.repositoryId, ids);
     const resolved: Citation[] = [];
     for (const citation of given) {
-      const title =
+      const precedent = found.find(({ id }) => id === citation.id);
+      const source =
         citation.kind === "precedent"
-          ? found.find(({ id }) => id === citation.id)?.question.slice(0, 300)
-          : await citations.titleOf(tx, row.repositoryId, citation);
-      if (title === undefined) return undefined;
-      resolved.push({ ...citation, title });
+          ? precedent && sourceOf(precedent)
+          : await citations.find(tx, row.repositoryId, citation);
+      if (source === undefined) return "the model cited something that does not exist";
+      if (!isQuoteOf(citation.quote, `${source.title} ${source.text}`))
+        return "the model quoted words that do not stand in what it cites";
+      resolved.push({ ...citation, title: source.title });
     }
     return resolved;
   }
@@ -83,8 +93,7 @@ export function createAutomatedAnswerService(deps: AutomatedAnswerServiceDeps) {
       return;
     }
     const resolved = await resolveAll(tx, row, answer.citations);
-    if (resolved === undefined)
-      await routeToHuman(tx, row, "the model cited something that does not exist", answer.usage);
+    if (typeof resolved === "string") await routeToHuman(tx, row, resolved, answer.usage);
     else await settle(tx, resume, locked, settlementOf(row, answer, { by, citations: resolved }));
   }
 

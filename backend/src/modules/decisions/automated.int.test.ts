@@ -181,6 +181,50 @@ describe("a controller", () => {
     },
   );
 
+  test.each([
+    ["an earlier answer", "precedent", "never use tabs"],
+    ["a document", "document", "because I say so"],
+  ])("that quotes words which do not stand in %s settles nothing", async (_name, kind, quote) => {
+    const { precedent } = await settledBefore();
+    const { body: document } = await fixture.app.request<ContextDocument>(
+      "POST",
+      "/api/v1/context/documents",
+      { body: { title: "Ports", type: "guide", content: "The service\nlistens on **8080**." } },
+    );
+    const cite = (words: string) => ({
+      ...(kind === "precedent" ? { id: precedent.id, version: null } : { id: document.id, version: 1 }),
+      ...{ kind, quote: words },
+    });
+    const said = (words: string) => ({ text: "80", confidence: 1, citations: [cite(words)] });
+    const first = await leased();
+    const { body } = await send(first.request.id, "automated-answer", { ...first.ref, ...said(quote) });
+    expect(body).toMatchObject({ status: "human", answer: null });
+    expect(body.routeReason).toContain("quoted words that do not stand in what it cites");
+    const second = await leased();
+    const quoted = kind === "precedent" ? "Three" : "listens on 8080";
+    const reply = await send(second.request.id, "automated-answer", { ...second.ref, ...said(quoted) });
+    expect(reply.body).toMatchObject({ status: "answered", answer: { citations: [{ quote: quoted }] } });
+  });
+
+  test("that thinks when the next attempt asks the same has to lease it anew, and may answer it then", async () => {
+    const { precedent } = await settledBefore();
+    const { attempt, request, by, ref } = await leased();
+    await fixture.post(attempt, "release", { reason: "drain" });
+    const again = await fixture.mustClaim(await fixture.registerWorker());
+    const adopted = await requests.ask(again, request.question, { kind: "clarification" });
+    expect(adopted).toMatchObject({ id: request.id, generation: 2, status: "automated" });
+    const citations = [{ kind: "precedent", id: precedent.id, version: null, quote: "three" }];
+    const said = { text: "80", confidence: 1, citations };
+    expect(codeOf((await send(request.id, "automated-answer", { ...ref, ...said })).body)).toBe(
+      "worker_request.lease_lost",
+    );
+    const lease = (await claim(by, 5)).body;
+    const anew = { ...ref, leaseToken: lease.leaseToken, generation: lease.request.generation };
+    expect((await send(request.id, "automated-answer", { ...anew, ...said })).body).toMatchObject({
+      ...{ id: request.id, status: "answered" },
+    });
+  });
+
   test("proposes its answer as a document that no agent sees before a person accepts it, once", async () => {
     const { precedent } = await settledBefore();
     const { attempt, request, ref } = await leased({ question: `How many ostriches? ${newId()}` });

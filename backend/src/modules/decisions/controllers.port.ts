@@ -27,10 +27,10 @@ export interface ProposedDocument {
 export interface CitationsPort {
   /** Keeps a document for people to accept, unless it is there already, in whatever state. */
   propose(tx: Tx, document: ProposedDocument): Promise<ContextDocument>;
-  /** Title of the document of that version, when there is one that the repository may see. */
-  titleOf(
+  /** The document of that version, when there is one that the repository may see and that people made or accepted. */
+  find(
     tx: Tx,
     repositoryId: string,
     citation: Pick<AutomatedAnswer["citations"][number], "id" | "version">,
-  ): Promise<string | undefined>;
+  ): Promise<{ title: string; text: string } | undefined>;
 }

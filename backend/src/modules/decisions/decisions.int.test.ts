@@ -272,6 +272,15 @@ describe("an approval", () => {
   });
 });
 
+test("a comment on an answer in words reaches the agent with it", async () => {
+  const { claim } = await requests.run();
+  const request = await requests.ask(claim, "Which port, with a comment?");
+  await requests.answer(request, { text: "8080", comment: "see the page of operations" });
+  expect((await requests.wait(claim, request.id)).body.answer).toMatchObject({
+    ...{ text: "8080", reason: "see the page of operations" },
+  });
+});
+
 describe("when the lease is lost", () => {
   test("the next attempt adopts what was asked: people keep their place, an answer to the old sight is refused", async () => {
     const { claim } = await requests.run();

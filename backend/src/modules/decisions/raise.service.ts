@@ -50,7 +50,7 @@ const mayFollowPrecedent = (
   task.permissionLevel !== "human_required" &&
   task.priority !== "critical";
 
-/** The request that stands for a raise; with the name of its worker when it is new. */
+/** The request that stands for a raise; with the name of its worker when a rule has settled it just now. */
 interface Placed {
   row: RequestRow;
   workerName?: string;
@@ -108,9 +108,10 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
       ...{ source: row.answerSource, decision: row.decision },
     });
     // What a rule settles at once is in the log and the history; people are not shown each of it.
-    if (row.answerSource !== "rule") await tellRequest(tx, row);
+    if (row.answerSource === "rule") return { row, workerName: row.facts.worker.name };
+    await tellRequest(tx, row);
     if (row.answerSource === "precedent") await tellOutcome(tx, row);
-    return { row, workerName: row.facts.worker.name };
+    return { row };
   }
 
   return {
@@ -132,7 +133,7 @@ export function createRaiseService({ db, decisions }: RaiseServiceDeps) {
           await moveTask(tx, held.task.id, { event: "wait", reason, ...ref, executionId: held.executionId });
         }
         // What a rule settles, most of all that agents ask, need not be read once more.
-        return workerName === undefined || isLiveRequestStatus(row.status)
+        return workerName === undefined
           ? await mustReadRequest(tx, row.id)
           : viewOfSettled(held, row, workerName);
       });

@@ -26,12 +26,13 @@ const readRequestsStatement: Statement = {
   name: "read-requests",
   text: `
     select ${requestShape.columns("r", "r_")}, t.title as "taskTitle", t.task_type as "taskType", t.priority as "taskPriority",
-      t.permission_level as "permissionLevel", t.repository_url as "repositoryUrl", coalesce(w.name, '') as "workerName",
+      t.permission_level as "permissionLevel", t.repository_url as "repositoryUrl", coalesce(w.name, '') as "workerName", case when r.answer_source is distinct from 'rule' then c.id end as "conversationId",
       o.status as "orderStatus", ${alikeCount} as "alikeCount", now() as now
     from worker_requests r
     join tasks t on t.id = r.task_id
     join work_orders o on o.id = r.work_order_id
     left join workers w on w.id = r.worker_id
+    left join conversations c on c.task_id = r.task_id
     where r.id = any($1::uuid[])`,
 };
 
@@ -43,6 +44,7 @@ interface RequestView {
   permissionLevel: WorkerRequest["permissionLevel"];
   repositoryUrl: string;
   workerName: string;
+  conversationId: string | null;
   orderStatus: string;
   alikeCount: number;
   now: Date;
@@ -50,11 +52,12 @@ interface RequestView {
 
 function viewOf(row: Omit<RequestView, "request">): RequestView {
   const { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl, workerName, orderStatus } = row;
+  const { conversationId } = row;
   const request = requestShape.read(row, "r_");
   if (request === undefined) throw new Error("a row without its request");
   const { alikeCount, now } = row;
   const task = { taskTitle, taskType, taskPriority, permissionLevel, repositoryUrl };
-  return { request, ...task, workerName, orderStatus, alikeCount, now };
+  return { request, ...task, workerName, conversationId, orderStatus, alikeCount, now };
 }
 
 const iso = (moment: Date | null): string | null => moment?.toISOString() ?? null;
@@ -105,7 +108,6 @@ const toWorkerRequest = ({ request: row, orderStatus, now, ...task }: RequestVie
   deadlineAt: iso(row.deadlineAt),
   onTimeout: row.onTimeout,
   isParked: orderStatus === "parked",
-  conversationId: null,
   answer: answerOf(row),
   raisedAt: row.raisedAt.toISOString(),
   settledAt: iso(row.settledAt),
@@ -130,6 +132,8 @@ export const viewOfSettled = (
     permissionLevel: task.permissionLevel,
     repositoryUrl: task.repositoryUrl,
     workerName,
+    // What a rule settles is not told there.
+    conversationId: null,
     orderStatus: "claimed",
     alikeCount: 0,
     now,

@@ -94,11 +94,14 @@ export async function adoptRequest(
       ...by,
       generation: isOtherAttempt ? sql`${workerRequests.generation} + 1` : sql`${workerRequests.generation}`,
       ...(row.settledAt === null ? {} : { deliveredAt: sql`now()` }),
+      // What a controller thinks about is another generation by now: it is leased anew.
+      ...(isOtherAttempt ? { leaseTokenHash: null, leaseExpiresAt: null } : {}),
     })
     .where(eq(workerRequests.id, row.id))
     .returning();
   if (adopted === undefined) throw new Error("a locked request is gone");
   if (isOtherAttempt) await recordRequestEvent(tx, "worker_request.adopted", adopted);
+  if (isOtherAttempt && adopted.status === "automated") notify(tx, automatedChannel);
   return adopted;
 }
 

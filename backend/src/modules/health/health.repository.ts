@@ -46,11 +46,18 @@ export async function readBacklog(db: Db): Promise<{ pending: number; oldestSeco
 }
 
 /** How many are there, by whether they are online. */
-export async function countControllers(db: Db): Promise<{ online: number; offline: number }> {
-  const rows = await db
-    .select({ isOnline: controllers.isOnline, total: count() })
-    .from(controllers)
-    .groupBy(controllers.isOnline);
-  const of = (isOnline: boolean): number => rows.find((row) => row.isOnline === isOnline)?.total ?? 0;
-  return { online: of(true), offline: of(false) };
+/** Controllers by whether they are there; `fault` is why one of them can answer nothing. */
+export async function countControllers(
+  db: Db,
+): Promise<{ online: number; offline: number; faulty: number; fault: string }> {
+  const isOnline = sql`${controllers.isOnline}`;
+  const [row] = await db
+    .select({
+      online: sql<number>`(count(*) filter (where ${isOnline}))::int`,
+      offline: sql<number>`(count(*) filter (where not ${isOnline}))::int`,
+      faulty: sql<number>`(count(*) filter (where ${isOnline} and ${controllers.fault} <> ''))::int`,
+      fault: sql<string>`coalesce(max(${controllers.fault}) filter (where ${isOnline}), '')`,
+    })
+    .from(controllers);
+  return row ?? { online: 0, offline: 0, faulty: 0, fault: "" };
 }

@@ -110,10 +110,11 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
     return { status: online > 0 ? "up" : "absent", detail: detail === "" ? "none has registered" : detail };
   };
   const controllers: Probe = async () => {
-    const { online, offline } = await countControllers(db);
-    const detail =
-      online + offline === 0 ? "none has registered: people answer" : `${online} online, ${offline} offline`;
-    return { status: online > 0 ? "up" : "absent", detail };
+    const { online, offline, faulty, fault } = await countControllers(db);
+    if (online + offline === 0) return { status: "absent", detail: "none has registered: people answer" };
+    const counts = `${online} online, ${offline} offline`;
+    const detail = faulty === 0 ? counts : `${counts}; ${faulty} can answer nothing: ${fault}`;
+    return { status: online > faulty ? "up" : "absent", detail };
   };
 
   async function look(probes: Record<string, Probe>, vital: string[]): Promise<Health> {

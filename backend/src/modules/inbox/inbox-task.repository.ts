@@ -9,11 +9,17 @@ export type InboxTask = Pick<
   "taskId" | "taskTitle" | "taskType" | "taskPriority" | "repositoryId" | "repositoryUrl"
 >;
 
+export interface FoundTask {
+  readonly task: InboxTask;
+  /** Why it is blocked. */
+  readonly statusReason: string;
+}
+
 /** The tasks of these ids, and the time by the database's clock. */
 export async function findTasks(
   db: Db,
   ids: readonly string[],
-): Promise<{ tasks: Map<string, InboxTask>; nowMs: number }> {
+): Promise<{ tasks: Map<string, FoundTask>; nowMs: number }> {
   const rows = await db
     .select({
       task: {
@@ -24,9 +30,13 @@ export async function findTasks(
         repositoryId: tasks.repositoryId,
         repositoryUrl: tasks.repositoryUrl,
       },
+      statusReason: tasks.statusReason,
       nowMs: sql<number>`(extract(epoch from now()) * 1000)::float8`,
     })
     .from(tasks)
     .where(inArray(tasks.id, [...ids]));
-  return { tasks: new Map(rows.map(({ task }) => [task.taskId, task])), nowMs: rows[0]?.nowMs ?? 0 };
+  return {
+    tasks: new Map(rows.map(({ task, statusReason }) => [task.taskId, { task, statusReason }])),
+    nowMs: rows[0]?.nowMs ?? 0,
+  };
 }

@@ -63,20 +63,26 @@ async function everything() {
   const proposed = await fixture.createTask({ enqueue: false, priority: "low" });
   await fixture.sql("update tasks set created_by_execution_id = $2 where id = $1", [proposed.id, newId()]);
   await fixture.createTask({ enqueue: false });
-  return { question, approval, plan: plan.body, review: reviewed.claim.task, proposed, claim };
+  const failed = await requests.run({ title: "Lay the ground" });
+  const blocked = await fixture.createTask({ dependsOn: [failed.claim.task.id], priority: "low" });
+  // Waits for what still runs: that needs nobody.
+  await fixture.createTask({ dependsOn: [claim.task.id] });
+  await fixture.fail(failed.claim);
+  return { question, approval, plan: plan.body, review: reviewed.claim.task, proposed, blocked, claim };
 }
 
 test("everything that waits for a person is one list, over all tasks, with counts, and nothing else is in it", async () => {
-  const { question, approval, plan, review, proposed, claim } = await everything();
+  const { question, approval, plan, review, proposed, blocked, claim } = await everything();
   const inbox = await read();
   expect(new Set(shown(inbox))).toEqual(
     new Set([
       ...[`question ${question.id}`, `approval ${approval.id}`, `plan ${plan.id}`],
       ...[`review ${review.id}`, `proposed_task ${proposed.id}`],
+      `blocked ${blocked.id}`,
     ]),
   );
   expect(inbox.counts).toEqual({
-    ...{ clarification: 0, question: 1, approval: 1, plan: 1, review: 1, proposed_task: 1 },
+    ...{ clarification: 0, question: 1, approval: 1, plan: 1, review: 1, proposed_task: 1, blocked: 1 },
   });
   expect(inbox.items.find(({ id }) => id === approval.id)).toMatchObject({
     ...{ taskId: claim.task.id, taskTitle: "Mend it", taskType: "bugfix", taskPriority: "normal" },
@@ -86,13 +92,31 @@ test("everything that waits for a person is one list, over all tasks, with count
   expect(inbox.items.find(({ id }) => id === review.id)).toMatchObject({
     ...{ taskId: review.id, generation: null, deadlineAt: null, headline: expect.stringContaining("review") },
   });
+  expect(inbox.items.find(({ id }) => id === blocked.id)?.headline).toMatch(
+    /^Waits for "Lay the ground", which failed\. Retry it/,
+  );
   expect(inbox.items.map(({ taskPriority }) => taskPriority)).toEqual([
     "high",
     "normal",
     "normal",
     "normal",
     "low",
+    "low",
   ]);
+});
+
+test("documents and rules that were proposed are counted beside it", async () => {
+  await fixture.sql(
+    `insert into context_documents (id, title, document_type, content, status, version, created_by, words, terms)
+     values ($1, 'Answer', 'reference', 'x', 'proposed', 1, 'controller', '', '')`,
+    [newId()],
+  );
+  const { claim } = await requests.run();
+  await requests.answer(await requests.askToRun(claim, `make ${newId()}`), {
+    decision: "allow",
+    scope: "rule",
+  });
+  expect((await read(`taskId=${newId()}`)).beside).toEqual({ proposedDocuments: 1, proposedRules: 1 });
 });
 
 test("what a controller has is nobody's yet, and is there once it is given to people", async () => {
@@ -116,7 +140,7 @@ describe("filters", () => {
     );
     expect(shown(await read("priority=high,low&kind=review,question"))).toEqual([`review ${review.id}`]);
     expect((await read(`repositoryId=${newId()}`)).items).toEqual([]);
-    expect((await read(`repositoryId=${review.repositoryId}`)).items).toHaveLength(5);
+    expect((await read(`repositoryId=${review.repositoryId}`)).items).toHaveLength(6);
   });
 
   test("what waits for me is what was given to me or to everybody, not what somebody else has", async () => {
@@ -151,7 +175,7 @@ describe("pages", () => {
     // Several at the very same moment, some far apart.
     for (const [index, id] of many.entries()) await since(id, index < 3 ? 5 : index * 10);
     const whole = await walk(`sort=${sort}&limit=100`);
-    expect(whole).toHaveLength(11);
+    expect(whole).toHaveLength(12);
     expect((await walk(`sort=${sort}&limit=2`)).map(({ id }) => id)).toEqual(whole.map(({ id }) => id));
     const moments = whole.map((item) => item.since);
     if (sort === "urgent")

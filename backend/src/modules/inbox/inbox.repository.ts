@@ -1,4 +1,4 @@
-import type { InboxKind, InboxQuery, InboxSort } from "@agentvine/contracts";
+import type { Inbox, InboxKind, InboxQuery, InboxSort } from "@agentvine/contracts";
 import { and, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
 import type { InboxPlace } from "./inbox-cursor.ts";
@@ -28,7 +28,7 @@ function ofTask({ repositoryId, taskId, priority }: InboxFilter): SQL {
   return all ?? sql`true`;
 }
 
-/** Reviews and proposed tasks are given to nobody, so they are everybody's. */
+/** Reviews, proposed and blocked tasks are given to nobody, so they are everybody's. */
 const ofPerson = ({ isMine, userId }: InboxFilter): { requests: SQL; others: SQL } => {
   if (isMine === undefined) return { requests: sql`true`, others: sql`true` };
   const mine = sql`(r.assigned_to is null or r.assigned_to = ${userId})`;
@@ -39,11 +39,11 @@ const ofPerson = ({ isMine, userId }: InboxFilter): { requests: SQL; others: SQL
 function waiting(filter: InboxFilter): SQL {
   const person = ofPerson(filter);
   const task = ofTask(filter);
-  // A task is changed when it is submitted, and hardly ever while it waits for its review.
+  // A task is changed when it is submitted or blocked, and hardly ever while it waits.
   const whole = (
     kind: string,
   ) => sql`select ${kind}::text as kind, t.id, t.id as task_id, ${urgency} as urgency,
-      ${never}::bigint as deadline_us, ${inUs(kind === "review" ? "t.updated_at" : "t.created_at")} as since_us
+      ${never}::bigint as deadline_us, ${inUs(kind === "proposed_task" ? "t.created_at" : "t.updated_at")} as since_us
     from tasks t where ${task} and ${person.others}`;
   return sql`
     select case when r.kind = 'approval' and r.approval ->> 'subject' = 'plan' then 'plan' else r.kind end as kind, r.id, r.task_id,
@@ -52,7 +52,9 @@ function waiting(filter: InboxFilter): SQL {
     from worker_requests r join tasks t on t.id = r.task_id
     where r.status = 'human' and ${task} and ${person.requests}
     union all ${whole("review")} and t.status = 'in_review'
-    union all ${whole("proposed_task")} and t.status = 'pending' and t.created_by_execution_id is not null`;
+    union all ${whole("proposed_task")} and t.status = 'pending' and t.created_by_execution_id is not null
+    union all ${whole("blocked")} and t.status = 'blocked' and exists (select from task_dependencies d
+      join tasks other on other.id = d.depends_on_task_id where d.task_id = t.id and other.status in ('failed', 'cancelled'))`;
 }
 
 const orders: Record<InboxSort, { by: SQL; behind: (place: InboxPlace) => SQL }> = {
@@ -114,4 +116,12 @@ export async function countWaiting(
     sql`select kind, count(*)::int as count from (${waiting(filter)}) waiting group by kind`,
   );
   return rows;
+}
+
+/** Proposals that belong to no task. */
+export async function countProposals(db: Db): Promise<Inbox["beside"]> {
+  const { rows } = await db.execute<{ documents: number; rules: number }>(sql`
+    select (select count(*)::int from context_documents where status = 'proposed') as documents,
+      (select count(*)::int from rule_proposals where status = 'open') as rules`);
+  return { proposedDocuments: rows[0]?.documents ?? 0, proposedRules: rows[0]?.rules ?? 0 };
 }

@@ -7,9 +7,9 @@ import {
   type WorkerRequest,
 } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
-import { countWaiting, listWaiting, type WaitingRow } from "./inbox.repository.ts";
+import { countProposals, countWaiting, listWaiting, type WaitingRow } from "./inbox.repository.ts";
 import { cursorOf, placeOf } from "./inbox-cursor.ts";
-import { findTasks, type InboxTask } from "./inbox-task.repository.ts";
+import { type FoundTask, findTasks } from "./inbox-task.repository.ts";
 
 /** Worker requests as the inbox sees them. */
 export interface InboxRequestsPort {
@@ -19,20 +19,24 @@ export interface InboxRequestsPort {
 }
 
 const headlineMax = 500;
-const wholeTask: Partial<Record<InboxKind, string>> = {
-  review: "Its result waits for a review",
-  proposed_task: "An agent proposes it; it runs once somebody queues it",
+/** What is said of a task that waits as a whole. */
+const wholeTask: Partial<Record<InboxKind, (reason: string) => string>> = {
+  review: () => "Its result waits for a review",
+  proposed_task: () => "An agent proposes it; it runs once somebody queues it",
+  blocked: (reason) => reason,
 };
 
 const noCounts = () => Object.fromEntries(inboxKinds.map((kind) => [kind, 0])) as Inbox["counts"];
 
 /** One list of everything that waits for a person. */
 export function createInboxListService({ db, requests }: { db: Db; requests: InboxRequestsPort }) {
-  const itemOf = (row: WaitingRow, task: InboxTask, nowMs: number, request?: WorkerRequest): InboxItem => {
+  const itemOf = (row: WaitingRow, found: FoundTask, nowMs: number, request?: WorkerRequest): InboxItem => {
+    const { task, statusReason } = found;
     const sinceMs = Number(row.sinceUs) / 1_000;
+    const headline = request ? requests.headlineOf(request) : (wholeTask[row.kind]?.(statusReason) ?? "");
     return {
       ...{ kind: row.kind, id: row.id, ...task },
-      headline: (request ? requests.headlineOf(request) : (wholeTask[row.kind] ?? "")).slice(0, headlineMax),
+      headline: headline.slice(0, headlineMax),
       since: new Date(sinceMs).toISOString(),
       waitedMs: request?.waitedForPeopleMs ?? Math.max(0, Math.round(nowMs - sinceMs)),
       deadlineAt: request?.deadlineAt ?? null,
@@ -64,15 +68,17 @@ export function createInboxListService({ db, requests }: { db: Db; requests: Inb
       const { kind, sort, after, limit, ...filter } = query;
       const place = after === undefined ? undefined : placeOf(sort, after);
       const mine = { ...filter, userId };
-      const [rows, counted] = await Promise.all([
+      const [rows, counted, beside] = await Promise.all([
         listWaiting(db, mine, { kind, sort, after: place, limit: limit + 1 }),
         countWaiting(db, mine),
+        countProposals(db),
       ]);
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
       const counts = noCounts();
       for (const { kind: of, count } of counted) counts[of] = count;
-      return { items: await itemsOf(page), next: last === undefined ? null : cursorOf(sort, last), counts };
+      const next = last === undefined ? null : cursorOf(sort, last);
+      return { items: await itemsOf(page), next, counts, beside };
     },
   };
 }

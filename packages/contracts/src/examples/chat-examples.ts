@@ -19,6 +19,7 @@ const message = {
   conversationId,
   position: 1,
   changePosition: 1,
+  replyCount: 0,
   parentId: null,
   senderKind: "person",
   senderId: ids.user,

@@ -24,7 +24,16 @@ export const inboxExamples = {
         },
       ],
       next: null,
-      counts: { clarification: 0, question: 0, approval: 1, plan: 0, review: 0, proposed_task: 0 },
+      counts: {
+        clarification: 0,
+        question: 0,
+        approval: 1,
+        plan: 0,
+        review: 0,
+        proposed_task: 0,
+        blocked: 0,
+      },
+      beside: { proposedDocuments: 0, proposedRules: 0 },
     },
   },
 };

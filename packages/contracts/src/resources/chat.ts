@@ -69,7 +69,10 @@ export const messageSchema = z
     position: z.number().int().min(1),
     /** Position of its last change; no later commit can put a change before it. Resume with `since`. */
     changePosition: z.number().int().min(1),
+    /** The message it replies to. */
     parentId: idSchema.nullable(),
+    /** Replies to it so far. A new one does not change this message. */
+    replyCount: z.number().int().min(0),
     senderKind: senderKindSchema,
     senderId: z.string().nullable(),
     kind: messageKindSchema,
@@ -102,6 +105,8 @@ export const messageQuerySchema = z.object({
   since: position.optional(),
   /** Only messages before this place; without `since`. */
   before: position.optional(),
+  /** Only replies to this message: its thread. */
+  parentId: idSchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 export const messageListSchema = z

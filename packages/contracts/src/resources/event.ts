@@ -44,7 +44,6 @@ export const eventTypes = [
   "worker_request.raised",
   "worker_request.routed",
   "worker_request.adopted",
-  "worker_request.changed",
   "worker_request.answered",
   "worker_request.denied",
   "worker_request.unanswered",

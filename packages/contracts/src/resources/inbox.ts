@@ -3,7 +3,10 @@ import { flagSchema, listOf } from "../pagination.ts";
 import { idSchema, timestampSchema } from "../scalars.ts";
 import { prioritySchema, taskTypeSchema } from "../vocabulary.ts";
 
-/** What waits for a person: what agents ask, a plan, a result to review, or a task that an agent proposed. */
+/**
+ * What waits for a person: what agents ask, a plan, a result to review, a task that an agent proposed, or one that can't go on because
+ * what it waits for failed or was cancelled.
+ */
 export const inboxKinds = [
   "clarification",
   "question",
@@ -11,6 +14,7 @@ export const inboxKinds = [
   "plan",
   "review",
   "proposed_task",
+  "blocked",
 ] as const;
 export const inboxKindSchema = z.enum(inboxKinds).meta({ id: "InboxKind" });
 export type InboxKind = z.infer<typeof inboxKindSchema>;
@@ -19,7 +23,7 @@ export type InboxKind = z.infer<typeof inboxKindSchema>;
 export const inboxItemSchema = z
   .object({
     kind: inboxKindSchema,
-    /** Of the worker request; of the task for a review and a proposed task. */
+    /** Of the worker request; of the task for a review, a proposed and a blocked task. */
     id: idSchema,
     taskId: idSchema,
     taskTitle: z.string(),
@@ -70,6 +74,13 @@ export const inboxSchema = z
     next: z.string().nullable(),
     /** How many of each kind wait, under the same filters but for `kind`. */
     counts: z.record(inboxKindSchema, z.number().int().min(0)),
+    /** What waits besides and belongs to no task, whatever the filters. */
+    beside: z.object({
+      /** Documents that controllers propose. */
+      proposedDocuments: z.number().int().min(0),
+      /** Rules that were proposed with an answer. */
+      proposedRules: z.number().int().min(0),
+    }),
   })
   .meta({ id: "Inbox" });
 

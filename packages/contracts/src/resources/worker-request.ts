@@ -146,6 +146,7 @@ export const workerRequestSchema = z
     onTimeout: onTimeoutSchema,
     /** True while the execution waits parked: its slot is free. */
     isParked: z.boolean(),
+    /** Where it is told; null for what a rule settled as it was raised. */
     conversationId: idSchema.nullable(),
     answer: requestAnswerSchema.nullable(),
     raisedAt: timestampSchema,

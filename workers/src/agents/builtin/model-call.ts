@@ -1,6 +1,5 @@
-import { linkSignals } from "@agentvine/client";
 import type { Usage } from "@agentvine/contracts";
-import { BrokenStreamError, tokensOf } from "@agentvine/model";
+import { BrokenStreamError, readModelStream, tokensOf } from "@agentvine/model";
 import type {
   LanguageModelV3,
   LanguageModelV3FunctionTool,
@@ -43,13 +42,10 @@ const cacheMark = { anthropic: { cacheControl: { type: "ephemeral" } } };
  * @throws whatever the provider throws, BrokenStreamError, or the signal's reason
  */
 export async function callModel(input: ModelCallInput): Promise<ModelAnswer> {
-  const idle = new AbortController();
-  using linked = linkSignals(input.signal, idle.signal);
-  const giveUp = (): void =>
-    idle.abort(new BrokenStreamError(`nothing came for ${Math.round(input.streamIdleMs / 1000)} s`));
-  let timer = setTimeout(giveUp, input.streamIdleMs);
-  try {
-    const { stream } = await input.model.doStream({
+  const answer = new AnswerReader();
+  await readModelStream(
+    input.model,
+    {
       prompt: [
         { role: "system", content: input.system, providerOptions: cacheMark },
         ...input.messages.slice(0, -1),
@@ -57,27 +53,14 @@ export async function callModel(input: ModelCallInput): Promise<ModelAnswer> {
       ],
       tools: input.tools,
       ...(input.outputTokensMax === undefined ? {} : { maxOutputTokens: input.outputTokensMax }),
-      abortSignal: linked.signal,
-    });
-    const answer = new AnswerReader();
-    const reader = stream.getReader();
-    // A cancelled reader ends a read that waits, whatever the provider's fetch makes of the signal.
-    linked.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined), {
-      once: true,
-    });
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, input.streamIdleMs);
-      answer.read(part.value);
-    }
-    linked.signal.throwIfAborted();
-    return answer.answer();
-  } catch (error) {
-    input.signal.throwIfAborted();
-    throw idle.signal.aborted ? idle.signal.reason : error;
-  } finally {
-    clearTimeout(timer);
-  }
+    },
+    {
+      silenceMsMaxAfter: () => input.streamIdleMs,
+      onPart: (part) => answer.read(part),
+      signal: input.signal,
+    },
+  );
+  return answer.answer();
 }
 
 interface OpenBlock {

@@ -25,7 +25,8 @@ export const answerOf = (request: WorkerRequest): Answer => {
       : { kind: "denied", reason };
   }
   const choice = options.find((option) => option.id === answer.choice);
-  const text = [choice?.label ?? "", answer.text].filter((part) => part !== "").join(" ");
+  const comment = answer.reason === "" ? "" : `(${answer.reason})`;
+  const text = [choice?.label ?? "", answer.text, comment].filter((part) => part !== "").join(" ");
   return { kind: "answered", text, by };
 };
 
