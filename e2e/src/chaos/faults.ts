@@ -9,6 +9,7 @@ import { leaseSeconds, type Site } from "./site.ts";
 export interface Targets {
   readonly site: Site;
   readonly members: readonly Member[];
+  readonly controllers: readonly Member[];
   /** A real worker whose data directory is a small disk; undefined when we may not mount. */
   readonly smallDiskMember: Member | undefined;
   /** True when the backend's home is a small disk. */
@@ -124,6 +125,11 @@ const inflictions: Readonly<Record<FaultKind, Inflict>> = {
       return "";
     });
   },
+  "controller killed": ({ controllers }, [draw, other]) =>
+    restartMember(choose(controllers, undefined, draw), 0, other * 3_000),
+  "controller stopped past its lease": ({ controllers }, [draw, other]) =>
+    // Its lease of a request is six seconds, whatever those of workers are.
+    stopPastLease(choose(controllers, undefined, draw), other + 1.5),
   "worker stopped past its lease": ({ members }, [draw, other]) =>
     stopPastLease(choose(members, true, draw), other),
   "protocol worker stopped past its lease": ({ members }, [draw, other]) =>
@@ -138,8 +144,8 @@ const inflictions: Readonly<Record<FaultKind, Inflict>> = {
       proxy.mode = "pass";
       return ` for ${Math.round(ms)} ms`;
     }),
-  "replies cut after commit": async ({ members, ownProxy }) => {
-    for (const { proxy } of members) proxy.cutReplies(3, endsAttempts);
+  "replies cut after commit": async ({ members, controllers, ownProxy }) => {
+    for (const { proxy } of [...members, ...controllers]) proxy.cutReplies(3, endsAttempts);
     ownProxy.cutReplies(3, ({ method }) => method === "POST");
     return "the next three of everybody";
   },

@@ -6,7 +6,7 @@ import { FaultProxy, processIsAlive } from "@agentvine/testkit";
 import { startWorker, type WorkerProcess } from "../support/worker-process.ts";
 import { type ProtocolSettings, settingsVariable } from "./protocol/settings.ts";
 
-/** A worker of the fleet with the network between it and the backend. */
+/** A worker or controller of the fleet with the network between it and the backend. */
 export interface Member {
   readonly name: string;
   readonly isReal: boolean;
@@ -59,7 +59,13 @@ interface MemberOptions {
   readonly launch: (clockOffsetMs: number, serverUrl: string) => Promise<Running>;
 }
 
-async function makeMember({ name, isReal, backendUrl, dataDir, launch }: MemberOptions): Promise<Member> {
+export async function makeMember({
+  name,
+  isReal,
+  backendUrl,
+  dataDir,
+  launch,
+}: MemberOptions): Promise<Member> {
   const proxy = await FaultProxy.start(backendUrl);
   let running: Running | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {

@@ -53,6 +53,8 @@ export function factsOf(history: History): Record<string, number> {
     "requests settled by an earlier answer": requests.filter(
       ({ answerSource }) => answerSource === "precedent",
     ).length,
+    "requests answered by the model": requests.filter(({ answerSource }) => answerSource === "controller")
+      .length,
     "leave used": countOf(history, "worker_request.spent"),
     "uses of leave refused": refused("spend"),
     "late answers refused": refused("answer"),

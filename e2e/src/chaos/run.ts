@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { endpoints } from "@agentvine/contracts";
 import { FaultProxy, tempDir, waitUntil } from "@agentvine/testkit";
 import { checkHistory } from "./checker/index.ts";
+import { controllerMember, startModel, writeDocument } from "./controllers.ts";
 import { hasOwnMounts, mountSmallDisk } from "./disks.ts";
 import { impossibleFaults, inflict, type Targets } from "./faults.ts";
 import type { History } from "./history.ts";
@@ -67,7 +68,14 @@ async function setUp(
     ),
   );
   const members: Member[] = [...reals, ...spoken];
-  for (const member of members) {
+  const model = await startModel();
+  onStarted(() => model.close());
+  const controllers = await Promise.all(
+    names(2, "controller").map((name) =>
+      controllerMember({ ...place(name), token: site.controllerKey }, model.baseUrl),
+    ),
+  );
+  for (const member of [...members, ...controllers]) {
     onStarted(async () => {
       await member.kill();
       await member.proxy.stop();
@@ -75,7 +83,7 @@ async function setUp(
   }
   const [smallDiskMember] = hasOwnMounts() ? reals : [];
   if (smallDiskMember !== undefined) onStarted(await mountSmallDisk(smallDiskMember.dataDir, 96));
-  await Promise.all(members.map((member) => member.start()));
+  await Promise.all([...members, ...controllers].map((member) => member.start()));
   const spreadMs = options.durationSeconds * 650;
   const load = new Load({
     seed,
@@ -86,9 +94,11 @@ async function setUp(
     remotes,
     signal,
   });
+  await writeDocument(load.client);
   return {
     site,
     members,
+    controllers,
     smallDiskMember,
     isHomeSmall,
     ownProxy,
@@ -160,7 +170,7 @@ async function settle({ say, signal }: RunInput, stage: Stage): Promise<boolean>
 
 /** Everything left behind, read when nothing moves any more. */
 async function collect(stage: Stage): Promise<History> {
-  await Promise.all(stage.members.map((member) => member.drain()));
+  await Promise.all([...stage.members, ...stage.controllers].map((member) => member.drain()));
   const { tasks } = await stage.load.client.call(endpoints.system.stats, {});
   const { lanes } = await stage.load.client.call(endpoints.queue.status);
   const openOrders = lanes.reduce(

@@ -10,6 +10,8 @@ export const faultKinds = [
   "worker killed",
   "protocol worker killed",
   "executor killed",
+  "controller killed",
+  "controller stopped past its lease",
   "worker stopped past its lease",
   "protocol worker stopped past its lease",
   "partition with late returns",

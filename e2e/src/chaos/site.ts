@@ -35,6 +35,7 @@ export interface Site {
   readonly url: string;
   readonly token: string;
   readonly workerKey: string;
+  readonly controllerKey: string;
   readonly backendPid: number;
   /** True while a fault has the backend in its hands. */
   isTaken: boolean;
@@ -105,13 +106,15 @@ export async function startSite({ directory, isFenced, onStarted }: SiteOptions)
   onStarted(() => backend.stop());
   // Assigned by the first start.
   const running = (): BackendProcess => backend;
+  const keyOf = async (who: string) => (await readFile(join(home, `${who}.key`), "utf8")).trim();
   return {
     postgres,
     redis,
     home,
     url: running().url,
     token: running().token,
-    workerKey: (await readFile(join(home, "worker.key"), "utf8")).trim(),
+    workerKey: await keyOf("worker"),
+    controllerKey: await keyOf("controller"),
     get backendPid() {
       return running().pid;
     },

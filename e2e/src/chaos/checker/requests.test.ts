@@ -1,5 +1,6 @@
 import type { EventType } from "@agentvine/contracts";
 import { describe, expect, it } from "vitest";
+import { modelAnswer } from "../controllers.ts";
 import type { History, HistoryRequest, JournalEntry } from "../history.ts";
 import { checkHistory, type RuleName, requestRules } from "./index.ts";
 import { first, healthyHistory, leave, question } from "./sample-history.ts";
@@ -90,6 +91,20 @@ describe("the checker of requests in the chaos run", () => {
     for (const answerSource of ["deadline", "rule", "precedent", "controller", null] as const) {
       expect(broken(withRequest(leave, { answerSource }))).toContain("allowed by nobody");
     }
+  });
+
+  it("is content with a clarification that the model answered, and with nothing else of a controller", () => {
+    const said = { kind: "clarification" as const, answerSource: "controller" as const };
+    const silent = withoutEntries(question, "answer");
+    const withAnswer = (change: Partial<HistoryRequest>): History => ({
+      ...silent,
+      requests: silent.requests.map((one) => (one.id === question ? { ...one, ...change } : one)),
+    });
+    expect(broken(withAnswer({ ...said, answerText: modelAnswer }))).toEqual([]);
+    expect(broken(withAnswer({ ...said, answerText: "something" }))).toEqual(["allowed by nobody"]);
+    expect(broken(withAnswer({ ...said, kind: "question", answerText: modelAnswer }))).toEqual([
+      "allowed by nobody",
+    ]);
   });
 
   it("names leave that was used without being given", () => {

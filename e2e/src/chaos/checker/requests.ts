@@ -1,4 +1,5 @@
 import { isLiveRequestStatus } from "@agentvine/contracts";
+import { modelAnswer } from "../controllers.ts";
 import type { HistoryEvent, HistoryRequest, JournalCall, JournalEntry } from "../history.ts";
 import { at, type Indexed, type Rule, type RuleName, type Violation } from "./rule.ts";
 
@@ -74,7 +75,7 @@ export const spentOnce = forEach("spent twice", (request, events, history) => {
   ];
 });
 
-/** Whatever is allowed or answered was so by a rule, by a person who was about to say just that, or by an earlier answer. */
+/** Whatever is allowed or answered was so by a rule, by a person who was about to say just that, by an earlier answer, or by the model. */
 export const allowedBySomebody = forEach("allowed by nobody", (request, events, history) => {
   const { id, status, decision, answerSource } = request;
   const used =
@@ -88,7 +89,10 @@ export const allowedBySomebody = forEach("allowed by nobody", (request, events, 
     entriesOf(history, id, "answer", "asked").some(
       (entry) => (entry.decision ?? null) === decision && (entry.text ?? "") === request.answerText,
     );
-  return isRules || isEarlier || isPersons
+  // What the model says is known, and that it is asked no approval.
+  const isModels =
+    answerSource === "controller" && request.kind === "clarification" && request.answerText === modelAnswer;
+  return isRules || isEarlier || isPersons || isModels
     ? []
     : [`${answerSource ?? "nobody"} answered, and nobody said so`];
 });
