@@ -36,7 +36,7 @@ const env = (policy: string) => ({
   AGENTVINE_LOG_LEVEL: "error",
 });
 const rounds = 3;
-const killMsMax = 25;
+const killMsMax = 60;
 
 let dir: TempDir;
 let first: BackendProcess;
@@ -116,10 +116,17 @@ async function run(): Promise<Claim> {
   return await must<Claim>(call("POST", "/queue/claim", { ...body, waitSeconds: 10 }, keys.worker));
 }
 
-/** Sends a request and kills the backend a moment later; then starts it again and sends the very same once more. */
+let interruptions = 0;
+
+/**
+ * Sends a request and kills the backend: every other time a moment later, and else when it has answered, as if the answer had got lost.
+ * Then it starts it again and sends the very same once more.
+ */
 async function interrupted(send: () => Promise<Reply>): Promise<Reply> {
+  interruptions += 1;
   const reply = send().catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, random() * killMsMax));
+  const isAnswered = interruptions % 2 === 0;
+  await (isAnswered ? reply : new Promise((resolve) => setTimeout(resolve, random() * killMsMax)));
   await backend.kill();
   await reply;
   backend = await start();
