@@ -1,6 +1,7 @@
 import { type PolicyRules, policyRulesSchema } from "@agentvine/contracts";
 import { type Document, isScalar, LineCounter, parseDocument, Scalar } from "yaml";
 import { compileRules } from "./compile-rules.ts";
+import { deadlineIssues } from "./deadline-issues.ts";
 import type { PolicyIssue, RuleSet } from "./rule-set.ts";
 
 /** Largest policy, in characters. */
@@ -95,9 +96,10 @@ class PolicyText {
       );
     }
     const compiled = compileRules(parsed.data);
-    return compiled.isValid
+    const issues = [...(compiled.isValid ? [] : compiled.issues), ...deadlineIssues(parsed.data)];
+    return compiled.isValid && issues.length === 0
       ? { isValid: true, rules: parsed.data, ruleSet: compiled.ruleSet }
-      : this.#refused(compiled.issues.map((issue) => this.#placed(issue)));
+      : this.#refused(issues.map((issue) => this.#placed(issue)));
   }
 
   #value(): { content: unknown } | undefined {

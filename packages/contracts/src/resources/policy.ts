@@ -29,6 +29,7 @@ const patterns = (max: number) => z.array(line(max)).min(1).max(200);
 /** Whom an unanswered request is shown next, and after how long. */
 export const escalationStepSchema = z
   .strictObject({
+    /** Counted like the deadline; each step comes after the one before and before `deadlineSeconds`. */
     afterSeconds: z.number().int().min(1).max(2_592_000),
     /** A person's user name, or `everybody`. */
     to: line(200),
@@ -58,7 +59,7 @@ export const policyRuleSchema = z
     when: line(2_000).optional(),
     /** Said to the agent and shown to people; the description when left out. */
     reason: line(1_000).optional(),
-    /** How long the request may stay open. */
+    /** How long the request may stay open, counted from when people have it; a model has it so long at most before them. */
     deadlineSeconds: z.number().int().min(1).max(2_592_000).optional(),
     onTimeout: onTimeoutSchema.optional(),
     escalation: z.array(escalationStepSchema).max(10).optional(),
