@@ -26,6 +26,9 @@ const line = (max: number) =>
   z.string().min(1).max(max).refine(noNul, { message: "must not hold a NUL character" });
 const patterns = (max: number) => z.array(line(max)).min(1).max(200);
 
+/** Whom an escalation names when it means all who may answer. */
+export const everybody = "everybody";
+
 /** Whom an unanswered request is shown next, and after how long. */
 export const escalationStepSchema = z
   .strictObject({
