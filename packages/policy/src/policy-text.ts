@@ -99,7 +99,11 @@ class PolicyText {
     const issues = [...(compiled.isValid ? [] : compiled.issues), ...deadlineIssues(parsed.data)];
     return compiled.isValid && issues.length === 0
       ? { isValid: true, rules: parsed.data, ruleSet: compiled.ruleSet }
-      : this.#refused(issues.map((issue) => this.#placed(issue)));
+      : this.refused(issues);
+  }
+
+  refused(issues: readonly PolicyIssue[]): Extract<ReadPolicy, { isValid: false }> {
+    return this.#refused(issues.map((issue) => this.#placed(issue)));
   }
 
   #value(): { content: unknown } | undefined {
@@ -111,7 +115,7 @@ class PolicyText {
     }
   }
 
-  #refused(issues: readonly PolicyTextIssue[]): ReadPolicy {
+  #refused(issues: readonly PolicyTextIssue[]): Extract<ReadPolicy, { isValid: false }> {
     const inOrder = issues.toSorted((left, right) => left.line - right.line || left.column - right.column);
     return { isValid: false, issues: inOrder.slice(0, issuesMax) };
   }
@@ -135,3 +139,7 @@ export function readPolicy(text: string): ReadPolicy {
   }
   return new PolicyText(text).read();
 }
+
+/** What is wrong with a valid policy for reasons that the text alone does not show, with line and column. */
+export const placeIssues = (text: string, issues: readonly PolicyIssue[]): readonly PolicyTextIssue[] =>
+  new PolicyText(text).refused(issues).issues;
