@@ -71,3 +71,14 @@ export async function listRequests(
     ...total,
   };
 }
+
+/** Whether one answer fits all of them: one group, or a single request. Ids of nothing count for nothing. */
+export async function areAlike(db: Db, ids: readonly string[]): Promise<boolean> {
+  const found = await db
+    .select({ group: workerRequests.alikeGroup })
+    .from(workerRequests)
+    .where(inArray(workerRequests.id, [...ids]));
+  const [first] = found;
+  if (found.length <= 1) return true;
+  return first?.group !== "" && found.every(({ group }) => group === first?.group);
+}
