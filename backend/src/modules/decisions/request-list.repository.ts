@@ -15,8 +15,14 @@ const alikeCondition = (id: string): SQL | undefined =>
     sql`${workerRequests.alikeGroup} = (select alike_group from worker_requests asked where asked.id = ${id})`,
   );
 
+const mineCondition = (isMine: boolean, userId: string): SQL => {
+  const mine = sql`(${workerRequests.assignedTo} is null or ${workerRequests.assignedTo} = ${userId})`;
+  return isMine ? mine : not(mine);
+};
+
 function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined {
-  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, alikeTo, search } = query;
+  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, isMine, alikeTo, search } =
+    query;
   const person = assignedTo === "me" ? userId : assignedTo;
   const words = search === undefined || search.trim() === "" ? undefined : `%${escapeLike(search.trim())}%`;
   return and(
@@ -27,6 +33,7 @@ function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined
     taskId === undefined ? undefined : eq(workerRequests.taskId, taskId),
     repositoryId === undefined ? undefined : eq(workerRequests.repositoryId, repositoryId),
     person === undefined ? undefined : sql`${workerRequests.assignedTo}::text = ${person}`,
+    isMine === undefined ? undefined : mineCondition(isMine, userId),
     alikeTo === undefined ? undefined : alikeCondition(alikeTo),
     words === undefined
       ? undefined
