@@ -258,6 +258,41 @@ describe("what the policy decides", () => {
     expect([refused.status, codeOf(refused.body)]).toEqual([400, "policy.invalid"]);
   });
 
+  test("a simulation tells other decisions from other deadlines and from the same by another rule", async () => {
+    const rule = (fields: string) => `rules:\n  - { id: people, effect: human${fields} }\n`;
+    await apply(fixture.app, rule(""));
+    const { claim } = await requests.run();
+    await requests.askToRun(claim, "npm publish");
+    const changeOf = async (yaml: string) => {
+      const body = { yaml, limit: 1 };
+      const { changed, changes, items } = (
+        await fixture.app.request<PolicySimulation>("POST", `${path}/simulate`, { body })
+      ).body;
+      expect(changes).toEqual({
+        effect: 0,
+        handling: 0,
+        rule: 0,
+        ...(items[0]?.change && { [items[0].change]: 1 }),
+      });
+      expect(items[0]?.isChanged ?? false).toBe(changed === 1);
+      return { change: items[0]?.change, changed };
+    };
+    expect(await changeOf(rule(""))).toEqual({ change: undefined, changed: 0 });
+    for (const fields of [
+      ", deadlineSeconds: 60",
+      ", onTimeout: no_answer",
+      ", onTimeout: escalate, escalation: [{ afterSeconds: 5, to: everybody }]",
+    ])
+      expect([fields, await changeOf(rule(fields))]).toEqual([fields, { change: "handling", changed: 1 }]);
+    expect(await changeOf(rule(", reason: because"))).toEqual({ change: "rule", changed: 0 });
+    expect(await changeOf(yamlOf("others, effect: human"))).toEqual({ change: "rule", changed: 0 });
+    const denied = yamlOf("people, effect: deny, deadlineSeconds: 60");
+    expect(await changeOf(denied)).toEqual({ change: "effect", changed: 1 });
+    await apply(fixture.app, denied);
+    // What is settled at once waits for nobody.
+    expect(await changeOf(yamlOf("people, effect: deny"))).toEqual({ change: undefined, changed: 0 });
+  });
+
   test("another backend decides by the new version as soon as it is there", async () => {
     await using beside = await buildTestApp({ beside: fixture.app, config: { policy: "default" } });
     const { claim } = await requests.run();
