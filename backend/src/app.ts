@@ -41,7 +41,7 @@ import {
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
-import { type NoticeWiring, wireNotices } from "./notices.ts";
+import { type NoticePace, type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
@@ -74,7 +74,7 @@ export interface AppLimits {
   claimSweepMs?: number;
   realtime?: TalkDeps["limits"];
   /** How soon people are told of what waits for them. */
-  noticePace?: { graceMs?: number; lookAgainMs?: number };
+  noticePace?: NoticePace;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -184,7 +184,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
     ...{ server, config, database, redis, logger, background },
-    chores: { stats, executions, artifacts, attachments, idempotency },
+    chores: {
+      ...{ stats, executions, artifacts, attachments, idempotency },
+      resendNoticesSeconds: limits.noticePace?.resendSeconds,
+    },
     telling,
   });
 

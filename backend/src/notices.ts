@@ -20,6 +20,18 @@ import {
   type WaitingRequests,
 } from "./modules/notices/index.ts";
 
+/** How soon people are told of what waits for them; each has a default. */
+export interface NoticePace {
+  /** How long a request waits before they are told. */
+  graceMs?: number;
+  /** How long they are left alone while they look. */
+  lookAgainMs?: number;
+  /** First wait after a try that failed; each further one doubles. */
+  backoffMs?: number;
+  /** How often what was put off, or lost its job, is looked for. */
+  resendSeconds?: number;
+}
+
 export interface NoticeWiringDeps {
   server: FastifyInstance;
   config: BackendConfig;
@@ -33,8 +45,7 @@ export interface NoticeWiringDeps {
   isLooking: IsLooking;
   publicUrl: () => string;
   background: Lifecycle;
-  /** How long a request waits before people are told, and how long they are left alone while they look. */
-  pace?: { graceMs?: number; lookAgainMs?: number } | undefined;
+  pace?: NoticePace | undefined;
 }
 
 export interface NoticeWiring {
@@ -73,7 +84,10 @@ export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
   registerNoticeRoutes(deps.server, notices);
   return {
     notices,
-    delivery: { name: noticeQueue, triesMax, concurrency: 4, deliver: (id) => delivery.deliver(id) },
+    delivery: {
+      ...{ name: noticeQueue, triesMax, concurrency: 4, backoffMs: pace.backoffMs },
+      deliver: (id) => delivery.deliver(id),
+    },
     deliver: (id) => delivery.deliver(id),
     follow(jobs) {
       const outbox = startNoticeOutbox({

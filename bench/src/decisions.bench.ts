@@ -41,6 +41,7 @@ async function measure({ isQuick }: BenchOptions): Promise<Report> {
     const all = [...byRule, answered, ...listed, ...told];
     return describeCompared(all, [
       p95AtMost(all, "rule-only decision, 1 at a time", 20),
+      p95AtMost(all, "rule-only decision of a command line, 1 at a time", 20),
       p95AtMost(all, answered.name, 100),
       p95AtMost(all, "inbox list, 1 at a time", 50),
       p95AtMost(all, `message to the last of ${sockets.sockets} sockets`, 100),

@@ -393,7 +393,7 @@ const requests: {
       query: {
         ...{ page: 1, pageSize: 5, status: "human", kind: "approval", isLive: "true", isOverdue: "true" },
         ...{ taskId: newId(), repositoryId: newId(), assignedTo: "me", search: "x" },
-        ...{ alikeTo: newId(), sort: "priority", order: "asc" },
+        ...{ isMine: "true", alikeTo: newId(), sort: "priority", order: "asc" },
       },
     }),
     get: async () => ({ params: { requestId: (await asked()).request.id } }),

@@ -15,6 +15,8 @@ export interface ChoreDeps {
   notices: Pick<NoticeService, "takeUnqueued" | "forget">;
   /** Makes a job for a notice. */
   enqueueNotice: (noticeId: string) => Promise<void>;
+  /** How often notices without a job are looked for; 30 s unless given. */
+  resendNoticesSeconds?: number | undefined;
 }
 
 const samplesDays = 30;
@@ -35,6 +37,7 @@ export const createChores = ({
   idempotency,
   notices,
   enqueueNotice,
+  resendNoticesSeconds = 30,
 }: ChoreDeps): Chore[] => [
   {
     name: "sample-stats",
@@ -64,7 +67,7 @@ export const createChores = ({
   },
   {
     name: "resend-notices",
-    everySeconds: 30,
+    everySeconds: resendNoticesSeconds,
     run: async () => {
       const ids = await notices.takeUnqueued();
       for (const id of ids) await enqueueNotice(id);

@@ -7,15 +7,20 @@ export interface Delivery {
   readonly triesMax: number;
   /** How many at a time. */
   readonly concurrency: number;
+  /** First wait after a failure; each further one doubles. Ten seconds unless given. */
+  readonly backoffMs?: number | undefined;
   /** Must be safe to run twice. @throws when it is worth another try */
   readonly deliver: (id: string) => Promise<void>;
 }
 
-/** First wait after a failure, in milliseconds; each further one doubles. */
-const backoffMs = 10_000;
+const backoffMsDefault = 10_000;
 
 /** How BullMQ treats the job of an id: there is one at most, and nothing of it is kept once it is over. */
-export const jobOptionsOf = ({ triesMax }: Delivery, id: string, delayMs: number): JobsOptions => ({
+export const jobOptionsOf = (
+  { triesMax, backoffMs = backoffMsDefault }: Delivery,
+  id: string,
+  delayMs: number,
+): JobsOptions => ({
   jobId: id,
   delay: delayMs,
   attempts: triesMax,

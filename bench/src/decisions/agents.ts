@@ -72,6 +72,34 @@ export const callOfReading = (): Asked => {
   };
 };
 
+/** What allows `callOfCommand`: the line is parsed, each command of it compared, and a condition judged. */
+export const commandRule = `
+  - id: bench.tests
+    effect: allow
+    commands: ["npm test -- *", "tee *"]
+    paths: ["logs/**"]
+    when: task.type != "docs" && size(tool.command) < 500 && !request.reason.matches("(?i)secret|token")
+`;
+
+/** A shell line that `commandRule` allows, like none before. */
+export const callOfCommand = (): Asked => {
+  asked += 1;
+  const command = `timeout 60 npm test -- src/cart/totals-${asked}.test.ts 2>&1 | tee logs/${asked}.txt`;
+  return {
+    kind: "approval",
+    question: `run ${command}`,
+    reason: "The rounding is tested there.",
+    approval: {
+      subject: "tool_call",
+      tool: "run_command",
+      toolClass: "command",
+      arguments: { command },
+      command,
+      paths: [],
+    },
+  };
+};
+
 /** A question that goes to people, like none before. */
 export const questionForPeople = (): Asked => {
   asked += 1;

@@ -4,6 +4,7 @@ import {
   type WorkerRequestList,
   type WorkerRequestQuery,
 } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
 import { exitCodes } from "../exit-code.ts";
 import { counted } from "../output/counted.ts";
 import { requestDetails, requestTable } from "../output/request-view.ts";
@@ -15,6 +16,7 @@ export interface InboxListFlags {
   readonly kind?: string;
   readonly task?: string;
   readonly mine?: boolean;
+  readonly all?: boolean;
   readonly settled?: boolean;
   readonly page?: number;
   readonly pageSize?: number;
@@ -61,6 +63,24 @@ const showPage = ({ output }: ClientContext, list: WorkerRequestList, isSettled:
   if (!isSettled) output.note(dim(hintFor(list.items)));
 };
 
+/** How many a controller has, with the command that lists them; nothing when it has none. */
+const controllersHave = async (
+  { client }: ClientContext,
+  query: Partial<WorkerRequestQuery>,
+): Promise<string[]> => {
+  const { total } = await client.call(endpoints.workerRequests.list, {
+    query: { ...query, status: ["automated"], page: 1, pageSize: 1 },
+  });
+  return total === 0 ? [] : [`${counted(total, "request")} with the controller: agentvine inbox list --all`];
+};
+
+/** Which of them: what people have, unless told. */
+const wantedStatus = ({ all, settled }: InboxListFlags): Partial<WorkerRequestQuery> => {
+  if (all === true && settled === true) throw new AppError("command.usage", "say either --all or --settled");
+  if (settled === true) return { isLive: false };
+  return all === true ? { isLive: true } : { status: ["human"] };
+};
+
 /** `inbox list`: what waits for an answer, the longest waiting first. */
 export const inboxList = async (context: ClientContext, flags: InboxListFlags): Promise<number> => {
   const { client, output, json } = context;
@@ -69,8 +89,8 @@ export const inboxList = async (context: ClientContext, flags: InboxListFlags): 
   const query = {
     kind: flags.kind?.split(","),
     taskId,
-    assignedTo: flags.mine === true ? "me" : undefined,
-    isLive: !isSettled,
+    isMine: flags.mine === true ? true : undefined,
+    ...wantedStatus(flags),
     sort: "raisedAt",
     order: isSettled ? "desc" : "asc",
     page: flags.page,
@@ -82,7 +102,10 @@ export const inboxList = async (context: ClientContext, flags: InboxListFlags): 
     return exitCodes.ok;
   }
   showPage(context, list, isSettled);
-  const others = isSettled ? [] : await alsoWaits(context, taskId);
+  const others = [
+    ...(isSettled || flags.all === true ? [] : await controllersHave(context, query)),
+    ...(isSettled ? [] : await alsoWaits(context, taskId)),
+  ];
   for (const line of others) output.note(output.colors.dim(`also ${line}`));
   return exitCodes.ok;
 };

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createClient } from "@agentvine/client";
 import { type Claim, endpoints, type RequestRaiseInput, type WorkerRequest } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { createRepository, startBackend, tempDir } from "@agentvine/testkit";
+import { createRepository, startBackend, tempDir, waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type HandWorker, handWorker } from "../testing/hand-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
@@ -225,5 +225,30 @@ describe("inbox answer", () => {
     }
     expect((await run(["inbox", "show", "ffffffffff"])).stderr).toContain("worker_request.not_found");
     expect((await run(["inbox", "show", "no id"])).code).toBe(2);
+  });
+});
+
+describe("inbox list beside a controller", () => {
+  it("lists what waits for people alone, says what a controller has, and shows that with --all", async () => {
+    const { version } = await client().call(endpoints.policies.active);
+    const yaml = "rules:\n  - { id: model, effect: automated, kinds: [question] }\n";
+    await client().call(endpoints.policies.create, { body: { yaml, basedOnVersion: version } });
+    const claim = await attempt("Beside a controller");
+    const list = async (...flags: string[]) =>
+      await run(["inbox", "list", "--task", claim.task.id, ...flags]);
+    const { asked, all, plain } = await waitUntil(async () => {
+      const asked = await raise(claim, { question: `Which port? ${newId()}` });
+      const [all, plain] = [await list("--all"), await list()];
+      const now = await client().call(endpoints.workerRequests.get, { params: { requestId: asked.id } });
+      // Within seconds it is a person's; then it is too late to look.
+      return now.status === "automated" ? { asked, all, plain } : undefined;
+    });
+    const id = asked.id.slice(-8);
+    expect(all.stdout).toMatch(new RegExp(`${id}\\s+question\\s+with the controller`));
+    expect(plain.stdout).not.toContain(id);
+    expect(plain.stderr).toContain("also 1 request with the controller: agentvine inbox list --all");
+    expect((await list("--all", "--settled")).code).toBe(2);
+    await waitUntil(async () => (await list("--mine")).stdout.includes(id), { timeoutMs: 30_000 });
+    await run(["inbox", "answer", id, "80"]);
   });
 });

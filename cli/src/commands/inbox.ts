@@ -7,10 +7,11 @@ import { clientContext, withServer } from "./task.ts";
 /** The commands `inbox …`. */
 export const addInboxCommands = (program: Command, context: CommandContext, finish: Finish): void => {
   const inbox = program.command("inbox").description("what agents ask, and answer it");
-  withServer(inbox.command("list").description("list what waits for an answer, oldest first"))
+  withServer(inbox.command("list").description("list what waits for an answer of people, oldest first"))
     .option("--kind <names>", "only these, by comma: clarification, question, approval")
     .option("--task <id>", "only of this task")
-    .option("--mine", "only what was given to you")
+    .option("--mine", "only what was given to you or to everybody, not what others were given")
+    .option("--all", "also what a controller has now")
     .option("--settled", "what is settled already, newest first")
     .option("--page <number>", "which page", Number)
     .option("--page-size <number>", "requests a page, at most 100", Number)

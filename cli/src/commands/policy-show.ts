@@ -56,21 +56,34 @@ export const policyHistory = async ({ client, output, json }: ClientContext): Pr
   return exitCodes.ok;
 };
 
-const caseRow = ({
-  raisedAt,
-  kind,
-  command,
-  tool,
-  question,
-  active,
-  proposed,
-}: PolicySimulation["items"][number]) => [
+type Case = PolicySimulation["items"][number];
+
+/** How long a request waits and what then. */
+const handlingText = ({ deadlineSeconds, onTimeout, escalation }: Case["active"]): string => {
+  const steps = escalation.map(({ to, afterSeconds }) => `, ${to} after ${afterSeconds} s`).join("");
+  return `${deadlineSeconds} s${onTimeout === "escalate" ? steps : `, then ${onTimeout}`}`;
+};
+
+const decisionText = (decision: Case["active"], change: Case["change"]): string => {
+  const { kind, ruleId } = decision;
+  return foreign(`${kind} (${ruleId})${change === "handling" ? `, ${handlingText(decision)}` : ""}`);
+};
+
+const caseRow = ({ raisedAt, kind, command, tool, question, active, proposed, change }: Case) => [
   raisedAt,
   kind,
   foreign((command ?? tool ?? question).replaceAll("\n", " ")).slice(0, 60),
-  `${active.kind} (${active.ruleId})`,
-  `${proposed.kind} (${proposed.ruleId})`,
+  decisionText(active, change),
+  decisionText(proposed, change),
+  change ?? "",
 ];
+
+/** How many differ, and how many of them in little. */
+const changesText = ({ changed, changes: { handling, rule } }: PolicySimulation): string => {
+  const handled = handling === 0 ? "" : `, ${handling} of them only in deadline or escalation`;
+  const byOthers = rule === 0 ? "" : `, ${rule} alike by another rule or for another reason`;
+  return `${changed} would be decided differently${handled}${byOthers}`;
+};
 
 /** The cases as a table, and how far the past was looked at. */
 export const showSimulation = (
@@ -78,18 +91,17 @@ export const showSimulation = (
   output: Output,
   proposedName = "this policy",
 ): void => {
-  const { items, considered, changed, isCut, isBounded, activeVersion } = simulation;
+  const { items, considered, isCut, isBounded, activeVersion } = simulation;
   if (items.length > 0) {
-    output.line(
-      table(["raised", "kind", "what", `version ${activeVersion}`, proposedName], items.map(caseRow)),
-    );
+    const heads = ["raised", "kind", "what", `version ${activeVersion}`, proposedName, "change"];
+    output.line(table(heads, items.map(caseRow)));
   }
   const cut = isCut
     ? "; it took too long, older ones were left out"
     : isBounded
       ? "; there are older ones, which were left out"
       : "";
-  output.line(`${considered} past requests looked at, ${changed} would be decided differently${cut}`);
+  output.line(`${considered} past requests looked at, ${changesText(simulation)}${cut}`);
 };
 
 /** `policy simulate <file>`: the past, decided by this policy, beside the active one. */

@@ -1,9 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { PolicyDetail, PolicySimulation } from "@agentvine/contracts";
-import { type BackendProcess, startBackend, useTempDir } from "@agentvine/testkit";
+import { createClient } from "@agentvine/client";
+import { endpoints, type PolicyDetail, type PolicySimulation } from "@agentvine/contracts";
+import { type BackendProcess, createRepository, startBackend, useTempDir } from "@agentvine/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exitCodes } from "../exit-code.ts";
+import { handWorker } from "../testing/hand-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 const directory = useTempDir();
@@ -64,6 +66,28 @@ describe("against a backend", () => {
     return JSON.parse(shown.stdout) as PolicyDetail;
   };
 
+  /** An agent of a new task asks for leave for each of these. */
+  async function askToRun(commands: readonly string[]): Promise<void> {
+    const { url: baseUrl, token } = backend;
+    const client = createClient({ baseUrl, token });
+    const worker = await handWorker(baseUrl, token);
+    const { path } = await createRepository(join(directory(), "shop"), { "a.txt": "a\n" });
+    await client.call(endpoints.tasks.create, {
+      body: { title: "Mend it", type: "bugfix", repositoryUrl: path },
+    });
+    const { workOrder, attempt, attemptToken } = await worker.claim();
+    for (const command of commands) {
+      const call = { tool: "run_command", toolClass: "command", arguments: { command }, command } as const;
+      await client.call(endpoints.workerRequests.raise, {
+        token: attemptToken,
+        body: {
+          ...{ workOrderId: workOrder.id, attempt, callId: command, kind: "approval", question: command },
+          approval: { subject: "tool_call", ...call, paths: [] },
+        },
+      });
+    }
+  }
+
   test("a policy is shown, applied with what changed, listed and rolled back", async () => {
     const first = await active();
     const file = await write("next.yaml", good);
@@ -94,5 +118,35 @@ describe("against a backend", () => {
     expect(JSON.parse(stdout) as PolicySimulation).toMatchObject({ considered: 0, changed: 0, items: [] });
     expect((await run("simulate", file)).stdout).toContain("0 past requests looked at");
     expect((await run("simulate", await write("bad2.yaml", bad))).code).toBe(exitCodes.usage);
+  });
+
+  test("a policy is tried on what was really asked: what it would decide, how long that waits, and by which rule", async () => {
+    const rules = (rule: string) => `rules:\n  - { id: people, effect: human${rule} }\n`;
+    await run("apply", await write("people.yaml", rules("")));
+    await askToRun(["npm test", "npm publish"]);
+    const simulate = async (yaml: string, ...flags: string[]) => {
+      const { code, stdout } = await run("simulate", await write("tried.yaml", yaml), ...flags);
+      expect(code).toBe(exitCodes.ok);
+      return stdout;
+    };
+    const { version } = await active();
+    const decided = await simulate(`${rules("")}  - { id: no, effect: deny, commands: ["npm publish"] }\n`);
+    expect(decided).toMatch(new RegExp(`what\\s+version ${version}\\s+this policy\\s+change`));
+    expect(decided).toMatch(/approval\s+npm publish\s+human \(people\)\s+deny \(no\)\s+effect/);
+    expect(decided).not.toContain("npm test");
+    expect(decided).toContain("2 past requests looked at, 1 would be decided differently\n");
+    const handled = await simulate(rules(", deadlineSeconds: 60"));
+    expect(handled).toMatch(
+      /npm test\s+human \(people\), 86400 s, then deny\s+human \(people\), 60 s, then deny\s+handling/,
+    );
+    expect(handled).toContain("2 would be decided differently, 2 of them only in deadline or escalation");
+    const renamed = await simulate("rules:\n  - { id: others, effect: human }\n");
+    expect(renamed).toMatch(/npm test\s+human \(people\)\s+human \(others\)\s+rule/);
+    expect(renamed).toContain(
+      "0 would be decided differently, 2 alike by another rule or for another reason",
+    );
+    const all = await simulate(rules(""), "--all", "--limit", "1");
+    expect(all).toMatch(/npm publish\s+human \(people\)\s+human \(people\)/);
+    expect(all).toContain("1 past requests looked at, 0 would be decided differently; there are older ones");
   });
 });

@@ -22,8 +22,9 @@ const statusText = (request: WorkerRequest, colors: Colors): string => {
     case "no_answer":
     case "expired":
       return colors.red(request.status);
-    case "human":
     case "automated":
+      return colors.yellow("with the controller");
+    case "human":
     case "pending":
       return colors.yellow(request.status);
     case "cancelled":

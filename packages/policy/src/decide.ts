@@ -1,4 +1,5 @@
 import type { Decision, OnTimeout, PolicyFacts, PolicyRule } from "@agentvine/contracts";
+import { deadlineSecondsDefault } from "./deadline-issues.ts";
 import { matchRule, Subject, type Verdict } from "./match-rule.ts";
 import { Budget, OverBudget } from "./matching/budget.ts";
 import { preAllowingRule } from "./pre-allowed.ts";
@@ -6,9 +7,6 @@ import type { CompiledRule, RuleSet } from "./rule-set.ts";
 
 /** Ids of the decisions that no rule made. */
 export const engineRuleIds = { noRule: "engine.no-rule", overBudget: "engine.over-budget" } as const;
-
-/** How long a request may stay open when its rule does not say. */
-const deadlineSecondsDefault = 86_400;
 
 const saidBy = ({ effect, reason, description, id }: PolicyRule): string =>
   reason ?? description ?? `${effect} by the rule ${id}`;

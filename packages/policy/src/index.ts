@@ -1,6 +1,13 @@
 export { compileRules } from "./compile-rules.ts";
 export { decide, engineRuleIds } from "./decide.ts";
-export { type PolicyTextIssue, policyCharactersMax, type ReadPolicy, readPolicy } from "./policy-text.ts";
+export { type NamedPerson, peopleNamedBy } from "./named-people.ts";
+export {
+  type PolicyTextIssue,
+  placeIssues,
+  policyCharactersMax,
+  type ReadPolicy,
+  readPolicy,
+} from "./policy-text.ts";
 export { preAllowed } from "./pre-allowed.ts";
 export { isPresetName, type Preset, type PresetName, presetNames, presets } from "./presets.ts";
 export { type DraftedRule, type DraftWish, draftRule } from "./proposal/draft-rule.ts";

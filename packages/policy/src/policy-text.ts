@@ -1,6 +1,7 @@
 import { type PolicyRules, policyRulesSchema } from "@agentvine/contracts";
 import { type Document, isScalar, LineCounter, parseDocument, Scalar } from "yaml";
 import { compileRules } from "./compile-rules.ts";
+import { deadlineIssues } from "./deadline-issues.ts";
 import type { PolicyIssue, RuleSet } from "./rule-set.ts";
 
 /** Largest policy, in characters. */
@@ -95,9 +96,14 @@ class PolicyText {
       );
     }
     const compiled = compileRules(parsed.data);
-    return compiled.isValid
+    const issues = [...(compiled.isValid ? [] : compiled.issues), ...deadlineIssues(parsed.data)];
+    return compiled.isValid && issues.length === 0
       ? { isValid: true, rules: parsed.data, ruleSet: compiled.ruleSet }
-      : this.#refused(compiled.issues.map((issue) => this.#placed(issue)));
+      : this.refused(issues);
+  }
+
+  refused(issues: readonly PolicyIssue[]): Extract<ReadPolicy, { isValid: false }> {
+    return this.#refused(issues.map((issue) => this.#placed(issue)));
   }
 
   #value(): { content: unknown } | undefined {
@@ -109,7 +115,7 @@ class PolicyText {
     }
   }
 
-  #refused(issues: readonly PolicyTextIssue[]): ReadPolicy {
+  #refused(issues: readonly PolicyTextIssue[]): Extract<ReadPolicy, { isValid: false }> {
     const inOrder = issues.toSorted((left, right) => left.line - right.line || left.column - right.column);
     return { isValid: false, issues: inOrder.slice(0, issuesMax) };
   }
@@ -133,3 +139,7 @@ export function readPolicy(text: string): ReadPolicy {
   }
   return new PolicyText(text).read();
 }
+
+/** What is wrong with a valid policy for reasons that the text alone does not show, with line and column. */
+export const placeIssues = (text: string, issues: readonly PolicyIssue[]): readonly PolicyTextIssue[] =>
+  new PolicyText(text).refused(issues).issues;

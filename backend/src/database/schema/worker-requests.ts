@@ -80,7 +80,7 @@ export const workerRequests = pgTable(
     routeReason: text("route_reason").notNull().default(""),
     assignedTo: uuid("assigned_to").references(() => users.id),
     deadlineAt: momentColumn("deadline_at"),
-    /** How long the last of those who may answer has. */
+    /** How long it may stay open once people have it, the chain included. */
     deadlineSeconds: integer("deadline_seconds").notNull(),
     onTimeout: text("on_timeout").$type<OnTimeout>().notNull(),
     /** Steps of the chain that are still to come. */

@@ -487,6 +487,13 @@ test("the list filters, sorts and counts, and the queue says how many wait", asy
   expect((await ids(`search=${encodeURIComponent("Zebra 100%")}`)).sort()).toEqual([one.id, two.id].sort());
   expect(await ids(`${ofTask}&isOverdue=true`)).toEqual([]);
   expect((await list(`${ofTask}&pageSize=1`)).total).toBe(2);
+  await fixture.sql(
+    `with other as (insert into users (id, username, email, role) values (gen_random_uuid(), 'zoe', 'zoe@example.org', 'developer') returning id)
+     update worker_requests set assigned_to = other.id from other where worker_requests.id = $1`,
+    [two.id],
+  );
+  expect(await ids(`${ofTask}&isMine=true`)).toEqual([one.id]);
+  expect(await ids(`${ofTask}&isMine=false`)).toEqual([two.id]);
   const { body } = await fixture.app.request<QueueStatus>("GET", "/api/v1/queue/status");
   expect(body.workerRequests).toBeGreaterThanOrEqual(2);
 });

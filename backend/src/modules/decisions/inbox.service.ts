@@ -13,6 +13,7 @@ import type { AnswerService } from "./answer.service.ts";
 import { findPersonName, isActivePerson } from "./person.repository.ts";
 import { assignRow } from "./request.repository.ts";
 import { misfit, unknownRequest } from "./request.ts";
+import { areAlike } from "./request-list.repository.ts";
 import { mustReadRequest } from "./request-row.repository.ts";
 import type { ResumePort } from "./resume.port.ts";
 import { lockRequest } from "./settle.service.ts";
@@ -23,11 +24,29 @@ export interface InboxServiceDeps {
   resume: ResumePort;
 }
 
+/** Refuses one answer for several questions, or one command for several: what is denied is all that need not be the same. */
+async function assertAlike(
+  db: Db,
+  { requests, decision, editedCommand }: Pick<BulkAnswer, "requests" | "decision" | "editedCommand">,
+): Promise<void> {
+  if (decision === "deny") return;
+  const ids = requests.map(({ id }) => id);
+  if (await areAlike(db, ids)) return;
+  throw misfit(
+    editedCommand === undefined ? "requests" : "editedCommand",
+    "not all of them ask the same: answer those of one alikeGroup together, the others one by one",
+  );
+}
+
 /** What people do with several requests, and whom they give one to. */
 export function createInboxService({ db, answers, resume }: InboxServiceDeps) {
   return {
-    /** Answers each of them, one after the other, in a transaction of its own. */
+    /**
+     * Answers each of them, one after the other, in a transaction of its own.
+     * @throws AppError `worker_request.answer_invalid` when they do not ask the same and are not denied
+     */
     answerAll: async (actor: Actor, { requests, ...given }: BulkAnswer): Promise<BulkAnswerReply> => {
+      await assertAlike(db, { requests, ...given });
       const items: BulkAnswerReply["items"] = [];
       for (const { id, generation } of requests) {
         try {

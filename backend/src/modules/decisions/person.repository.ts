@@ -24,3 +24,12 @@ export async function isActivePerson(tx: Tx, userId: string): Promise<boolean> {
     .where(and(eq(users.id, userId), eq(users.isActive, true)));
   return rows.length > 0;
 }
+
+/** The id of the person of that user name; undefined when nobody active is called so. */
+export async function findActivePerson(tx: Tx, username: string): Promise<string | undefined> {
+  const [row] = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.username, username), eq(users.isActive, true)));
+  return row?.id;
+}

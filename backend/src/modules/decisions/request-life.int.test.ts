@@ -271,16 +271,55 @@ describe("people", () => {
         ...[one, words, gone].map(({ id }) => ({ id, generation: 1 })),
         { id: two.id, generation: 2 },
       ],
-      decision: "allow",
+      decision: "deny",
     });
     expect(status).toBe(200);
     expect(body.items.map(({ id, request, error }) => [id, request?.status ?? error?.code])).toEqual([
-      [one.id, "answered"],
+      [one.id, "denied"],
       [words.id, "worker_request.answer_invalid"],
       [gone.id, "worker_request.settled"],
       [two.id, "worker_request.changed"],
     ]);
     expect((await work.getTask(claim.task.id)).status).toBe("waiting");
+  });
+
+  test("answer together only what asks the same, but for a denial: another command, leave or words fit no other request", async () => {
+    const { claim } = await requests.run();
+    const { claim: other } = await requests.run();
+    const [a, alike, b] = [
+      await requests.askToRun(claim, "make a"),
+      await requests.askToRun(other, "make  a"),
+      await requests.askToRun(claim, "make b"),
+    ];
+    const [port, host] = [await requests.ask(claim, "Which port?"), await requests.ask(claim, "Which host?")];
+    const together = (asked: readonly WorkerRequest[], answer: object) =>
+      send<BulkAnswerReply>("bulk-answer", {
+        requests: asked.map(({ id, generation }) => ({ id, generation })),
+        ...answer,
+      });
+    const edited = { decision: "allow", editedCommand: "make a --dry" };
+    for (const [asked, answer, path] of [
+      [[a, alike, b], edited, "editedCommand"],
+      [[a, b], { decision: "allow" }, "requests"],
+      [[port, host], { text: "localhost" }, "requests"],
+    ] as const) {
+      const { status, body } = await together(asked, answer);
+      expect({ status, code: codeOf(body) }).toEqual({ status: 400, code: "worker_request.answer_invalid" });
+      const message = expect.stringMatching(/not all of them ask the same: .*alikeGroup/);
+      expect(body).toMatchObject({ error: { issues: [{ path, message }] } });
+    }
+    for (const { id } of [a, alike, b, port, host]) expect((await requests.get(id)).status).toBe("human");
+    const { body } = await together([a, alike], edited);
+    expect(body.items.map(({ request }) => request?.answer?.editedCommand)).toEqual([
+      edited.editedCommand,
+      edited.editedCommand,
+    ]);
+    // Those that older versions wrote do not say what they are like.
+    await work.sql("update worker_requests set alike_group = '' where id = any($1::uuid[])", [
+      [port.id, host.id],
+    ]);
+    expect((await together([port, host], { text: "localhost" })).status).toBe(400);
+    expect((await together([port], { text: "80" })).body.items[0]?.request?.status).toBe("answered");
   });
 
   test("give a request to somebody who is there, while it is open; workers and agents give none", async () => {

@@ -15,8 +15,14 @@ const alikeCondition = (id: string): SQL | undefined =>
     sql`${workerRequests.alikeGroup} = (select alike_group from worker_requests asked where asked.id = ${id})`,
   );
 
+const mineCondition = (isMine: boolean, userId: string): SQL => {
+  const mine = sql`(${workerRequests.assignedTo} is null or ${workerRequests.assignedTo} = ${userId})`;
+  return isMine ? mine : not(mine);
+};
+
 function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined {
-  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, alikeTo, search } = query;
+  const { status, kind, isLive, isOverdue, taskId, repositoryId, assignedTo, isMine, alikeTo, search } =
+    query;
   const person = assignedTo === "me" ? userId : assignedTo;
   const words = search === undefined || search.trim() === "" ? undefined : `%${escapeLike(search.trim())}%`;
   return and(
@@ -27,6 +33,7 @@ function conditionOf(query: WorkerRequestQuery, userId: string): SQL | undefined
     taskId === undefined ? undefined : eq(workerRequests.taskId, taskId),
     repositoryId === undefined ? undefined : eq(workerRequests.repositoryId, repositoryId),
     person === undefined ? undefined : sql`${workerRequests.assignedTo}::text = ${person}`,
+    isMine === undefined ? undefined : mineCondition(isMine, userId),
     alikeTo === undefined ? undefined : alikeCondition(alikeTo),
     words === undefined
       ? undefined
@@ -70,4 +77,15 @@ export async function listRequests(
     ),
     ...total,
   };
+}
+
+/** Whether one answer fits all of them: one group, or a single request. Ids of nothing count for nothing. */
+export async function areAlike(db: Db, ids: readonly string[]): Promise<boolean> {
+  const found = await db
+    .select({ group: workerRequests.alikeGroup })
+    .from(workerRequests)
+    .where(inArray(workerRequests.id, [...ids]));
+  const [first] = found;
+  if (found.length <= 1) return true;
+  return first?.group !== "" && found.every(({ group }) => group === first?.group);
 }

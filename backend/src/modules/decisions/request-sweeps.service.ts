@@ -49,11 +49,18 @@ export function createRequestSweeps({ db, resume, logger, handOverMs }: RequestS
   return {
     batchMax,
 
-    /** Requests whose deadline has passed: to the next of the chain, denied, or told that nobody answered. */
+    /**
+     * Requests whose deadline has passed: from a model to people, among people to the next of the chain, and at its end denied, or told
+     * that nobody answered.
+     */
     passDeadlines: async (): Promise<number> =>
       await each(await findOverdue(db, batchMax), async (tx, locked) => {
         const { row } = locked;
         if (!(await isOverdueRow(tx, row.id))) return false;
+        if (row.status === "automated") {
+          await routeToHuman(tx, row, "no model answered in its time");
+          return true;
+        }
         const [next, ...rest] = row.escalation;
         if (row.onTimeout === "escalate" && next !== undefined) {
           await escalateRow(tx, row, next, rest);

@@ -1,19 +1,21 @@
-import type {
-  AnswerScope,
-  AnswerSource,
-  Citation,
-  EscalationStep,
-  Usage,
-  WorkerRequestEvent,
-  WorkerRequestStatus,
+import {
+  type AnswerScope,
+  type AnswerSource,
+  type Citation,
+  type EscalationStep,
+  everybody,
+  type Usage,
+  type WorkerRequestEvent,
+  type WorkerRequestStatus,
 } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
-import { users, workerRequests } from "../../database/schema/index.ts";
+import { workerRequests } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
 import { type NewEvent, recordEvent } from "../events/index.ts";
+import { findActivePerson } from "./person.repository.ts";
 import { automatedChannel, requestChannel, statusAfter } from "./request.ts";
 import { isLiveRow, type RequestRow } from "./request-row.repository.ts";
 import type { ProposedRule } from "./rule-proposals.port.ts";
@@ -51,11 +53,18 @@ export type NewRequest = Omit<
 
 const fromNow = (seconds: number) => sql<Date>`now() + ${seconds} * interval '1 second'`;
 
-/** With a chain, its first step comes before the deadline proper. */
-const firstDeadline = (
+/** When, from when people have it: with a chain its next step comes before the deadline proper. */
+const nextDeadline = (
   { onTimeout, escalation }: Pick<NewRequest, "onTimeout" | "escalation">,
   seconds: number,
-): number => (onTimeout === "escalate" ? escalation[0]?.afterSeconds : undefined) ?? seconds;
+): number =>
+  Math.min(seconds, (onTimeout === "escalate" ? escalation[0]?.afterSeconds : undefined) ?? seconds);
+
+/** A model has all of its time at most; people, and the chain among them, have theirs after it. */
+const firstDeadline = (
+  values: Pick<NewRequest, "status" | "onTimeout" | "escalation">,
+  seconds: number,
+): number => (values.status === "automated" ? seconds : nextDeadline(values, seconds));
 
 export async function insertRequest(
   tx: Tx,
@@ -228,12 +237,9 @@ export async function routeToHuman(
   const [routed] = await tx
     .update(workerRequests)
     .set({
-      status: statusAfter(row.status, "route_human"),
+      ...givenToPeople(row),
       routedAt: sql`now()`,
-      peopleSince: sql`now()`,
-      routeReason: storableText(`${reason} (before: ${row.routeReason})`).slice(0, 2_000),
-      leaseTokenHash: null,
-      leaseExpiresAt: null,
+      routeReason: reasonAfter(row, reason),
       ...(usage === undefined ? {} : { usage }),
     })
     .where(and(eq(workerRequests.id, row.id), eq(workerRequests.status, row.status)))
@@ -259,32 +265,40 @@ export async function assignRow(
   await recordRequestEvent(tx, "worker_request.delegated", assigned, told);
 }
 
-/** Who is asked is a person: no model answers any more. */
-const givenToPeople = ({ status }: RequestRow) => ({
-  status: status === "human" ? status : statusAfter(status, "route_human"),
-  peopleSince: sql`coalesce(${workerRequests.peopleSince}, now())`,
-  leaseTokenHash: null,
-  leaseExpiresAt: null,
-});
+/** Who is asked is a person: no model answers any more, and the deadline counts from now. */
+const givenToPeople = (row: RequestRow) =>
+  row.status === "human"
+    ? {}
+    : {
+        status: statusAfter(row.status, "route_human"),
+        peopleSince: sql`now()`,
+        deadlineAt: fromNow(nextDeadline(row, row.deadlineSeconds)),
+        leaseTokenHash: null,
+        leaseExpiresAt: null,
+      };
 
-/** Passes a locked request on to the next of its chain, with a new deadline. */
+/** Why it is where it is, in front of why it was where it was. */
+const reasonAfter = ({ routeReason }: RequestRow, reason: string): string =>
+  storableText(`${reason} (before: ${routeReason})`).slice(0, 2_000);
+
+/** Passes a request that people have, locked, on to the next of its chain. Its end stays where its rule put it. */
 export async function escalateRow(
   tx: Tx,
   row: RequestRow,
   step: EscalationStep,
   rest: readonly EscalationStep[],
 ): Promise<void> {
-  const seconds = rest[0]?.afterSeconds ?? row.deadlineSeconds;
-  const [person] = await tx.select({ id: users.id }).from(users).where(eq(users.username, step.to));
+  const seconds = nextDeadline({ ...row, escalation: [...rest] }, row.deadlineSeconds);
+  const assignedTo = step.to === everybody ? null : await findActivePerson(tx, step.to);
+  const reason = `nobody active is called ${step.to}, so everybody has it`;
   const [escalated] = await tx
     .update(workerRequests)
     .set({
-      assignedTo: person?.id ?? null,
+      assignedTo: assignedTo ?? null,
+      ...(assignedTo === undefined ? { routeReason: reasonAfter(row, reason) } : {}),
       escalation: [...rest],
       escalations: sql`${workerRequests.escalations} + 1`,
-      deadlineAt: fromNow(seconds),
-      // A controller had its chance.
-      ...givenToPeople(row),
+      deadlineAt: sql`coalesce(${workerRequests.peopleSince}, ${workerRequests.raisedAt}) + ${seconds} * interval '1 second'`,
     })
     .where(eq(workerRequests.id, row.id))
     .returning();

@@ -63,7 +63,7 @@ interface NoticedEvent {
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
-/** Reads an event as news for people. A request is news once per round: raised or routed, each escalation, each person it is given to. */
+/** Reads an event as news for people. A request is news once per round: raised or routed, each escalation, each time it is given to somebody. */
 export function occasionOf(event: NoticedEvent): Occasion | undefined {
   const { position, type, taskId, occurredAt } = event;
   const ofTask = (noticeType: NoticeType): Occasion => ({
@@ -88,7 +88,7 @@ export function occasionOf(event: NoticedEvent): Occasion | undefined {
   }
 }
 
-function ofRequest({ type, taskId, data, occurredAt }: NoticedEvent): Occasion | undefined {
+function ofRequest({ position, type, taskId, data, occurredAt }: NoticedEvent): Occasion | undefined {
   const requestId = textOf(data.requestId);
   if (requestId === null || data.status !== "human") return undefined;
   const assignedTo = textOf(data.assignedTo);
@@ -96,7 +96,8 @@ function ofRequest({ type, taskId, data, occurredAt }: NoticedEvent): Occasion |
     type === "worker_request.escalated"
       ? `escalation ${String(data.escalations)}`
       : type === "worker_request.delegated"
-        ? `given to ${assignedTo}`
+        ? // Who gives it back may be given it once more.
+          `given to ${assignedTo} at ${position}`
         : "first";
   return {
     type: "request.waiting",

@@ -5,9 +5,11 @@ import { connectConversation } from "@agentvine/client";
 import type { Conversation, Notice, NoticeChannel } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
 
 let fixture: WorkFixture;
+let requests: RequestFixture;
 let calls = 0;
 const receiver = createServer((request, response) => {
   calls += 1;
@@ -19,11 +21,12 @@ beforeAll(async () => {
   await once(receiver, "listening");
   fixture = await buildWorkFixture(
     { runsChores: true, allowsPrivateHosts: true },
-    { limits: { noticePace: { graceMs: 0 } } },
+    { limits: { noticePace: { graceMs: 0, lookAgainMs: 50, resendSeconds: 0.2 } } },
   );
-  const { port } = receiver.address() as AddressInfo;
+  requests = requestFixture(fixture);
+  const address = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   await fixture.app.request<{ channel: NoticeChannel }>("POST", "/api/v1/notice-channels", {
-    body: { kind: "webhook", name: "hook", address: `http://127.0.0.1:${port}/`, types: ["task.failed"] },
+    body: { kind: "webhook", name: "hook", address, types: ["task.failed", "request.waiting"] },
   });
 });
 afterAll(async () => {
@@ -31,14 +34,10 @@ afterAll(async () => {
   receiver.close();
 });
 
-/** A task that fails while somebody has its conversation open, in a tab that is seen or not. */
-async function noticeWhile(isLooking: boolean): Promise<Notice> {
+/** Somebody has the conversation of a task open, in a tab that is seen or not. */
+async function watch(taskId: string, isLooking: boolean) {
   const { app } = fixture;
-  const worker = await fixture.registerWorker();
-  const task = await fixture.createTask();
-  const opened = await app.request<Conversation>("POST", "/api/v1/chat/conversations", {
-    body: { taskId: task.id },
-  });
+  const opened = await app.request<Conversation>("POST", "/api/v1/chat/conversations", { body: { taskId } });
   let isShown = false;
   const live = connectConversation(opened.body.id, {
     ...{ baseUrl: app.url, token: app.token },
@@ -49,13 +48,46 @@ async function noticeWhile(isLooking: boolean): Promise<Notice> {
   });
   live.show({ isLooking, isTyping: true });
   await waitUntil(() => isShown);
-  await fixture.fail(await fixture.mustClaim(worker), { reason: "red" });
-  const ended = await waitUntil(async () => {
-    const { items } = (await app.request<{ items: Notice[] }>("GET", "/api/v1/notices")).body;
-    return items.find((notice) => notice.taskId === task.id && notice.status !== "waiting");
+  return live;
+}
+
+const noticeOf = async (taskId: string): Promise<Notice | undefined> =>
+  (await fixture.app.request<{ items: Notice[] }>("GET", "/api/v1/notices")).body.items.find(
+    (notice) => notice.taskId === taskId,
+  );
+const endedNotice = (taskId: string): Promise<Notice> =>
+  waitUntil(async () => {
+    const notice = await noticeOf(taskId);
+    return notice?.status === "waiting" ? undefined : notice;
   });
+
+/** What becomes of the news of a task that fails while somebody has its conversation open. */
+async function noticeWhile(isLooking: boolean): Promise<Notice> {
+  const worker = await fixture.registerWorker();
+  const task = await fixture.createTask();
+  const live = await watch(task.id, isLooking);
+  await fixture.fail(await fixture.mustClaim(worker), { reason: "red" });
+  const ended = await endedNotice(task.id);
   live.close();
   return ended;
+}
+
+/** A request that is raised while somebody looks, once its notice was put off several times. */
+async function waitingWhileLooking() {
+  const { claim } = await requests.run();
+  const taskId = claim.task.id;
+  const live = await watch(taskId, true);
+  const request = await requests.ask(claim, "Which port?");
+  const seen = new Set<string>();
+  await waitUntil(async () => {
+    const rows = await fixture.sql<{ at: string }>(
+      "select available_at::text as at from notices where task_id = $1 and available_at > created_at",
+      [taskId],
+    );
+    for (const { at } of rows) seen.add(at);
+    return seen.size >= 3;
+  });
+  return { taskId, live, request };
 }
 
 test("who has the conversation of a task before their eyes is not told elsewhere that it ended", async () => {
@@ -66,4 +98,24 @@ test("who has the conversation of a task before their eyes is not told elsewhere
 test("a tab in the background does not keep a notice away", async () => {
   expect(await noticeWhile(false)).toMatchObject({ status: "sent" });
   expect(calls).toBe(1);
+});
+
+test("who looks is not told of a request, again and again, and is told once they look away while it still waits", async () => {
+  const { taskId, live } = await waitingWhileLooking();
+  const before = calls;
+  expect(await noticeOf(taskId)).toMatchObject({ status: "waiting", tries: 0 });
+  live.show({ isLooking: false, isTyping: false });
+  expect(await endedNotice(taskId)).toMatchObject({ status: "sent", type: "request.waiting", tries: 1 });
+  expect(calls).toBe(before + 1);
+  live.close();
+});
+
+test("what they answered while they looked is not told when they look away", async () => {
+  const { taskId, live, request } = await waitingWhileLooking();
+  const before = calls;
+  await requests.answer(request, { text: "80" });
+  live.show({ isLooking: false, isTyping: false });
+  expect(await endedNotice(taskId)).toMatchObject({ status: "dropped", reason: "it was settled meanwhile" });
+  expect(calls).toBe(before);
+  live.close();
 });

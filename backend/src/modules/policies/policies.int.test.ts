@@ -112,6 +112,36 @@ describe("versions", () => {
     expect(await activeOf(app)).toEqual(before);
   });
 
+  test("who names nobody that is there as the next of a chain is told where, and nothing changes", async () => {
+    await app.database.pool.query(
+      `insert into users (id, username, email, role, is_active) values (gen_random_uuid(), 'ann', 'ann@example.org', 'developer', true),
+         (gen_random_uuid(), 'bea', 'bea@example.org', 'developer', false)`,
+    );
+    const chain = (...names: string[]) =>
+      `rules:\n  - id: a\n    effect: human\n    onTimeout: escalate\n    escalation:\n${names
+        .map((to, index) => `      - { afterSeconds: ${index + 1}, to: ${to} }\n`)
+        .join("")}`;
+    const before = await activeOf(app);
+    const refused = await apply(app, chain("ann", "everybody", "bea", "anne"));
+    expect([refused.status, codeOf(refused.body)]).toEqual([400, "policy.invalid"]);
+    const message = (name: string) => `nobody active is called ${name}: name somebody else, or everybody`;
+    expect((refused.body as unknown as ErrorResponse).error.data).toEqual({
+      issues: [
+        { line: 8, column: 32, ruleId: "a", path: "rules.0.escalation.2.to", message: message("bea") },
+        { line: 9, column: 32, ruleId: "a", path: "rules.0.escalation.3.to", message: message("anne") },
+      ],
+    });
+    expect(await activeOf(app)).toEqual(before);
+    const { status, body } = await apply(app, chain("ann", "everybody"));
+    expect(status).toBe(201);
+    // Who has to bring back what was good can't wait until somebody who left is out of it.
+    await app.database.pool.query("update users set is_active = false where username = 'ann'");
+    await apply(app, allowTests);
+    const back = { comment: "", basedOnVersion: body.version + 1 };
+    const rolledBack = await app.request("POST", `${path}/${body.version}/activate`, { body: back });
+    expect(rolledBack.status).toBe(201);
+  });
+
   test.each([`${path}/9999`, `${path}/9999/diff`])("an unknown version is a 404: %s", async (unknown) => {
     const { status, body } = await app.request("GET", unknown);
     expect([status, codeOf(body)]).toEqual([404, "policy.not_found"]);
@@ -226,6 +256,41 @@ describe("what the policy decides", () => {
     expect(await activeOf(fixture.app)).toEqual(before);
     const refused = await fixture.app.request("POST", `${path}/simulate`, { body: { yaml: "rules: 1" } });
     expect([refused.status, codeOf(refused.body)]).toEqual([400, "policy.invalid"]);
+  });
+
+  test("a simulation tells other decisions from other deadlines and from the same by another rule", async () => {
+    const rule = (fields: string) => `rules:\n  - { id: people, effect: human${fields} }\n`;
+    await apply(fixture.app, rule(""));
+    const { claim } = await requests.run();
+    await requests.askToRun(claim, "npm publish");
+    const changeOf = async (yaml: string) => {
+      const body = { yaml, limit: 1 };
+      const { changed, changes, items } = (
+        await fixture.app.request<PolicySimulation>("POST", `${path}/simulate`, { body })
+      ).body;
+      expect(changes).toEqual({
+        effect: 0,
+        handling: 0,
+        rule: 0,
+        ...(items[0]?.change && { [items[0].change]: 1 }),
+      });
+      expect(items[0]?.isChanged ?? false).toBe(changed === 1);
+      return { change: items[0]?.change, changed };
+    };
+    expect(await changeOf(rule(""))).toEqual({ change: undefined, changed: 0 });
+    for (const fields of [
+      ", deadlineSeconds: 60",
+      ", onTimeout: no_answer",
+      ", onTimeout: escalate, escalation: [{ afterSeconds: 5, to: everybody }]",
+    ])
+      expect([fields, await changeOf(rule(fields))]).toEqual([fields, { change: "handling", changed: 1 }]);
+    expect(await changeOf(rule(", reason: because"))).toEqual({ change: "rule", changed: 0 });
+    expect(await changeOf(yamlOf("others, effect: human"))).toEqual({ change: "rule", changed: 0 });
+    const denied = yamlOf("people, effect: deny, deadlineSeconds: 60");
+    expect(await changeOf(denied)).toEqual({ change: "effect", changed: 1 });
+    await apply(fixture.app, denied);
+    // What is settled at once waits for nobody.
+    expect(await changeOf(yamlOf("people, effect: deny"))).toEqual({ change: undefined, changed: 0 });
   });
 
   test("another backend decides by the new version as soon as it is there", async () => {

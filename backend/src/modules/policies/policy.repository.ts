@@ -1,5 +1,5 @@
 import type { PolicyRules } from "@agentvine/contracts";
-import { desc, eq } from "drizzle-orm";
+import { and, desc, eq, inArray } from "drizzle-orm";
 import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
@@ -97,4 +97,14 @@ export async function replaceActivePolicy(tx: Tx, before: number, policy: NewPol
 /** Lets every process know that another version is active, once that is committed. */
 export function announcePolicy(tx: Tx): void {
   notify(tx, policyChannel);
+}
+
+/** Those of the user names that belong to somebody active. */
+export async function findActiveUsernames(tx: Tx, usernames: readonly string[]): Promise<Set<string>> {
+  if (usernames.length === 0) return new Set();
+  const found = await tx
+    .select({ username: users.username })
+    .from(users)
+    .where(and(inArray(users.username, [...usernames]), eq(users.isActive, true)));
+  return new Set(found.map(({ username }) => username));
 }

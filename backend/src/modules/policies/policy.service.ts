@@ -1,6 +1,6 @@
-import type { Policy, PolicyDetail, PolicyDiff } from "@agentvine/contracts";
+import type { Policy, PolicyDetail, PolicyDiff, PolicyRules } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
-import { type ReadPolicy, readPolicy } from "@agentvine/policy";
+import { peopleNamedBy, placeIssues, type ReadPolicy, readPolicy } from "@agentvine/policy";
 import { createTwoFilesPatch } from "diff";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
@@ -9,6 +9,7 @@ import { recordEvent } from "../events/index.ts";
 import {
   announcePolicy,
   findActivePolicy,
+  findActiveUsernames,
   findActiveVersion,
   findPolicy,
   insertFirstPolicy,
@@ -17,6 +18,7 @@ import {
   type PolicyRow,
   replaceActivePolicy,
 } from "./policy.repository.ts";
+import { invalidPolicy } from "./policy.ts";
 
 /** A change of the policy, by whom and on top of which version. */
 export interface PolicyChange {
@@ -86,15 +88,26 @@ export function readValidPolicy(yaml: string): Extract<ReadPolicy, { isValid: tr
   if (policy.isValid) {
     return policy;
   }
-  const [first] = policy.issues;
-  throw new AppError(
-    "policy.invalid",
-    `The policy can't be used: line ${first?.line ?? 1}, column ${first?.column ?? 1}: ${first?.message ?? ""}.`,
-    {
-      issues: policy.issues.map(({ path, message }) => ({ path, message })),
-      data: { issues: policy.issues },
-    },
+  throw invalidPolicy(policy.issues);
+}
+
+/** Refuses names of nobody who is there. Only of what people write: what is brought back must not wait for a mended name. */
+async function assertPeopleThere(tx: Tx, yaml: string, rules: PolicyRules): Promise<void> {
+  const named = peopleNamedBy(rules);
+  const there = await findActiveUsernames(
+    tx,
+    named.map(({ username }) => username),
   );
+  const missing = named.filter(({ username }) => !there.has(username));
+  if (missing.length === 0) {
+    return;
+  }
+  const issues = missing.map(({ username, ...place }) => ({
+    ...place,
+    message: `nobody active is called ${username}: name somebody else, or everybody`,
+    offset: 0,
+  }));
+  throw invalidPolicy(placeIssues(yaml, issues));
 }
 
 /** Versions of the policy: written once, never changed, exactly one active. */
@@ -163,8 +176,11 @@ export function createPolicyService({ db }: { db: Db }): PolicyService {
       return { version, against, patch: unifiedDiff(await existing(db, against), after) };
     },
     async create(yaml, change) {
-      readValidPolicy(yaml);
-      return await inTransaction(db, (tx) => createWithin(tx, yaml, change));
+      const { rules } = readValidPolicy(yaml);
+      return await inTransaction(db, async (tx) => {
+        await assertPeopleThere(tx, yaml, rules);
+        return await createWithin(tx, yaml, change);
+      });
     },
     async restore(version, change) {
       return toDetail(

@@ -4,6 +4,7 @@ import {
   type PolicySimulation,
   type RuleEffect,
   ruleEffects,
+  type SimulatedChange,
 } from "@agentvine/contracts";
 import { decide, type RuleSet } from "@agentvine/policy";
 import type { Db } from "../../database/client.ts";
@@ -34,12 +35,23 @@ const batchSize = 25;
 const questionCharactersMax = 300;
 type Case = PolicySimulation["items"][number];
 
-const brief = ({ kind, ruleId, reason }: Decision) => ({ kind, ruleId, reason });
+/** What becomes of a request that waits. What is settled at once waits for nobody. */
+const handlingOf = ({ kind, deadlineSeconds, onTimeout, escalation }: Decision): string =>
+  kind === "allow" || kind === "deny" ? "" : JSON.stringify([deadlineSeconds, onTimeout, escalation]);
+
+function changeOf(before: Decision, after: Decision): SimulatedChange | null {
+  if (before.kind !== after.kind) return "effect";
+  if (handlingOf(before) !== handlingOf(after)) return "handling";
+  return before.ruleId === after.ruleId && before.reason === after.reason ? null : "rule";
+}
+
+const isOtherwise = (change: SimulatedChange | null): boolean => change === "effect" || change === "handling";
 
 function judge(past: PastRequest, active: RuleSet, proposed: RuleSet): Case {
   const { facts, ...request } = past;
   const before = decide(facts, active);
   const after = decide(facts, proposed);
+  const change = changeOf(before, after);
   return {
     requestId: request.id,
     taskId: request.taskId,
@@ -52,9 +64,10 @@ function judge(past: PastRequest, active: RuleSet, proposed: RuleSet): Case {
     status: request.status,
     ruleId: request.ruleId,
     policyVersion: request.policyVersion,
-    active: brief(before),
-    proposed: brief(after),
-    isChanged: before.kind !== after.kind,
+    active: before,
+    proposed: after,
+    change,
+    isChanged: isOtherwise(change),
   };
 }
 
@@ -78,6 +91,7 @@ async function* pastOf(requests: PastRequests, repositoryId?: string): AsyncGene
 function createTally(onlyChanges: boolean) {
   const counts = { active: noCounts(), proposed: noCounts() };
   const items: Case[] = [];
+  const changes: Record<SimulatedChange, number> = { effect: 0, handling: 0, rule: 0 };
   let considered = 0;
   let changed = 0;
   return {
@@ -86,12 +100,15 @@ function createTally(onlyChanges: boolean) {
       changed += one.isChanged ? 1 : 0;
       counts.active[one.active.kind] += 1;
       counts.proposed[one.proposed.kind] += 1;
-      if (one.isChanged || !onlyChanges) {
+      if (one.change !== null) {
+        changes[one.change] += 1;
+      }
+      if (one.change !== null || !onlyChanges) {
         items.push(one);
       }
     },
     considered: (): number => considered,
-    result: () => ({ considered, changed, counts, items }),
+    result: () => ({ considered, changed, changes, counts, items }),
   };
 }
 

@@ -120,7 +120,8 @@ export const workerRequestEndpoints = {
     permission: "requests:answer",
     tag,
     summary: "Answer several alike requests the same way; each stands or fails by itself",
-    description: "The reply says of each, in order, how it stands now, or why the answer was refused.",
+    description:
+      "The reply says of each, in order, how it stands now, or why the answer was refused. Only a denial may be for requests of more than one `alikeGroup`.",
     body: bulkAnswerSchema,
     response: bulkAnswerReplySchema,
     status: 200,

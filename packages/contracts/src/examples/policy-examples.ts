@@ -29,10 +29,12 @@ const detail = { ...policy, yaml, rules };
 const params = { version: 2 };
 
 const requestId = "0192f0c1-7a10-7c11-8a01-000000000031";
+const waiting = { deadlineSeconds: 86_400, onTimeout: "deny", escalation: [] };
 const simulation = {
   activeVersion: 1,
   considered: 1,
   changed: 1,
+  changes: { effect: 1, handling: 0, rule: 0 },
   isCut: false,
   isBounded: false,
   counts: {
@@ -56,8 +58,15 @@ const simulation = {
         kind: "human",
         ruleId: "default.approvals",
         reason: "What no rule allows is a person's to allow.",
+        ...waiting,
       },
-      proposed: { kind: "allow", ruleId: "tests", reason: "Running the tests needs nobody's leave." },
+      proposed: {
+        kind: "allow",
+        ruleId: "tests",
+        reason: "Running the tests needs nobody's leave.",
+        ...waiting,
+      },
+      change: "effect",
       isChanged: true,
     },
   ],
@@ -119,9 +128,7 @@ export const policyExamples = {
         kind: "allow",
         ruleId: rule.id,
         reason: rule.description,
-        deadlineSeconds: 86_400,
-        onTimeout: "deny",
-        escalation: [],
+        ...waiting,
       },
       obstacle: "",
       replay: simulation,

@@ -26,9 +26,13 @@ const line = (max: number) =>
   z.string().min(1).max(max).refine(noNul, { message: "must not hold a NUL character" });
 const patterns = (max: number) => z.array(line(max)).min(1).max(200);
 
+/** Whom an escalation names when it means all who may answer. */
+export const everybody = "everybody";
+
 /** Whom an unanswered request is shown next, and after how long. */
 export const escalationStepSchema = z
   .strictObject({
+    /** Counted like the deadline; each step comes after the one before and before `deadlineSeconds`. */
     afterSeconds: z.number().int().min(1).max(2_592_000),
     /** A person's user name, or `everybody`. */
     to: line(200),
@@ -58,7 +62,7 @@ export const policyRuleSchema = z
     when: line(2_000).optional(),
     /** Said to the agent and shown to people; the description when left out. */
     reason: line(1_000).optional(),
-    /** How long the request may stay open. */
+    /** How long the request may stay open, counted from when people have it; a model has it so long at most before them. */
     deadlineSeconds: z.number().int().min(1).max(2_592_000).optional(),
     onTimeout: onTimeoutSchema.optional(),
     escalation: z.array(escalationStepSchema).max(10).optional(),
@@ -200,12 +204,18 @@ export const policySimulateSchema = z
     /** How many past requests are looked at, newest first. */
     limit: z.number().int().min(1).max(1_000).default(200),
     repositoryId: idSchema.optional(),
-    /** Leaves out the requests that both decide alike. */
+    /** Leaves out the requests that both decide alike, by the same rule for the same reason. */
     onlyChanges: z.boolean().default(true),
   })
   .meta({ id: "PolicySimulate" });
 
-const simulatedSchema = z.object({ kind: ruleEffectSchema, ruleId: z.string(), reason: z.string() });
+/**
+ * How the decisions of two policies differ: in their effect; in what becomes of a request that waits (deadline, time-out, chain); or only in
+ * the rule that decides, or its reason.
+ */
+export const simulatedChanges = ["effect", "handling", "rule"] as const;
+export const simulatedChangeSchema = z.enum(simulatedChanges).meta({ id: "SimulatedChange" });
+export type SimulatedChange = z.infer<typeof simulatedChangeSchema>;
 const simulatedCountsSchema = z.record(ruleEffectSchema, z.number().int());
 
 /** What another policy would have decided over past requests, beside the active one. */
@@ -215,7 +225,10 @@ export const policySimulationSchema = z
     activeVersion: z.number().int(),
     /** How many requests were judged; fewer than asked for when there are no more, or when `isCut`. */
     considered: z.number().int(),
+    /** How many would be settled, routed or handled differently: `changes.effect` and `changes.handling`. */
     changed: z.number().int(),
+    /** How many there are of each change. */
+    changes: z.record(simulatedChangeSchema, z.number().int()),
     /** True when it took too long and the older requests were left out. */
     isCut: z.boolean(),
     /** True when there are older requests that were not looked at because no more were asked for. */
@@ -236,8 +249,11 @@ export const policySimulationSchema = z
         status: workerRequestStatusSchema,
         ruleId: z.string(),
         policyVersion: z.number().int(),
-        active: simulatedSchema,
-        proposed: simulatedSchema,
+        active: decisionSchema,
+        proposed: decisionSchema,
+        /** The greatest of the differences; null when there is none. */
+        change: simulatedChangeSchema.nullable(),
+        /** True when the effect or the handling differs. */
         isChanged: z.boolean(),
       }),
     ),

@@ -268,6 +268,8 @@ export const workerRequestQuerySchema = pageQuerySchema.extend({
   repositoryId: idSchema.optional(),
   /** A person's id, or `me`. */
   assignedTo: z.string().max(100).optional(),
+  /** Only what was given to the caller or to nobody in particular; `false`: only what was given to others. */
+  isMine: flagSchema.optional(),
   /** The others that are open and ask the same of the same repository as this request. */
   alikeTo: idSchema.optional(),
   search: z.string().max(200).optional(),
