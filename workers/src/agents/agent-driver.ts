@@ -1,7 +1,8 @@
 import type {
   AgentDriverName,
   Approval,
-  DocumentMatch,
+  AttemptDocumentMatch,
+  DocumentPage,
   RequestOption,
   SubtaskFields,
   Task,
@@ -121,13 +122,22 @@ export interface ServiceReply<Data = Readonly<Record<string, unknown>>> {
 
 /** Documents that were found, in the order of their fitness. */
 export type FoundDocuments = {
-  readonly documents: readonly Pick<DocumentMatch, "documentId" | "version" | "title" | "type" | "excerpt">[];
+  readonly documents: readonly Pick<
+    AttemptDocumentMatch,
+    "documentId" | "version" | "title" | "type" | "excerpt" | "characters" | "content"
+  >[];
 };
 
 /** What an agent may look up and tell. Never throws: what goes wrong is a reply. */
 export interface AgentServices {
   /** Context documents that fit the task and the words, quoted as data of others. */
   getContext(query: string): Promise<ServiceReply<FoundDocuments>>;
+  /** A context document from a place on, quoted in the same way; a long one comes in pages. */
+  readDocument(wanted: {
+    readonly documentId: string;
+    /** Characters to pass over. */
+    readonly offset?: number | undefined;
+  }): Promise<ServiceReply<DocumentPage>>;
   reportProgress(report: {
     readonly message: string;
     /** From 0 to 100. */

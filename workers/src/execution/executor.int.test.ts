@@ -167,11 +167,17 @@ describe("runExecutor", { timeout: 60_000 }, () => {
 
   it("lets a command line ask a person, look up documents, tell and propose by MCP, and shows it no credential", async () => {
     const document = await people.call(endpoints.context.create, {
-      body: { title: "Writing a guide", type: "guide", content: "Guides here begin with an example." },
+      body: {
+        title: "Writing a guide",
+        type: "guide",
+        content: `Guides here begin with an example. ${"Be brief. ".repeat(2_500)}The end.`,
+      },
     });
     const claim = await aClaim("relay");
     const calls = [
       ["get_context", { query: "how does a guide begin" }],
+      ["get_context", { document: document.id }],
+      ["get_context", { document: document.id, offset: 20_000 }],
       ["report_progress", { message: "half of it", percent: 50 }],
       ["create_subtask", { title: "Write the other guide", description: "d", type: "docs" }],
       ["ask_controller", { question: "For whom?" }],
@@ -206,6 +212,8 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     });
     const log = lines.map((line) => line.message).join("\n");
     expect(log).toContain(`<<<DOCUMENT ${document.id} version 1`);
+    expect(log).toContain(`More from offset 20000 of 25043: get_context with`);
+    expect(log).toMatch(/Be brief\. The end\.\\n>>>DOCUMENT/);
     expect(log).toContain("for beginners");
     const { items: children } = await people.call(endpoints.tasks.list, {
       query: { parentTaskId: claim.task.id },

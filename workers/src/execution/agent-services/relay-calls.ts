@@ -37,7 +37,11 @@ export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOpt
         await questions.ask(options === undefined ? asked : { ...asked, options: optionsOf(options) }),
       );
     }),
-    get_context: checked(relayTools.get_context, getContextInput, ({ query }) => services.getContext(query)),
+    get_context: checked(relayTools.get_context, getContextInput, ({ query, document, offset }) =>
+      document === undefined
+        ? services.getContext(query)
+        : services.readDocument({ documentId: document, offset }),
+    ),
     report_progress: checked(relayTools.report_progress, reportProgressInput, (report) =>
       services.reportProgress(report),
     ),
@@ -72,8 +76,8 @@ export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOpt
 const isTool = (name: string): name is keyof typeof relayTools => Object.hasOwn(relayTools, name);
 
 const summaryOf = ({ arguments: input }: RelayCall): string => {
-  const { question, ticket, query, message, title } = input;
-  const text = [question, ticket, query, message, title].find((value) => typeof value === "string");
+  const { question, ticket, document, query, message, title } = input;
+  const text = [question, ticket, document, query, message, title].find((value) => typeof value === "string");
   return typeof text === "string" ? text.slice(0, 200) : "";
 };
 
