@@ -17,7 +17,7 @@ export type AgentEvent =
   | { readonly type: "step.started"; readonly step: number }
   | { readonly type: "message"; readonly text: string }
   /** What a person wrote to the agent, as it gets it. */
-  | { readonly type: "heard"; readonly text: string }
+  | { readonly type: "heard"; readonly from: string; readonly text: string }
   | { readonly type: "plan"; readonly steps: readonly string[] }
   | {
       readonly type: "tool.started";
@@ -166,8 +166,15 @@ export interface Relay {
 /** What a person wrote to the agent. */
 export interface Heard {
   readonly position: number;
+  /** What the person is called. */
+  readonly from: string;
   readonly text: string;
+  /** The texts of what came with it, quoted as data. */
+  readonly files: readonly string[];
 }
+
+/** Gives what people wrote since it was last asked, as the agent gets it; without an answer to `isWanted`, nothing of it is lost. */
+export type Hear = (isWanted?: () => boolean) => Promise<readonly string[]>;
 
 /** The agent's memory of the conversation, opaque JSON of its driver. */
 export type Transcript = {
@@ -196,8 +203,11 @@ export interface AgentTurnInput {
   readonly ruleFor: (toolClass: ToolClass) => string | undefined;
   readonly desk: Desk;
   readonly services: AgentServices;
-  /** For agents that are no part of this process. The driver closes it when the agent has ended. Null when none can be opened. */
-  readonly openRelay: () => Promise<Relay | null>;
+  /**
+   * For agents that are no part of this process: replies bring along what `hear` gives. The driver closes it when the agent has ended.
+   * Null when none can be opened.
+   */
+  readonly openRelay: (hear: Hear) => Promise<Relay | null>;
   /** What people wrote to the agent behind a position, oldest first. Never throws: what can't be had now comes later. */
   readonly hear: (after: number) => Promise<readonly Heard[]>;
   /** Only looks and makes a plan: nothing but reading and `report_plan` is offered. */
