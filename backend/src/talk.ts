@@ -48,7 +48,7 @@ export function wireTalk(deps: TalkDeps): Talk {
   const chat = createChatService({ db, attachmentsMax: config.attachmentsMax });
   const attachments = createAttachmentService({ db, blobs });
   registerAttachmentRoutes(server, attachments, config.attachmentBytesMax);
-  registerChatRoutes(server, chat, createAgentMessageService({ db }));
+  registerChatRoutes(server, chat, createAgentMessageService({ db, blobs }));
   registerContextRoutes(server, createContextService({ db, hasRepository: (id) => repositories.get(id) }));
   const pageSize = 200;
   const realtime = startRealtime({

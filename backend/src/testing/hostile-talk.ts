@@ -48,7 +48,11 @@ export function talkRequests({ fixture, running, pendingTask }: TalkRequestDeps)
     match: async () => ({ query: { taskId: (await pendingTask()).id, text: "how", limit: 3 } }),
     forAttempt: async () => {
       const { ref, token } = await running();
-      return { body: { ...ref, text: "how", limit: 3 }, token };
+      return { body: { ...ref, text: "how", limit: 3, wholeCharactersMax: 100 }, token };
+    },
+    documentForAttempt: async () => {
+      const { ref, token } = await running();
+      return { body: { ...ref, documentId: await newDocument(), offset: 0, charactersMax: 10 }, token };
     },
   };
   const chat = {

@@ -1,7 +1,8 @@
 import type {
   AgentDriverName,
   Approval,
-  DocumentMatch,
+  AttemptDocumentMatch,
+  DocumentPage,
   RequestOption,
   SubtaskFields,
   Task,
@@ -16,7 +17,7 @@ export type AgentEvent =
   | { readonly type: "step.started"; readonly step: number }
   | { readonly type: "message"; readonly text: string }
   /** What a person wrote to the agent, as it gets it. */
-  | { readonly type: "heard"; readonly text: string }
+  | { readonly type: "heard"; readonly from: string; readonly text: string }
   | { readonly type: "plan"; readonly steps: readonly string[] }
   | {
       readonly type: "tool.started";
@@ -121,13 +122,22 @@ export interface ServiceReply<Data = Readonly<Record<string, unknown>>> {
 
 /** Documents that were found, in the order of their fitness. */
 export type FoundDocuments = {
-  readonly documents: readonly Pick<DocumentMatch, "documentId" | "version" | "title" | "type" | "excerpt">[];
+  readonly documents: readonly Pick<
+    AttemptDocumentMatch,
+    "documentId" | "version" | "title" | "type" | "excerpt" | "characters" | "content"
+  >[];
 };
 
 /** What an agent may look up and tell. Never throws: what goes wrong is a reply. */
 export interface AgentServices {
   /** Context documents that fit the task and the words, quoted as data of others. */
   getContext(query: string): Promise<ServiceReply<FoundDocuments>>;
+  /** A context document from a place on, quoted in the same way; a long one comes in pages. */
+  readDocument(wanted: {
+    readonly documentId: string;
+    /** Characters to pass over. */
+    readonly offset?: number | undefined;
+  }): Promise<ServiceReply<DocumentPage>>;
   reportProgress(report: {
     readonly message: string;
     /** From 0 to 100. */
@@ -156,8 +166,15 @@ export interface Relay {
 /** What a person wrote to the agent. */
 export interface Heard {
   readonly position: number;
+  /** What the person is called. */
+  readonly from: string;
   readonly text: string;
+  /** The texts of what came with it, quoted as data. */
+  readonly files: readonly string[];
 }
+
+/** Gives what people wrote since it was last asked, as the agent gets it; without an answer to `isWanted`, nothing of it is lost. */
+export type Hear = (isWanted?: () => boolean) => Promise<readonly string[]>;
 
 /** The agent's memory of the conversation, opaque JSON of its driver. */
 export type Transcript = {
@@ -186,8 +203,11 @@ export interface AgentTurnInput {
   readonly ruleFor: (toolClass: ToolClass) => string | undefined;
   readonly desk: Desk;
   readonly services: AgentServices;
-  /** For agents that are no part of this process. The driver closes it when the agent has ended. Null when none can be opened. */
-  readonly openRelay: () => Promise<Relay | null>;
+  /**
+   * For agents that are no part of this process: replies bring along what `hear` gives. The driver closes it when the agent has ended.
+   * Null when none can be opened.
+   */
+  readonly openRelay: (hear: Hear) => Promise<Relay | null>;
   /** What people wrote to the agent behind a position, oldest first. Never throws: what can't be had now comes later. */
   readonly hear: (after: number) => Promise<readonly Heard[]>;
   /** Only looks and makes a plan: nothing but reading and `report_plan` is offered. */

@@ -14,7 +14,7 @@ export const createEventWriter = ({
       case "message":
         return log.say("agent", "info", event.text);
       case "heard":
-        return log.say("agent", "info", `a person wrote: ${event.text}`);
+        return log.say("agent", "info", `${event.from} wrote: ${event.text}`);
       case "plan":
         progress.plan(event.steps);
         return log.say("agent", "info", `plan:\n${event.steps.map((step) => `- ${step}`).join("\n")}`);

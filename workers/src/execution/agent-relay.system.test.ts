@@ -52,6 +52,23 @@ describe("an agent that asks by the relay", { timeout: 90_000 }, () => {
     expect(world.backend.decisions.requests.size).toBe(1);
   });
 
+  it("gets what a person writes meanwhile with the reply to its call, once, and is not run again for it", async () => {
+    const progress = ["report_progress", { message: "half of it" }] as const;
+    const { world, run, request } = await begin({ script: agent([ask, progress]), liveMsMax: 60_000 });
+    world.backend.people.write("use tabs");
+    world.backend.decisions.answer(request.id, "sums, please");
+    expect((await run)?.kind).toBe("complete");
+    const [answered, noted] = resultsOf(world);
+    const message = expect.stringMatching(/^\[a person wrote to you.*Message from Ada: use tabs$/);
+    expect(answered).toMatchObject({
+      text: expect.stringMatching(/^Answer of ada: sums, please\n\n\[a person.*Message from Ada: use tabs$/),
+      data: { answer: "sums, please", messages: [message] },
+    });
+    expect(noted).toMatchObject({ text: "Noted.", data: {} });
+    expect(world.backend.logText).toContain("Ada wrote: use tabs");
+    expect(world.backend.logText.match(/command: exit code 0/g)).toHaveLength(1);
+  });
+
   it("parks when nobody answers in the time it may wait, and the next attempt begins with the answer", async () => {
     const first = await runOf({ script: agent([ask]), liveMsMax: 1_200 });
     const [request] = first.backend.decisions.open();

@@ -124,7 +124,7 @@ export class AgentTurns {
       ruleFor: (toolClass) => rules.get(toolClass),
       desk,
       services,
-      openRelay: () => this.#context.openRelay(write),
+      openRelay: (hear) => this.#context.openRelay(write, hear),
       hear: (after) => people.hear(after),
       onEvent: (event) => {
         this.#note(event);

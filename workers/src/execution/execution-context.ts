@@ -1,6 +1,6 @@
 import type { Claim, ExecutionPhase } from "@agentvine/contracts";
 import type { Logger } from "@agentvine/kit";
-import type { AgentDriver, AgentEvent, AgentServices, Relay } from "../agents/agent-driver.ts";
+import type { AgentDriver, AgentEvent, AgentServices, Hear, Relay } from "../agents/agent-driver.ts";
 import type { Sandbox, SandboxFactory } from "../sandbox/sandbox.ts";
 import type { Git } from "../workspace/git.ts";
 import type { ExecutionLayout } from "../workspace/layout.ts";
@@ -34,7 +34,7 @@ export interface ExecutionContext {
   /** What an agent may look up and tell beside. */
   readonly services: AgentServices;
   /** Opens a way to desk and services for an agent that is no part of this process, for one turn; null when there can be none. */
-  readonly openRelay: (onEvent: (event: AgentEvent) => void) => Promise<Relay | null>;
+  readonly openRelay: (onEvent: (event: AgentEvent) => void, hear: Hear) => Promise<Relay | null>;
   /** The conversation of the task. */
   readonly people: People;
   /** Sandboxes that the cleanup closes, whatever happens. */

@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Client, createClient } from "@agentvine/client";
@@ -167,11 +168,17 @@ describe("runExecutor", { timeout: 60_000 }, () => {
 
   it("lets a command line ask a person, look up documents, tell and propose by MCP, and shows it no credential", async () => {
     const document = await people.call(endpoints.context.create, {
-      body: { title: "Writing a guide", type: "guide", content: "Guides here begin with an example." },
+      body: {
+        title: "Writing a guide",
+        type: "guide",
+        content: `Guides here begin with an example. ${"Be brief. ".repeat(2_500)}The end.`,
+      },
     });
     const claim = await aClaim("relay");
     const calls = [
       ["get_context", { query: "how does a guide begin" }],
+      ["get_context", { document: document.id }],
+      ["get_context", { document: document.id, offset: 20_000 }],
       ["report_progress", { message: "half of it", percent: 50 }],
       ["create_subtask", { title: "Write the other guide", description: "d", type: "docs" }],
       ["ask_controller", { question: "For whom?" }],
@@ -206,6 +213,8 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     });
     const log = lines.map((line) => line.message).join("\n");
     expect(log).toContain(`<<<DOCUMENT ${document.id} version 1`);
+    expect(log).toContain(`More from offset 20000 of 25043: get_context with`);
+    expect(log).toMatch(/Be brief\. The end\.\\n>>>DOCUMENT/);
     expect(log).toContain("for beginners");
     const { items: children } = await people.call(endpoints.tasks.list, {
       query: { parentTaskId: claim.task.id },
@@ -223,6 +232,41 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     expect(log).toMatch(/AGENTVINE_RELAY=\/.*relay-main\.js/s);
     expect(log).toContain("mcpServers");
     expect(log).not.toMatch(/avt_|avk_|\[redacted/i);
+  });
+
+  it("runs a command again for what a person wrote while it worked, with the text that came along", async () => {
+    const claim = await aClaim("heard");
+    const { id: conversationId } = await people.call(endpoints.chat.createConversation, {
+      body: { taskId: claim.task.id },
+    });
+    const [begun, goOn] = [join(dir(), "begun"), join(dir(), "go-on")];
+    const work = "printf '# Guide\\n\\nX.\\n' > GUIDE.md";
+    const script = `touch '${begun}'; until test -e '${goOn}'; do sleep 0.1; done; ${work}; cat "$AGENTVINE_PROMPT_FILE"`;
+    const executor = anExecutor();
+    await executor.heard("ready");
+    executor.tell({ type: "start", claim, settings: settingsOf(script) });
+    await waitUntil(() => existsSync(begun), { timeoutMs: 40_000 });
+    const { id: attachmentId } = await people.upload(endpoints.chat.uploadAttachment, {
+      params: { conversationId },
+      query: { name: "build.log" },
+      bytes: Buffer.from("it broke here"),
+    });
+    await people.call(endpoints.chat.postMessage, {
+      params: { conversationId },
+      body: { content: "See the attached log.", attachmentIds: [attachmentId] },
+    });
+    await writeFile(goOn, "");
+    const message = await executor.heard("result");
+    executor.tell({ type: "result_kept" });
+    await executor.ended;
+    if (message.type !== "result" || message.result.kind !== "complete")
+      throw new Error(JSON.stringify(message, null, 1));
+    expect(message.result.result.metrics?.steps).toBe(2);
+    expect(JSON.stringify(message.result.result)).toMatch(
+      /Message from Local user: See the attached log\..*<quoted source=.{1,2}attachment build\.log.{1,2}>\\nit broke here/,
+    );
+    const { items } = await people.call(endpoints.chat.listMessages, { params: { conversationId } });
+    expect(items.map(({ deliveryStatus }) => deliveryStatus)).toEqual(["delivered"]);
   });
 
   it("gives up when its supervisor is gone", async () => {

@@ -1,15 +1,16 @@
 import type { Client } from "@agentvine/client";
-import { endpoints, type Message } from "@agentvine/contracts";
+import { endpoints } from "@agentvine/contracts";
 import { coerceError, type Logger, newId, retry } from "@agentvine/kit";
 import type { Heard } from "../agents/agent-driver.ts";
 import { attemptFaultOf, whileTransient } from "../base/api-fault.ts";
 import type { AttemptRef } from "./decisions/decision-api.ts";
+import { heardOf, type ToldMessage } from "./heard-words.ts";
 import { redact } from "./redactor.ts";
 
 /** The conversation of the task, as the attempt has it with its own token. Each is one try. */
 export interface PeopleApi {
   /** What people wrote for the agent behind a position, oldest first. */
-  take(after: number, signal: AbortSignal): Promise<readonly Pick<Message, "position" | "content">[]>;
+  take(after: number, signal: AbortSignal): Promise<readonly ToldMessage[]>;
   /** Posts for the agent; a repeat with the same id posts nothing new. */
   post(message: { messageId: string; content: string }, signal: AbortSignal): Promise<void>;
 }
@@ -54,7 +55,7 @@ export class People {
   async hear(after: number): Promise<readonly Heard[]> {
     const { api, signal } = this.#options;
     try {
-      return (await api.take(after, signal)).map(({ position, content }) => ({ position, text: content }));
+      return (await api.take(after, signal)).map(heardOf);
     } catch (error) {
       this.#note(error, "people's messages could not be fetched");
       return [];

@@ -76,13 +76,21 @@ describe("runWorkOrder", () => {
 
   it("tells the agent what the team wrote down about the task, and goes on without it where that can't be had", async () => {
     const backend = new MemoryBackend();
+    const longId = newId();
     const fields = { documentId: newId(), version: 2, title: "Rounding", type: "guide" as const, tags: [] };
-    backend.documents = [{ ...fields, repositoryId: null, excerpt: "Round half to even.", rank: 1 }];
+    const common = { ...fields, repositoryId: null, excerpt: "Round half to even.", rank: 1 };
+    backend.documents = [
+      { ...common, characters: 30, content: "Round half to even. Everywhere." },
+      { ...common, documentId: longId, title: "Money", characters: 90_000, content: null },
+    ];
     const told = await runOf({ backend });
     expect(told.prompts[0]).toContain(
-      `<<<DOCUMENT ${fields.documentId} version 2\nguide: Rounding\n\nRound half`,
+      `<<<DOCUMENT ${fields.documentId} version 2\nguide: Rounding\n\nRound half to even. Everywhere.\n`,
     );
-    expect(told.backend.logText).toContain("documents: Rounding v2");
+    expect(told.prompts[0]).toContain(
+      `>>>DOCUMENT ${longId}\nThat is an excerpt; all 90000 characters of it: get_context with {"document":"${longId}"}`,
+    );
+    expect(told.backend.logText).toContain("documents: Rounding v2, Money v2");
     const without = new MemoryBackend();
     without.documents = apiError("request.invalid", { status: 400 });
     const untold = await runOf({ backend: without });

@@ -18,7 +18,7 @@ How you are judged
 End with a short summary in plain words: what you changed and why, and what you could not do.`;
 
 /** Puts text that people or repositories wrote into a block it can't break out of. */
-function quoted(name: string, text: string): string {
+export function quoted(name: string, text: string): string {
   const safe = text.replaceAll(/<(?=\s*\/?\s*quoted\b)/gi, "&lt;");
   return `<quoted source=${JSON.stringify(name)}>\n${safe.trim()}\n</quoted>`;
 }

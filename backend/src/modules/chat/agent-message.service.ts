@@ -1,23 +1,26 @@
-import type { AgentMessageCreate, AgentMessagesTake, Message } from "@agentvine/contracts";
+import type { AgentMessage, AgentMessageCreate, AgentMessagesTake, Message } from "@agentvine/contracts";
 import type { Actor } from "../../actor.ts";
+import type { BlobStore } from "../../blobs/blob-store.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
+import { createAgentView } from "./agent-view.service.ts";
 import { announce, unknownConversation, unknownMessage } from "./announce.service.ts";
 import { drawForTask, drawPositions } from "./conversation.repository.ts";
 import { findMessage, insertMessage, listForAgent, markDelivered } from "./message.repository.ts";
 
 /** What a running agent hears and says in the conversation of its task. */
-export function createAgentMessageService({ db }: { db: Db }) {
+export function createAgentMessageService({ db, blobs }: { db: Db; blobs: Pick<BlobStore, "open"> }) {
+  const view = createAgentView({ db, blobs });
   return {
     /**
      * Hands what people wrote to the attempt that holds the lease: everything behind the message that its agent remembers, so that one
      * that lost its memory, or a reply, is told again. From then on a message can't be changed.
      * @throws AppError `work_order.lease_lost`
      */
-    take: (actor: Actor, { after, ...ref }: AgentMessagesTake): Promise<Message[]> => {
+    take: async (actor: Actor, { after, ...ref }: AgentMessagesTake): Promise<AgentMessage[]> => {
       assertOwnAttempt(actor, ref);
-      return inTransaction(db, async (tx) => {
+      const taken = await inTransaction(db, async (tx) => {
         const { task } = await lockHeldWork(tx, ref);
         const conversation = await drawForTask(tx, task.id, 0);
         if (conversation === undefined) return [];
@@ -29,6 +32,7 @@ export function createAgentMessageService({ db }: { db: Db }) {
         await drawPositions(tx, conversationId, ids.length);
         return await listForAgent(tx, { conversationId, after });
       });
+      return await view(taken);
     },
 
     /** Posts for the agent. @throws AppError `work_order.lease_lost` */

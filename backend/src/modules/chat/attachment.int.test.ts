@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { connectConversation } from "@agentvine/client";
-import type { Attachment, Conversation, Message } from "@agentvine/contracts";
+import type { AgentMessage, Attachment, Conversation, Message } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -93,6 +93,72 @@ test("a message brings its attachments in their order to readers, sockets and th
   await fixture.fail(claim);
   for (const [index, { id: attachmentId }] of attachments.entries())
     expect(await (await download(attachmentId)).text()).toBe(`hello ${names[index]}`);
+});
+
+/** What the agent of a task takes, once these were said in its conversation. */
+async function takenAfter(write: (conversationId: string) => Promise<void>): Promise<AgentMessage[]> {
+  const worker = await fixture.registerWorker();
+  const task = await fixture.createTask({ priority: "critical" });
+  await write(await open({ taskId: task.id }));
+  const claim = await fixture.mustClaim(worker);
+  const { body } = await fixture.app.request<{ items: AgentMessage[] }>(
+    "POST",
+    "/api/v1/chat/agent-messages/take",
+    {
+      token: claim.attemptToken,
+      body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, after: 0 },
+    },
+  );
+  await fixture.fail(claim);
+  return body.items;
+}
+
+test("an agent gets the beginnings of texts that came with a message, as far as there is room, and of nothing else", async () => {
+  const kib = 1_024;
+  const long = "🦊".repeat(9 * kib);
+  const files = [
+    ["a.json", `{"a":1}`],
+    ["long.log", long],
+    ["cat.png", Buffer.from("89504e470d0a1a0a0000000d49484452", "hex")],
+  ] as const;
+  const items = await takenAfter(async (id) => {
+    for (const wave of [files, [files[1], ["late.txt", "no room"]] as const]) {
+      const sent = [];
+      for (const [name, bytes] of wave) sent.push((await upload(id, bytes, { name })).body.id);
+      expect((await say(id, sent)).status).toBe(201);
+    }
+  });
+  const texts = items.map(({ attachments }) => attachments.map(({ name, text }) => [name, text]));
+  expect(texts[0]).toEqual([
+    ["a.json", `{"a":1}`],
+    ["long.log", "🦊".repeat(8 * kib)],
+    ["cat.png", null],
+  ]);
+  // 64 KiB in all, less seven bytes of the first: no half character.
+  expect(texts[1]).toEqual([
+    ["long.log", "🦊".repeat(8 * kib - 2)],
+    ["late.txt", null],
+  ]);
+});
+
+test("an agent is told who wrote and how the message begins that is replied to", async () => {
+  const items = await takenAfter(async (id) => {
+    const body = { content: `which one? ${"x".repeat(500)}` };
+    const first = await fixture.app.request<Message>("POST", `${base}/${id}/messages`, { body });
+    const reply = { content: "this one", parentId: first.body.id };
+    await fixture.app.request("POST", `${base}/${id}/messages`, { body: reply });
+  });
+  expect(items).toMatchObject([
+    { senderName: "Local user", replyTo: null },
+    {
+      ...{ senderName: "Local user", content: "this one" },
+      replyTo: {
+        senderKind: "person",
+        senderName: "Local user",
+        excerpt: expect.stringMatching(/^which one\? x{289}$/),
+      },
+    },
+  ]);
 });
 
 test("whatever was sent is served as a download that nothing shows or runs", async () => {

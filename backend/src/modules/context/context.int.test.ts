@@ -1,4 +1,10 @@
-import type { ContextDocument, ContextDocumentCreate, DocumentMatch } from "@agentvine/contracts";
+import type {
+  AttemptDocumentMatch,
+  ContextDocument,
+  ContextDocumentCreate,
+  DocumentMatch,
+  DocumentPage,
+} from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
@@ -26,6 +32,16 @@ const titlesFor = async (query: string): Promise<string[]> => {
   const { body } = await fixture.app.request<{ items: { title: string }[] }>("GET", `${base}?${query}`);
   return body.items.map(({ title }) => title);
 };
+
+async function anotherRepository(): Promise<string> {
+  const id = newId();
+  await fixture.sql(
+    `insert into repositories select * from jsonb_populate_record(null::repositories,
+      (select to_jsonb(r) || jsonb_build_object('id', $1::text, 'canonical_key', $1::text) from repositories r limit 1))`,
+    [id],
+  );
+  return id;
+}
 
 test("of two changes made from the same version one is refused, and both versions stay readable with their difference", async () => {
   const { id } = await create({ content: "one\ntwo\n" });
@@ -82,12 +98,7 @@ test("what a controller proposed and nobody accepted can't be cited", async () =
 
 test("documents of another repository are never matched nor citable; the task's own come before those for all", async () => {
   const task = await fixture.createTask({ title: "Polish the astrolabe", enqueue: false });
-  const other = newId();
-  await fixture.sql(
-    `insert into repositories select * from jsonb_populate_record(null::repositories,
-      (select to_jsonb(r) || jsonb_build_object('id', $1::text, 'canonical_key', $1::text) from repositories r limit 1))`,
-    [other],
-  );
+  const other = await anotherRepository();
   const content = "How to polish an astrolabe.";
   const foreign = await create({ title: "Foreign", content, repositoryId: other });
   await create({ title: "For all", content });
@@ -103,20 +114,87 @@ test("documents of another repository are never matched nor citable; the task's 
   expect(title).toBeUndefined();
 });
 
-test("only the attempt that holds the lease is told what fits its task", async () => {
+/** A running attempt, and what it asks with its own token, or with another's. */
+async function running(title: string) {
   const worker = await fixture.registerWorker();
-  await create({ title: "Sextant", content: "Calibrate the sextant at noon." });
-  await fixture.createTask({ title: "Fix the sextant" });
+  const task = await fixture.createTask({ title, priority: "critical" });
   const claim = await fixture.mustClaim(worker);
-  const ask = () =>
-    fixture.app.request<{ items: DocumentMatch[] }>("POST", "/api/v1/context/for-attempt", {
-      token: claim.attemptToken,
-      body: { workOrderId: claim.workOrder.id, attempt: claim.attempt, text: "when to calibrate" },
-    });
+  const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
+  const post = <T>(path: string, body: object, token = claim.attemptToken) =>
+    fixture.app.request<T>("POST", `/api/v1/context/${path}`, { token, body: { ...ref, ...body } });
+  return {
+    task,
+    claim,
+    match: (body: object) => post<{ items: AttemptDocumentMatch[] }>("for-attempt", body),
+    page: (documentId: string, body: object = {}, token?: string) =>
+      post<DocumentPage>("for-attempt/document", { documentId, ...body }, token),
+  };
+}
+
+test("only the attempt that holds the lease is told what fits its task", async () => {
+  await create({ title: "Sextant", content: "Calibrate the sextant at noon." });
+  const { claim, match } = await running("Fix the sextant");
+  const ask = () => match({ text: "when to calibrate" });
   expect((await ask()).body.items[0]).toMatchObject({
-    title: "Sextant",
-    excerpt: expect.stringMatching(/noon/),
+    ...{ title: "Sextant", excerpt: expect.stringMatching(/noon/), characters: 30, content: null },
   });
   await fixture.fail(claim);
   expect((await ask()).status).toBe(409);
+});
+
+test("documents that fit a task come whole, best first, as long as there is room for them", async () => {
+  const long = `Theodolite. ${"Level it. ".repeat(100)}`;
+  await create({ title: "Theodolite theodolite", content: "The theodolite stands on three legs." });
+  await create({ title: "All about the theodolite", content: long, tags: ["bugfix"] });
+  const { claim, match } = await running("Oil the theodolite");
+  const whole = async (wholeCharactersMax: number) => {
+    const { items } = (await match({ wholeCharactersMax })).body;
+    return Object.fromEntries(items.map(({ title, content }) => [title, content]));
+  };
+  expect(await whole(36)).toEqual({
+    "Theodolite theodolite": "The theodolite stands on three legs.",
+    "All about the theodolite": null,
+  });
+  expect((await whole(35))["Theodolite theodolite"]).toBeNull();
+  expect((await whole(long.length + 35))["Theodolite theodolite"]).toBeNull();
+  expect(await whole(long.length + 36)).toEqual({
+    "Theodolite theodolite": "The theodolite stands on three legs.",
+    "All about the theodolite": long,
+  });
+  await fixture.fail(claim);
+});
+
+test("an attempt reads a document to its end, page by page, and no character is cut", async () => {
+  const content = "🦊0123456789".repeat(10);
+  const { id } = await create({ title: "Foxes", content });
+  const { claim, page } = await running("Count foxes");
+  let text = "";
+  const offsets: number[] = [];
+  for (let offset: number | null = 0; offset !== null; ) {
+    const { body }: { body: DocumentPage } = await page(id, { offset, charactersMax: 25 });
+    expect(body).toMatchObject({ documentId: id, version: 1, title: "Foxes", characters: 110, offset });
+    offsets.push(offset);
+    text += body.content;
+    offset = body.nextOffset;
+  }
+  expect(text).toBe(content);
+  expect(offsets).toEqual([0, 25, 50, 75, 100]);
+  expect((await page(id, { offset: 110 })).body).toMatchObject({ content: "", nextOffset: null });
+  await fixture.fail(claim);
+});
+
+test("an attempt finds no document that is not active or of another repository, and nobody reads in its name", async () => {
+  const [own, other] = [await running("Read one"), await running("Read another")];
+  const foreignId = await anotherRepository();
+  const seen = await create({ repositoryId: own.task.repositoryId });
+  const hidden = await Promise.all([
+    create({ repositoryId: foreignId }),
+    create({ status: "archived" }),
+    create({ status: "proposed" }),
+  ]);
+  expect((await own.page(seen.id)).body.content).toBe("Some text.");
+  for (const { id } of [...hidden, { id: newId() }]) expect((await own.page(id)).status).toBe(404);
+  expect((await own.page(seen.id, {}, other.claim.attemptToken)).status).toBe(409);
+  await Promise.all([own, other].map(({ claim }) => fixture.fail(claim)));
+  expect((await own.page(seen.id)).status).toBe(409);
 });

@@ -19,4 +19,5 @@ export function registerContextRoutes(app: FastifyInstance, documents: ContextSe
   route(app, context.forAttempt, async ({ actor, body }) => ({
     items: await documents.forAttempt(actor, body),
   }));
+  route(app, context.documentForAttempt, ({ actor, body }) => documents.documentForAttempt(actor, body));
 }

@@ -1,11 +1,14 @@
 import type {
+  AttemptDocumentMatch,
   ContextDocument,
   ContextDocumentCreate,
   ContextDocumentQuery,
   ContextDocumentSummary,
   ContextDocumentUpdate,
+  ContextForAttempt,
   ContextVersion,
-  DocumentMatch,
+  DocumentForAttempt,
+  DocumentPage,
 } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import { createPatch } from "diff";
@@ -14,6 +17,7 @@ import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
+import { findPage, readTexts } from "./attempt-document.repository.ts";
 import {
   findDocument,
   insertDocument,
@@ -23,7 +27,7 @@ import {
   lockDocumentId,
   updateDocument,
 } from "./document.repository.ts";
-import { findMatches, readTaskForMatch } from "./match.repository.ts";
+import { type FoundDocument, findMatches, readTaskForMatch } from "./match.repository.ts";
 
 const unknownDocument = (): AppError => new AppError("document.not_found", "There is no such document.");
 
@@ -43,6 +47,12 @@ export function createContextService({
     const document = await findDocument(db, id, version);
     if (document === undefined) throw unknownDocument();
     return document;
+  };
+
+  /** The task of the attempt that asks. @throws AppError `work_order.lease_lost` */
+  const taskOf = async (actor: Actor, ref: { workOrderId: string; attempt: number }) => {
+    assertOwnAttempt(actor, ref);
+    return (await inTransaction(db, (tx) => lockHeldWork(tx, ref))).task;
   };
 
   return {
@@ -103,17 +113,23 @@ export function createContextService({
     /** @throws AppError `work_order.lease_lost` */
     forAttempt: async (
       actor: Actor,
-      {
-        workOrderId,
-        attempt,
-        text,
-        limit,
-      }: { workOrderId: string; attempt: number; text: string; limit: number },
-    ): Promise<DocumentMatch[]> => {
-      const ref = { workOrderId, attempt };
-      assertOwnAttempt(actor, ref);
-      const { task } = await inTransaction(db, (tx) => lockHeldWork(tx, ref));
-      return await matchDocuments(db, { taskId: task.id, text, limit });
+      { text, limit, wholeCharactersMax, ...ref }: ContextForAttempt,
+    ): Promise<AttemptDocumentMatch[]> => {
+      const task = await taskOf(actor, ref);
+      const found = await matchDocuments(db, { taskId: task.id, text, limit });
+      const texts = await readTexts(db, shortEnough(found, wholeCharactersMax));
+      return found.map((document) => ({ ...document, content: texts.get(document.documentId) ?? null }));
+    },
+
+    /** @throws AppError `work_order.lease_lost`, `document.not_found` also for one that is not active or of another repository */
+    documentForAttempt: async (
+      actor: Actor,
+      { workOrderId, attempt, ...wanted }: DocumentForAttempt,
+    ): Promise<DocumentPage> => {
+      const { repositoryId } = await taskOf(actor, { workOrderId, attempt });
+      const page = await findPage(db, repositoryId, wanted);
+      if (page === undefined) throw unknownDocument();
+      return page;
     },
   };
 }
@@ -132,11 +148,21 @@ const wholeTexts = (old: string, current: string): string =>
 async function matchDocuments(
   db: Db | Tx,
   { taskId, text, limit }: { taskId: string; text: string; limit: number },
-): Promise<DocumentMatch[]> {
+): Promise<FoundDocument[]> {
   const task = await readTaskForMatch(db, taskId);
   if (task === undefined) throw new AppError("task.not_found", "There is no such task.");
   // What is asked comes first: of very many words only the first count.
   return await findMatches(db, { ...task, text: `${text} ${task.text}`, limit });
+}
+
+/** Which documents fit whole into so many characters, best first. */
+function shortEnough(found: readonly FoundDocument[], charactersMax: number): FoundDocument[] {
+  let left = charactersMax;
+  return found.filter(({ characters }) => {
+    if (characters > left) return false;
+    left -= characters;
+    return true;
+  });
 }
 
 /** Keeps a document that waits for a person, once: one with its id stays as people left it. */

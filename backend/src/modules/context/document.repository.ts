@@ -136,7 +136,7 @@ export async function listVersions(db: Db, documentId: string): Promise<ContextV
 }
 
 /** For a repository, or for every one. */
-const seenBy = (repositoryId: string): SQL | undefined =>
+export const seenBy = (repositoryId: string): SQL | undefined =>
   or(isNull(contextDocuments.repositoryId), eq(contextDocuments.repositoryId, repositoryId));
 
 /** A page of documents; without a status the archived ones are left out. */

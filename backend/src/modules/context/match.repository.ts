@@ -1,4 +1,4 @@
-import type { DocumentMatch } from "@agentvine/contracts";
+import type { AttemptDocumentMatch } from "@agentvine/contracts";
 import { sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { withWordsApart } from "../../database/words.ts";
@@ -13,6 +13,9 @@ export interface MatchFor {
   text: string;
   limit: number;
 }
+
+/** With the length of its whole text. */
+export type FoundDocument = Omit<AttemptDocumentMatch, "content">;
 
 const wordsMax = 200;
 
@@ -37,9 +40,9 @@ const anyOf = (text: string): string =>
 export async function findMatches(
   db: Db | Tx,
   { repositoryId, tags, text, limit }: MatchFor,
-): Promise<DocumentMatch[]> {
+): Promise<FoundDocument[]> {
   const wanted = anyOf(text);
-  const { rows } = await db.execute<Record<keyof DocumentMatch, never>>(sql`
+  const { rows } = await db.execute<Record<keyof FoundDocument, never>>(sql`
     with wanted as (select to_tsquery('english', ${wanted}) as query),
     found as (
       select d.id, d.version, d.title, d.document_type, d.tags, d.repository_id, d.content,
@@ -52,6 +55,7 @@ export async function findMatches(
       order by rank desc, d.updated_at desc, d.id limit ${limit}
     )
     select found.id as "documentId", version, title, document_type as type, tags, repository_id as "repositoryId",
+      length(content) as characters,
       ts_headline('english', content, wanted.query, ${headlineOptions}) as excerpt, rank::float8 as rank
     from found, wanted order by found.rank desc, found.id`);
   return rows;

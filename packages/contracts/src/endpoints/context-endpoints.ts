@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { contextExamples } from "../examples/context-examples.ts";
 import {
+  attemptDocumentMatchListSchema,
   contextDiffSchema,
   contextDocumentCreateSchema,
   contextDocumentListSchema,
@@ -11,7 +12,9 @@ import {
   contextMatchQuerySchema,
   contextTagListSchema,
   contextVersionListSchema,
+  documentForAttemptSchema,
   documentMatchListSchema,
+  documentPageSchema,
 } from "../resources/context.ts";
 import { idSchema } from "../scalars.ts";
 import { defineEndpoint } from "./endpoint.ts";
@@ -120,8 +123,19 @@ export const contextEndpoints = {
     tag,
     summary: "Which documents have to do with what a running attempt works on",
     body: contextForAttemptSchema,
-    response: documentMatchListSchema,
+    response: attemptDocumentMatchListSchema,
     status: 200,
     example: contextExamples.forAttempt,
+  }),
+  documentForAttempt: defineEndpoint({
+    method: "POST",
+    path: "/api/v1/context/for-attempt/document",
+    permission: "attempt:write",
+    tag,
+    summary: "Read a document that a running attempt may see, page by page",
+    body: documentForAttemptSchema,
+    response: documentPageSchema,
+    status: 200,
+    example: contextExamples.documentForAttempt,
   }),
 } as const;

@@ -32,7 +32,12 @@ const message = {
   createdAt: at(2),
   editedAt: null,
 };
-const delivered = { ...message, deliveryStatus: "delivered", changePosition: 2 };
+const delivered = {
+  ...{ ...message, deliveryStatus: "delivered", changePosition: 2 },
+  senderName: "Ada",
+  replyTo: { senderKind: "agent", senderName: "", excerpt: "I rename it." },
+  attachments: [{ ...attachment, text: null }],
+};
 
 export const chatExamples = {
   createConversation: { body: { taskId: ids.task }, response: conversation },

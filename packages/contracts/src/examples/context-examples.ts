@@ -66,7 +66,14 @@ export const contextExamples = {
   tags: { response: { items: [{ tag: "naming", documents: 1 }] } },
   match: { query: { taskId: ids.task, text: "names" }, response: { items: [match] } },
   forAttempt: {
-    body: { workOrderId: ids.workOrder, attempt: 1, text: "names" },
-    response: { items: [match] },
+    body: { workOrderId: ids.workOrder, attempt: 1, text: "names", wholeCharactersMax: 8_000 },
+    response: { items: [{ ...match, characters: content.length, content }] },
+  },
+  documentForAttempt: {
+    body: { workOrderId: ids.workOrder, attempt: 1, documentId, offset: 0 },
+    response: {
+      ...{ documentId, version: 1, title: common.title, type: "guide" },
+      ...{ offset: 0, content, characters: content.length, nextOffset: null },
+    },
   },
 };

@@ -125,8 +125,32 @@ export const agentMessagesTakeSchema = z
     after: z.int().min(0).default(0),
   })
   .meta({ id: "AgentMessagesTake" });
+/** What a message replies to. */
+export const repliedToSchema = z
+  .object({
+    senderKind: senderKindSchema,
+    senderName: z.string(),
+    /** Its beginning; empty when it was taken back. */
+    excerpt: z.string(),
+  })
+  .meta({ id: "RepliedTo" });
+export const agentAttachmentSchema = attachmentSchema
+  .extend({
+    /** Its beginning, at most 32 KiB; null when it is no text, or those before it in this answer left no room. */
+    text: z.string().nullable(),
+  })
+  .meta({ id: "AgentAttachment" });
+/** A message as the agent gets it, who can look nothing up. */
+export const agentMessageSchema = messageSchema
+  .extend({
+    /** What its sender is called. */
+    senderName: z.string(),
+    replyTo: repliedToSchema.nullable(),
+    attachments: z.array(agentAttachmentSchema),
+  })
+  .meta({ id: "AgentMessage" });
 export const agentMessageListSchema = z
-  .object({ items: z.array(messageSchema) })
+  .object({ items: z.array(agentMessageSchema) })
   .meta({ id: "AgentMessageList" });
 export const agentMessageCreateSchema = z
   .object({
@@ -142,6 +166,8 @@ export type ConversationCreate = z.infer<typeof conversationCreateSchema>;
 export type ConversationQuery = z.infer<typeof conversationQuerySchema>;
 export type Attachment = z.infer<typeof attachmentSchema>;
 export type Message = z.infer<typeof messageSchema>;
+export type RepliedTo = z.infer<typeof repliedToSchema>;
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
 export type MessageCreate = z.infer<typeof messageCreateSchema>;
 export type MessageQuery = z.infer<typeof messageQuerySchema>;
 export type AgentMessagesTake = z.infer<typeof agentMessagesTakeSchema>;

@@ -120,20 +120,62 @@ export const documentMatchListSchema = z
   .object({ items: z.array(documentMatchSchema) })
   .meta({ id: "DocumentMatchList" });
 
+/** A match as the agent of an attempt gets it. */
+export const attemptDocumentMatchSchema = documentMatchSchema
+  .extend({
+    /** Length of the whole text. */
+    characters: z.number().int().min(0),
+    /** The whole text where it is short enough, else null: then it can be read in pages. */
+    content: z.string().nullable(),
+  })
+  .meta({ id: "AttemptDocumentMatch" });
+export const attemptDocumentMatchListSchema = z
+  .object({ items: z.array(attemptDocumentMatchSchema) })
+  .meta({ id: "AttemptDocumentMatchList" });
+
+/** So much of a document is handed to an agent at once. */
+export const documentPageCharactersMax = 20_000;
+
 const matchFields = { text: z.string().max(10_000).default("") };
 export const contextMatchQuerySchema = z.object({
   taskId: idSchema,
   ...matchFields,
   limit: z.coerce.number().int().min(1).max(20).default(5),
 });
+const attemptFields = { workOrderId: idSchema, attempt: z.int32().min(1) };
 export const contextForAttemptSchema = z
   .object({
-    workOrderId: idSchema,
-    attempt: z.int32().min(1),
+    ...attemptFields,
     ...matchFields,
     limit: z.number().int().min(1).max(20).default(5),
+    /** Documents come whole, best first, as long as they have no more than so many characters together. */
+    wholeCharactersMax: z.number().int().min(0).max(documentPageCharactersMax).default(0),
   })
   .meta({ id: "ContextForAttempt" });
+
+export const documentForAttemptSchema = z
+  .object({
+    ...attemptFields,
+    documentId: idSchema,
+    /** Characters to pass over. */
+    offset: z.number().int().min(0).max(1_000_000).default(0),
+    charactersMax: z.number().int().min(1).max(documentPageCharactersMax).default(documentPageCharactersMax),
+  })
+  .meta({ id: "DocumentForAttempt" });
+export const documentPageSchema = z
+  .object({
+    documentId: idSchema,
+    version: z.number().int().min(1),
+    title: z.string(),
+    type: documentTypeSchema,
+    offset: z.number().int().min(0),
+    content: z.string(),
+    /** Length of the whole text. */
+    characters: z.number().int().min(0),
+    /** Where the next page begins; null at the end. */
+    nextOffset: z.number().int().min(1).nullable(),
+  })
+  .meta({ id: "DocumentPage" });
 
 export type ContextDocument = z.infer<typeof contextDocumentSchema>;
 export type ContextDocumentCreate = z.infer<typeof contextDocumentCreateSchema>;
@@ -141,4 +183,8 @@ export type ContextDocumentUpdate = z.infer<typeof contextDocumentUpdateSchema>;
 export type ContextDocumentSummary = z.infer<typeof contextDocumentSummarySchema>;
 export type ContextDocumentQuery = z.infer<typeof contextDocumentQuerySchema>;
 export type ContextVersion = z.infer<typeof contextVersionSchema>;
+export type AttemptDocumentMatch = z.infer<typeof attemptDocumentMatchSchema>;
+export type ContextForAttempt = z.infer<typeof contextForAttemptSchema>;
+export type DocumentForAttempt = z.infer<typeof documentForAttemptSchema>;
+export type DocumentPage = z.infer<typeof documentPageSchema>;
 export type DocumentMatch = z.infer<typeof documentMatchSchema>;

@@ -5,12 +5,12 @@ import { abortedOutcome } from "../turn-abort.ts";
 import { LoopGuard, repeatsMax, repeatsTold } from "./loop-guard.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import {
-  heardMessage,
   type Message,
   nudgeMessage,
   type ToolCallPart,
   type ToolResultPart,
   toolResult,
+  userMessage,
 } from "./message.ts";
 import { ModelAsker } from "./model-asker.ts";
 import type { ModelAnswer } from "./model-call.ts";
@@ -106,7 +106,7 @@ export class AgentLoop {
   /** Takes in what people wrote since. @returns false when there is nothing new */
   async #hear(): Promise<boolean> {
     const heard = await this.#parts.heard.next();
-    this.#messages.push(...heard.map(heardMessage));
+    this.#messages.push(...heard.map(userMessage));
     return heard.length > 0;
   }
 

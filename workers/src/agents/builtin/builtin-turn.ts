@@ -5,7 +5,7 @@ import type { BuiltinDriverConfig } from "../driver-config.ts";
 import { HeardMessages } from "../heard-messages.ts";
 import { createSecretRedactor } from "../secret-redactor.ts";
 import { AgentLoop } from "./agent-loop.ts";
-import { heardMessage } from "./message.ts";
+import { userMessage } from "./message.ts";
 import { takeUp } from "./taken-up.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function runBuiltinTurn(
   const redactor = createSecretRedactor([config.apiKey]);
   const start = takeUp(input.transcript, input.instruction);
   const heard = new HeardMessages(input);
-  const since = start.kind === "finished" ? (await heard.next()).map(heardMessage) : [];
+  const since = start.kind === "finished" ? (await heard.next()).map(userMessage) : [];
   if (start.kind === "finished" && since.length === 0) {
     return {
       outcome: { kind: "finished", summary: start.summary },

@@ -3,6 +3,7 @@ import type {
   LanguageModelV3ToolCallPart,
   LanguageModelV3ToolResultPart,
 } from "@ai-sdk/provider";
+import { heardMark } from "../heard-messages.ts";
 
 /** One message of the conversation with the model; plain JSON. */
 export type Message = Exclude<LanguageModelV3Message, { role: "system" }>;
@@ -20,11 +21,6 @@ const nudgeMark = "[from the agent's own loop] ";
 
 /** A word to the model that is no instruction of the task. */
 export const nudgeMessage = (text: string): UserMessage => userMessage(nudgeMark + text);
-
-const heardMark = "[a person wrote to you while you work] ";
-
-/** What a person wrote to the agent, as the model gets it. */
-export const heardMessage = (text: string): UserMessage => userMessage(heardMark + text);
 
 /** True of what is no instruction of the task: the loop's own words, and what people write meanwhile. */
 export const isAside = (message: Message): boolean =>

@@ -54,6 +54,40 @@ test("looks documents up, tells how far it is and proposes tasks without anybody
   expect(eventsOf(events, "tool.ended").map(({ isError }) => isError)).toEqual([false, false, true]);
 });
 
+test("reads a document by the id it was told, and on from an offset; what is no id is explained", async () => {
+  const wanted: unknown[] = [];
+  const document = "0192f0c1-7a10-7c11-8a01-000000000031";
+  const model = await modelWith(
+    inOrder(
+      {
+        calls: [
+          { name: "get_context", input: { document } },
+          { name: "get_context", input: { document, offset: 20_000 } },
+          { name: "get_context", input: { document: "the guide" } },
+        ],
+      },
+      done,
+    ),
+  );
+  await scriptedTurn({
+    ...{ dir: dir(), model },
+    input: {
+      services: someServices({
+        readDocument: async (read) => {
+          wanted.push(read);
+          return reply("<<<DOCUMENT d1");
+        },
+      }),
+    },
+  });
+  expect(wanted).toEqual([{ documentId: document }, { documentId: document, offset: 20_000 }]);
+  expect(lastResults(model).map(({ text }) => text)).toEqual([
+    "<<<DOCUMENT d1",
+    "<<<DOCUMENT d1",
+    expect.stringMatching(/must be the id of a document/),
+  ]);
+});
+
 test("that makes a plan is offered no way to propose tasks", async () => {
   const model = await modelWith(
     inOrder(call("create_subtask", { title: "t", description: "d", type: "docs" }), done),

@@ -5,10 +5,11 @@ import type {
   AgentOutcome,
   AgentTurnInput,
   AgentTurnResult,
+  Hear,
   Relay,
 } from "../agent-driver.ts";
 import type { CommandDriverConfig } from "../driver-config.ts";
-import { HeardMessages } from "../heard-messages.ts";
+import { HeardMessages, heardMark } from "../heard-messages.ts";
 import { abortedOutcome } from "../turn-abort.ts";
 
 const timeoutMsDefault = 30 * 60_000;
@@ -23,7 +24,7 @@ const storePrompt =
 
 /**
  * Runs any command line that edits the workspace. It has no memory: a further turn runs it again with all instructions so
- * far, and an execution that is taken up starts over.
+ * far, as does what people wrote while it ran, and an execution that is taken up starts over.
  */
 export function createCommandDriver(config: CommandDriverConfig): AgentDriver {
   return {
@@ -36,37 +37,59 @@ export function createCommandDriver(config: CommandDriverConfig): AgentDriver {
 
 async function runCommandTurn(config: CommandDriverConfig, input: AgentTurnInput): Promise<AgentTurnResult> {
   const heard = new HeardMessages(input);
-  const told = (await heard.next()).map((text) => `A person wrote to you meanwhile:\n\n${text}`);
-  const before = instructionsSoFar(input);
-  // Last stands the instruction of this turn, by which a repeated turn is known.
-  const instructions = [...before.slice(0, -1), ...told, ...before.slice(-1)];
-  const ended = await runOnce(config, input, [input.system, ...instructions].join("\n\n"));
-  // A command can't wait for long: it ends, and runs again with the answers.
-  const requestIds = input.desk.openRequests();
-  const outcome: AgentOutcome =
-    ended.kind === "finished" && requestIds.length > 0 ? { kind: "parked", requestIds } : ended;
-  const step = (input.transcript?.step ?? 0) + 1;
-  if (outcome.kind !== "cancelled" && outcome.kind !== "timed_out") {
+  const instructions = instructionsSoFar(input, await heard.next());
+  let prompt = [input.system, ...instructions];
+  for (let runs = 1; ; runs += 1) {
+    const outcome = await runOnce(config, input, {
+      prompt: prompt.join("\n\n"),
+      hear: async (isWanted) => {
+        const told = await heard.next(isWanted);
+        // It forgets when it ends: the next run has to be told.
+        instructions.push(...told);
+        return told;
+      },
+    });
+    const result = { outcome, usage: null, steps: runs, toolCalls: runs, modelRetries: 0 };
+    if (outcome.kind === "cancelled" || outcome.kind === "timed_out") return result;
     await input.onCheckpoint({
       driver: "command",
-      step,
-      messages: instructions,
+      step: (input.transcript?.step ?? 0) + runs,
+      messages: [...instructions],
       heardThrough: heard.through,
     });
+    // Whoever wrote meanwhile is heard before the work counts as done.
+    const told = outcome.kind === "finished" ? await heard.next() : [];
+    if (told.length === 0) return result;
+    prompt = [input.system, ...instructions, doneBefore, ...told];
+    instructions.push(...told);
   }
-  return { outcome, usage: null, steps: 1, toolCalls: 1, modelRetries: 0 };
 }
 
-/** A turn that is repeated after a crash brings the instruction the transcript already ends with. */
-function instructionsSoFar({ instruction, transcript }: AgentTurnInput): string[] {
+const doneBefore =
+  "You have worked on this, and what you did is in the working tree. Before it counts as done, hear what was written to you meanwhile: do what it asks, and leave the rest as it is.";
+
+/** What the command was told earlier, with what people wrote. A turn that is repeated after a crash brings the instruction it had. */
+function instructionsSoFar({ instruction, transcript }: AgentTurnInput, told: readonly string[]): string[] {
   const earlier = (transcript?.messages ?? []).filter((message) => typeof message === "string");
-  return earlier.at(-1) === instruction ? earlier : [...earlier, instruction];
+  const last = earlier.findLast((message) => !message.startsWith(heardMark));
+  return last === instruction ? [...earlier, ...told] : [...earlier, ...told, instruction];
 }
 
+/** One run of the command. One that has asked and not been answered can't wait for long: it ends, and runs again with the answers. */
 async function runOnce(
   config: CommandDriverConfig,
   input: AgentTurnInput,
-  prompt: string,
+  told: { readonly prompt: string; readonly hear: Hear },
+): Promise<AgentOutcome> {
+  const ended = await runWithPrompt(config, input, told);
+  const requestIds = input.desk.openRequests();
+  return ended.kind === "finished" && requestIds.length > 0 ? { kind: "parked", requestIds } : ended;
+}
+
+async function runWithPrompt(
+  config: CommandDriverConfig,
+  input: AgentTurnInput,
+  { prompt, hear }: { readonly prompt: string; readonly hear: Hear },
 ): Promise<AgentOutcome> {
   const { sandbox, signal } = input;
   if (signal.aborted) return abortedOutcome(signal);
@@ -83,7 +106,7 @@ async function runOnce(
       reason: `the prompt could not be stored for the command: ${stored.stderr.trim()}`,
     };
   }
-  const relay = await input.openRelay();
+  const relay = await input.openRelay(hear);
   try {
     return outcomeOf(await runCommand(config, input, { promptFile, relay }), config, signal);
   } finally {

@@ -94,6 +94,7 @@ const nothing: ServiceReply<never> = { isError: false, text: "Nothing.", data: n
 /** Services that know and do nothing, unless told. */
 export const someServices = (services: Partial<AgentServices> = {}): AgentServices => ({
   getContext: async () => nothing,
+  readDocument: async () => nothing,
   reportProgress: async () => nothing,
   createSubtask: async () => nothing,
   ...services,

@@ -1,6 +1,6 @@
 import { linkSignals } from "@agentvine/client";
 import { type Clock, coerceError, type Logger, type sleep as realSleep } from "@agentvine/kit";
-import type { AgentEvent, AgentServices, Relay } from "../../agents/agent-driver.ts";
+import type { AgentEvent, AgentServices, Hear, Relay } from "../../agents/agent-driver.ts";
 import { openRelay } from "../../relay/open-relay.ts";
 import type { RequestDesk } from "../decisions/request-desk.ts";
 import { createRelayCalls } from "./relay-calls.ts";
@@ -25,7 +25,7 @@ export interface AgentRelayOptions {
 /** Opens relays for the turns of an agent that is no part of this process. Null, with the reason in the log, when none can be opened. */
 export const createRelayOpener =
   ({ entry, directory, desk, services, signal, logger, ...waiting }: AgentRelayOptions) =>
-  async (onEvent: (event: AgentEvent) => void): Promise<Relay | null> => {
+  async (onEvent: (event: AgentEvent) => void, hear: Hear): Promise<Relay | null> => {
     const turn = linkSignals(signal);
     const { liveMsMax, pollSeconds, clock, sleep } = waiting;
     const questions = new SteppedQuestions({
@@ -33,7 +33,7 @@ export const createRelayOpener =
       ...{ stepMs: pollSeconds * 1_000, signal: turn.signal },
     });
     try {
-      const handle = createRelayCalls({ questions, services, onEvent });
+      const handle = createRelayCalls({ questions, services, hear, sleep, onEvent });
       const relay = await openRelay({ entry, directory, handle });
       return {
         ...relay,

@@ -1,6 +1,6 @@
-import { coerceError, newId } from "@agentvine/kit";
+import { coerceError, newId, type sleep as realSleep } from "@agentvine/kit";
 import type { z } from "zod";
-import type { AgentEvent, AgentServices } from "../../agents/agent-driver.ts";
+import type { AgentEvent, AgentServices, Hear } from "../../agents/agent-driver.ts";
 import { answerWords, optionsOf } from "../../agents/answer-words.ts";
 import type { RelayCall, RelayReply } from "../../relay/relay-protocol.ts";
 import {
@@ -17,6 +17,9 @@ import type { Step, SteppedQuestions } from "./stepped-questions.ts";
 export interface RelayCallsOptions {
   readonly questions: Pick<SteppedQuestions, "ask" | "comeBack">;
   readonly services: AgentServices;
+  /** What people wrote meanwhile: each reply brings it along. */
+  readonly hear: Hear;
+  readonly sleep: typeof realSleep;
   /** Told of each call as of any tool of the agent. */
   readonly onEvent: (event: AgentEvent) => void;
 }
@@ -26,8 +29,12 @@ const good = (text: string, data: Record<string, unknown> | null = null): RelayR
 });
 const bad = (text: string): RelayReply => ({ isError: true, text, data: null });
 
+/** A reply that is ready waits no longer for what people wrote: the relay gives up on it five seconds after its own time. */
+const hearMsMax = 3_000;
+
 /** Answers what comes through the socket. The returned function never throws. */
-export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOptions) => {
+export const createRelayCalls = (options: RelayCallsOptions) => {
+  const { questions, services, onEvent } = options;
   const runs: Record<keyof typeof relayTools, (input: unknown) => Promise<RelayReply>> = {
     ask_controller: checked(relayTools.ask_controller, askControllerInput, async (input) => {
       const { question, kind, options, context = "", ticket } = input;
@@ -37,7 +44,11 @@ export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOpt
         await questions.ask(options === undefined ? asked : { ...asked, options: optionsOf(options) }),
       );
     }),
-    get_context: checked(relayTools.get_context, getContextInput, ({ query }) => services.getContext(query)),
+    get_context: checked(relayTools.get_context, getContextInput, ({ query, document, offset }) =>
+      document === undefined
+        ? services.getContext(query)
+        : services.readDocument({ documentId: document, offset }),
+    ),
     report_progress: checked(relayTools.report_progress, reportProgressInput, (report) =>
       services.reportProgress(report),
     ),
@@ -58,22 +69,47 @@ export const createRelayCalls = ({ questions, services, onEvent }: RelayCallsOpt
     }
   };
 
-  return async (call: RelayCall): Promise<RelayReply> => {
+  return async (call: RelayCall, signal: AbortSignal): Promise<RelayReply> => {
     const id = `relay-${newId()}`;
     const name = isTool(call.tool) ? call.tool : "unknown tool";
     onEvent({ type: "tool.started", id, name, toolClass: "read", summary: summaryOf(call), ruleId: null });
     const reply = await answer(call);
     const summary = reply.text.split("\n", 1)[0]?.slice(0, 200) ?? "";
     onEvent({ type: "tool.ended", id, isError: reply.isError, summary });
-    return reply;
+    return withMessages(reply, await heardInTime(options, signal));
   };
 };
+
+/** What people wrote, unless it takes too long or nobody waits for the reply any more: then it is heard another time. */
+const heardInTime = async (
+  { hear, sleep }: Pick<RelayCallsOptions, "hear" | "sleep">,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  const enough = new AbortController();
+  let isLate = false;
+  const late = sleep(hearMsMax, enough.signal).then(
+    () => {
+      isLate = true;
+      return [];
+    },
+    () => [],
+  );
+  const heard = await Promise.race([hear(() => !isLate && !signal.aborted), late]);
+  enough.abort();
+  return heard;
+};
+
+/** Some agents read the text of a reply, some its data. */
+const withMessages = ({ isError, text, data }: RelayReply, messages: readonly string[]): RelayReply =>
+  messages.length === 0
+    ? { isError, text, data }
+    : { isError, text: [text, ...messages].join("\n\n"), data: data === null ? null : { ...data, messages } };
 
 const isTool = (name: string): name is keyof typeof relayTools => Object.hasOwn(relayTools, name);
 
 const summaryOf = ({ arguments: input }: RelayCall): string => {
-  const { question, ticket, query, message, title } = input;
-  const text = [question, ticket, query, message, title].find((value) => typeof value === "string");
+  const { question, ticket, document, query, message, title } = input;
+  const text = [question, ticket, document, query, message, title].find((value) => typeof value === "string");
   return typeof text === "string" ? text.slice(0, 200) : "";
 };
 

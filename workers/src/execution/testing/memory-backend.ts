@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type {
   Artifact,
+  AttemptDocumentMatch,
   Checkpoint,
   CheckpointCreate,
-  DocumentMatch,
   LogChunk,
   LogLine,
   Progress,
@@ -21,12 +21,13 @@ export class MemoryBackend implements ExecutionApi {
   readonly reports: Progress[] = [];
   readonly decisions = new MemoryDecisions(sleep);
   /** What the team wrote down about the task, or what looking it up is answered with. */
-  documents: DocumentMatch[] | Error = [];
+  documents: AttemptDocumentMatch[] | Error = [];
   readonly services: ServiceApi = {
     match: async () => {
       if (this.documents instanceof Error) throw this.documents;
       return this.documents;
     },
+    readDocument: () => Promise.reject(new Error("no document")),
     propose: async ({ title, type }) => ({
       ...{ taskId: newId(), title, type, status: "pending", permissionLevel: "supervised", isNew: true },
     }),

@@ -6,6 +6,11 @@ export const getContextTool = defineTool({
   ...relayTools.get_context,
   input: getContextInput,
   classOf: () => "read",
-  summarize: ({ query }) => query.slice(0, 200) || "what fits the task",
-  run: async ({ query }, { services }) => toOutcome(await services.getContext(query)),
+  summarize: ({ query, document }) => document ?? (query.slice(0, 200) || "what fits the task"),
+  run: async ({ query, document, offset }, { services }) =>
+    toOutcome(
+      document === undefined
+        ? await services.getContext(query)
+        : await services.readDocument({ documentId: document, offset }),
+    ),
 });

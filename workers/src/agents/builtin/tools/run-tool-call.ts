@@ -180,6 +180,7 @@ function cleanServices({ services, signal }: AgentTurnInput, redactor: SecretRed
     orAborted(signal, work, cutOff);
   return {
     getContext: (query) => guarded(() => services.getContext(redactor.text(query))),
+    readDocument: (wanted) => guarded(() => services.readDocument(wanted)),
     reportProgress: (report) => guarded(() => services.reportProgress(redactor.value(report))),
     createSubtask: (fields) => guarded(() => services.createSubtask(redactor.value(fields))),
   };
