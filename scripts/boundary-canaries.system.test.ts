@@ -15,10 +15,7 @@ afterEach(() => {
   rmSync(copy, { recursive: true, force: true });
 });
 
-it("every boundary rule catches its planted violation", () => {
-  expect(plantAndCruise(copy)).toEqual([]);
-});
-
+// That every rule catches its planted violation is a step of the check itself.
 it("without a rule its canary, and no other, is reported as uncaught", () => {
   const removed = "supervisor-never-loads-model-code";
   appendFileSync(

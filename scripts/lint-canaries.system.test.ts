@@ -19,10 +19,7 @@ function replaceIn(path: string, pattern: RegExp, replacement: string): void {
   writeFileSync(join(copy, path), readFileSync(join(copy, path), "utf8").replace(pattern, replacement));
 }
 
-it("every lint rule we rely on catches its planted violation, in sources and in tests", () => {
-  expect(plantAndLint(copy)).toEqual([]);
-});
-
+// That every rule catches its planted violation, in sources and in tests, is a step of the check itself.
 it("without a rule its canaries, and no others, are reported as uncaught", () => {
   replaceIn("biome.json", /"noConsole": "error"/, '"noConsole": "off"');
   replaceIn(".oxlintrc.json", /"typescript\/await-thenable": "error"/, '"typescript/await-thenable": "off"');

@@ -171,7 +171,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ...{ server, config, database, notifications, logger, clock, background },
     secret: local.secret,
     requests: { find: findWaitingRequest },
-    isLooking: realtime.isLooking,
+    ...{ isLooking: realtime.isLooking, isAtInbox: realtime.isAtInbox },
     publicUrl: () => publicUrlOf(config, server),
     pace: limits.noticePace,
   });

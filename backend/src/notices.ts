@@ -43,6 +43,7 @@ export interface NoticeWiringDeps {
   secret: string;
   requests: WaitingRequests;
   isLooking: IsLooking;
+  isAtInbox: (userId: string) => boolean;
   publicUrl: () => string;
   background: Lifecycle;
   pace?: NoticePace | undefined;
@@ -77,6 +78,7 @@ export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
     ...{ db, clock, logger },
     requests: deps.requests,
     isLooking: deps.isLooking,
+    isAtInbox: deps.isAtInbox,
     send: createNoticeSender({ mail, webhooks, secretOf, publicUrl: deps.publicUrl }),
     lookAgainMs: pace.lookAgainMs,
   });

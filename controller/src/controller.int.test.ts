@@ -9,20 +9,24 @@ import { type Running, type Site, startSite } from "./testing/site.ts";
 
 const answer = (input: Record<string, unknown>): Reply => ({ calls: [{ name: "answer", input }] });
 
-/** Cites the first source of its kind that it was shown. */
-const cite = ({ phases }: Conversation, kind: "precedent" | "document", quote: string) => {
-  const label = new RegExp(`<<<SOURCE (S\\d+) \\(${kind}\\)`).exec(phases[0]?.instruction ?? "")?.[1];
+const earlier = "Which port does the service use?";
+const document = "Ports of the services";
+
+/** Cites the source of that title, when it was shown. */
+const cite = ({ phases }: Conversation, title: string, quote: string) => {
+  const shown = [...(phases[0]?.instruction ?? "").matchAll(/<<<SOURCE (S\d+) \(\w+\)\n(.*)/g)];
+  const label = shown.find(([, , line]) => line === title)?.[1];
   return { source: label ?? "S?", quote };
 };
 
 /** What the model does when the question holds a word. */
 const told: Record<string, (conversation: Conversation) => Reply> = {
   GROUNDED: (conversation) =>
-    answer({ answer: "80, as always", confidence: 0.95, citations: [cite(conversation, "precedent", "80")] }),
+    answer({ answer: "80, as always", confidence: 0.95, citations: [cite(conversation, earlier, "80")] }),
   DOCUMENT: (conversation) =>
-    answer({ answer: "8080", confidence: 0.9, citations: [cite(conversation, "document", "8080")] }),
+    answer({ answer: "8080", confidence: 0.9, citations: [cite(conversation, document, "8080")] }),
   MISQUOTED: (conversation) =>
-    answer({ answer: "443", confidence: 1, citations: [cite(conversation, "precedent", "443")] }),
+    answer({ answer: "443", confidence: 1, citations: [cite(conversation, earlier, "443")] }),
   PROSE: () => ({ text: "It should surely be port 80, I would say." }),
   MENDED: ({ phases }) =>
     phases.length > 1
@@ -47,7 +51,7 @@ let site: Site;
 let controller: Running | undefined;
 beforeAll(async () => {
   site = await startSite(scenarios);
-  await site.precedent("Which port does the service use?", "80");
+  await site.precedent(earlier, "80");
 });
 afterAll(() => site[Symbol.asyncDispose]());
 afterEach(async () => {
@@ -114,10 +118,7 @@ describe("a question that a rule routes to a model", () => {
 
   test("is answered from a context document, which it cites by its version", async () => {
     controller = await site.startController();
-    const { id, version } = await site.document(
-      "Ports of the services",
-      "The quokka service listens on 8080.",
-    );
+    const { id, version } = await site.document(document, "The quokka service listens on 8080.");
     const question = `On which port does the quokka service listen DOCUMENT ${newId()}?`;
     const request = await site.raise(await site.run(), { question });
     expect((await site.settled(request.id)).answer).toMatchObject({
@@ -234,6 +235,17 @@ describe("a question that a rule routes to a model", () => {
         ...{ controllerId: controller.controllerId, taskId, workOrderId, executionId, attempt },
         ...{ ruleId, policyVersion, generation: 1, correlationId: expect.any(String) },
       });
+  });
+
+  test("leaves what its model used, also where a person has to answer in the end", async () => {
+    controller = await site.startController();
+    const { id } = await ask("UNSURE");
+    await site.withPerson(id);
+    await site.answer(id, "81");
+    const { answer: given } = await site.get(id);
+    expect(given).toMatchObject({ source: "person", text: "81" });
+    expect(given?.usage?.inputTokens).toBeGreaterThan(0);
+    expect(given?.usage?.outputTokens).toBeGreaterThan(0);
   });
 
   test("goes to a person when the model fails with an error of its server", async () => {

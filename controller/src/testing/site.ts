@@ -45,6 +45,8 @@ export interface Site extends AsyncDisposable {
   raise(claim: Claim, change: Partial<RequestRaiseInput>): Promise<WorkerRequest>;
   /** A person's answer to a question of the repository, for the model to cite. */
   precedent(question: string, text: string): Promise<void>;
+  /** A person's answer. */
+  answer(requestId: string, text: string): Promise<void>;
   document(title: string, content: string): Promise<{ id: string; version: number }>;
   /** A person sends a file of that name to the conversation of a task. */
   attach(taskId: string, name: string): Promise<void>;
@@ -135,11 +137,13 @@ export async function startSite(scenarios: readonly Scenario[]): Promise<Site> {
         },
       }),
     precedent: async (question, text) => {
-      const request = await site.raise(await site.run(), { question });
-      await client.call(endpoints.workerRequests.answer, {
-        params: { requestId: request.id },
-        body: { generation: request.generation, text },
-      });
+      const { id } = await site.raise(await site.run(), { question });
+      await site.answer(id, text);
+    },
+    answer: async (requestId, text) => {
+      const { generation } = await site.get(requestId);
+      const params = { requestId };
+      await client.call(endpoints.workerRequests.answer, { params, body: { generation, text } });
     },
     document: (title, content) =>
       client.call(endpoints.context.create, { body: { title, type: "guide", content } }),

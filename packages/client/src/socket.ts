@@ -88,22 +88,34 @@ export function connectConversation(conversationId: string, options: Conversatio
     ({ changePosition }) => changePosition,
     options,
   );
+  socket.on("people", (people: unknown) => options.onPeople?.(presentPeopleSchema.parse(people)));
+  return { position, close, show: presenceOf(socket) };
+}
+
+export interface LiveEvents extends Live {
+  /** Says whether this person looks at the inbox; said again by itself after a reconnect. */
+  show(presence: Presence): void;
+}
+
+/** Follows the events. */
+export function connectEvents(options: LiveOptions<Event>): LiveEvents {
+  const { socket, position, close } = connect(
+    eventNamespace,
+    eventItemsSchema,
+    (event) => event.position,
+    options,
+  );
+  return { position, close, show: presenceOf(socket) };
+}
+
+/** Says on a socket what this person does, also after a reconnect. */
+function presenceOf(socket: Socket): (presence: Presence) => void {
   let shown: Presence | undefined;
   socket.on("connect", () => {
     if (shown !== undefined) socket.emit("presence", shown);
   });
-  socket.on("people", (people: unknown) => options.onPeople?.(presentPeopleSchema.parse(people)));
-  return {
-    ...{ position, close },
-    show: (presence) => {
-      shown = presence;
-      if (socket.connected) socket.emit("presence", presence);
-    },
+  return (presence) => {
+    shown = presence;
+    if (socket.connected) socket.emit("presence", presence);
   };
-}
-
-/** Follows the events. */
-export function connectEvents(options: LiveOptions<Event>): Live {
-  const { position, close } = connect(eventNamespace, eventItemsSchema, (event) => event.position, options);
-  return { position, close };
 }

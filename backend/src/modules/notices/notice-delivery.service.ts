@@ -12,6 +12,8 @@ export interface NoticeDeliveryDeps {
   logger: Logger;
   requests: WaitingRequests;
   isLooking: IsLooking;
+  /** Whether a person has the inbox before their eyes now. */
+  isAtInbox: (userId: string) => boolean | Promise<boolean>;
   send: SendNotice;
   /** How long a notice is put off while the person looks at what it is about; 60 s unless given. */
   lookAgainMs?: number | undefined;
@@ -39,7 +41,7 @@ const lookAgainMsDefault = 60_000;
 const reasonCharactersMax = 500;
 
 export function createNoticeDelivery(deps: NoticeDeliveryDeps): NoticeDelivery {
-  const { db, clock, logger, requests, isLooking, send, lookAgainMs = lookAgainMsDefault } = deps;
+  const { db, clock, logger, requests, isLooking, isAtInbox, send, lookAgainMs = lookAgainMsDefault } = deps;
 
   async function describe(message: Message): Promise<NoticeSubject | string> {
     const task = message.taskId === null ? undefined : await readTaskFacts(db, message.taskId);
@@ -63,9 +65,13 @@ export function createNoticeDelivery(deps: NoticeDeliveryDeps): NoticeDelivery {
   /** What keeps a notice from being sent now: a reason to drop it, or that it is put off. */
   async function obstacleTo(notice: Waiting, channel: ChannelRow): Promise<Obstacle | undefined> {
     if (!channel.isEnabled) return { drop: "the channel is switched off" };
-    if (notice.taskId === null || !(await isLooking(channel.userId, notice.taskId))) return undefined;
+    if (notice.taskId === null) return undefined;
+    const { userId } = channel;
     // A request stays news while it waits; everything else they are just reading.
-    return notice.workerRequestId === null ? { drop: "they were looking" } : { putOffMs: lookAgainMs };
+    if (notice.workerRequestId === null)
+      return (await isLooking(userId, notice.taskId)) ? { drop: "they were looking" } : undefined;
+    const isSeen = (await isAtInbox(userId)) || (await isLooking(userId, notice.taskId));
+    return isSeen ? { putOffMs: lookAgainMs } : undefined;
   }
 
   async function trySend(notice: Waiting, channel: ChannelRow, subject: NoticeSubject): Promise<void> {

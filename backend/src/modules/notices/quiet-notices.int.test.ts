@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { connectConversation } from "@agentvine/client";
+import { connectConversation, connectEvents } from "@agentvine/client";
 import type { Conversation, Notice, NoticeChannel } from "@agentvine/contracts";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -51,6 +51,9 @@ async function watch(taskId: string, isLooking: boolean) {
   return live;
 }
 
+type Show = Awaited<ReturnType<typeof watch>>["show"];
+const watchTask = (taskId: string) => watch(taskId, true);
+
 const noticeOf = async (taskId: string): Promise<Notice | undefined> =>
   (await fixture.app.request<{ items: Notice[] }>("GET", "/api/v1/notices")).body.items.find(
     (notice) => notice.taskId === taskId,
@@ -72,11 +75,22 @@ async function noticeWhile(isLooking: boolean): Promise<Notice> {
   return ended;
 }
 
+/** Somebody has the inbox open, and the backend knows it. */
+async function watchInbox() {
+  const { app } = fixture;
+  const live = connectEvents({ baseUrl: app.url, token: app.token, onItem: () => undefined });
+  live.show({ isLooking: true, isTyping: false });
+  await waitUntil(() => app.realtime.isAtInbox(app.local.userId));
+  return live;
+}
+
 /** A request that is raised while somebody looks, once its notice was put off several times. */
-async function waitingWhileLooking() {
+async function waitingWhileLooking(
+  look: (taskId: string) => Promise<{ show: Show; close(): void }> = watchTask,
+) {
   const { claim } = await requests.run();
   const taskId = claim.task.id;
-  const live = await watch(taskId, true);
+  const live = await look(taskId);
   const request = await requests.ask(claim, "Which port?");
   const seen = new Set<string>();
   await waitUntil(async () => {
@@ -107,6 +121,24 @@ test("who looks is not told of a request, again and again, and is told once they
   live.show({ isLooking: false, isTyping: false });
   expect(await endedNotice(taskId)).toMatchObject({ status: "sent", type: "request.waiting", tries: 1 });
   expect(calls).toBe(before + 1);
+  live.close();
+});
+
+test("who has the inbox before their eyes is not told of a request elsewhere, and is once they look away", async () => {
+  const { taskId, live } = await waitingWhileLooking(watchInbox);
+  const before = calls;
+  live.show({ isLooking: false, isTyping: false });
+  expect(await endedNotice(taskId)).toMatchObject({ status: "sent", type: "request.waiting", tries: 1 });
+  expect(calls).toBe(before + 1);
+  live.close();
+});
+
+test("who has the inbox before their eyes is told elsewhere that a task failed: that does not stand there", async () => {
+  const live = await watchInbox();
+  const worker = await fixture.registerWorker();
+  const task = await fixture.createTask();
+  await fixture.fail(await fixture.mustClaim(worker), { reason: "red" });
+  expect(await endedNotice(task.id)).toMatchObject({ status: "sent" });
   live.close();
 });
 

@@ -56,6 +56,11 @@ export function createPresenceBook(nowMs: () => number, staleMs: number) {
             report.people.some((person) => person.userId === userId && person.isLooking),
         ),
       ),
+    /** Whether a person has this before their eyes, at any backend. */
+    isAt: (userId: string, conversationId: string): boolean =>
+      fresh(conversationId).some(({ people }) =>
+        people.some((person) => person.userId === userId && person.isLooking),
+      ),
     /** Forgets what has become stale. @returns the conversations whose people are others now */
     sweep: (): string[] => {
       const changed: string[] = [];

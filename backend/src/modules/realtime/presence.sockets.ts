@@ -27,6 +27,9 @@ const reportSchema = z.object({
 const togetherMs = 100;
 const repeatMsDefault = 15_000;
 
+/** Stands for the inbox among the conversations: whoever follows the events may say that they look at it. */
+export const inboxRoom = "inbox";
+
 interface Room {
   namespace: Namespace;
   taskId: string | null;
@@ -52,6 +55,8 @@ export function createPresence({ notifications, tell, repeatMs = repeatMsDefault
   const rooms = new Map<string, Room>();
 
   const show = (conversationId: string): void => {
+    // Who looks at the inbox is nobody's business.
+    if (conversationId === inboxRoom) return;
     rooms.get(conversationId)?.namespace.emit("people", book.peopleIn(conversationId));
   };
 
@@ -105,6 +110,7 @@ export function createPresence({ notifications, tell, repeatMs = repeatMsDefault
       });
     },
     isLooking: book.isLooking,
+    isAtInbox: (userId: string): boolean => book.isAt(userId, inboxRoom),
     stop: (): void => {
       stopListening();
       clearInterval(repeating);

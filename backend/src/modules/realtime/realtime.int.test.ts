@@ -59,6 +59,26 @@ test("a hundred reconnects while people write at two backends miss nothing and b
   await proxy.stop();
 }, 60_000);
 
+test("a hundred sockets that all lose their connection again and again, while people write, miss nothing", async () => {
+  const id = await open();
+  const proxies = await Promise.all([app, beside].map(({ url }) => TcpProxy.start(url)));
+  const clients = Array.from({ length: 100 }, (_, index) =>
+    follow(id, `http://127.0.0.1:${proxies[index % 2]?.port}`, { since: 0 }),
+  );
+  await Promise.all(clients.map((client) => client.isLive()));
+  const written: string[] = [];
+  for (const content of numbers(10)) {
+    for (const proxy of proxies) proxy.cut();
+    await say(id, content, written.length % 2 === 0 ? app : beside);
+    written.push(content);
+  }
+  const isWhole = ({ seen }: { seen: string[] }) => seen.length >= written.length;
+  await waitUntil(() => clients.every(isWhole), { timeoutMs: 30_000 });
+  for (const { seen } of clients) expect(seen).toEqual(written);
+  for (const client of clients) client.close();
+  await Promise.all(proxies.map((proxy) => proxy.stop()));
+}, 60_000);
+
 test("a socket at one backend sees what is written at the other, in order", async () => {
   const id = await open();
   const client = follow(id, beside.url);

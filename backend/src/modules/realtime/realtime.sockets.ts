@@ -16,7 +16,7 @@ import type { Notifications } from "../../database/notifications.ts";
 import { refusalOf } from "../../http/host-guard.ts";
 import { requirePermission } from "../../http/route.ts";
 import { createFeed, type Feed, type Source } from "./feed.sockets.ts";
-import { createPresence } from "./presence.sockets.ts";
+import { createPresence, inboxRoom } from "./presence.sockets.ts";
 
 export interface RealtimeDeps {
   server: FastifyInstance;
@@ -47,6 +47,8 @@ const lookMs = 5_000;
 export interface Realtime {
   /** Whether a person has the conversation of a task before their eyes now, at any backend. */
   isLooking(userId: string, taskId: string): boolean;
+  /** Whether a person has the inbox before their eyes now, at any backend. */
+  isAtInbox(userId: string): boolean;
   /** Sockets by what they follow. */
   counts(): { conversations: number; events: number };
   /** How many were cut off so far because they did not read. */
@@ -135,7 +137,12 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
   });
   const events = io.of(eventNamespace);
   guard(events, "events:read");
-  events.on("connection", (socket) => void onConnection(socket, () => deps.events));
+  events.on("connection", (socket) => {
+    if (!onConnection(socket, () => deps.events)) return;
+    const { actor } = socket.data as { actor: Actor };
+    if (actor.kind === "user")
+      presence.join(socket, { conversationId: inboxRoom, taskId: null, userId: actor.userId });
+  });
 
   const wakeAll = (): void => {
     for (const feed of feeds.values()) feed.wake();
@@ -147,7 +154,8 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
     notifications.on(channels.events, () => feeds.get(eventNamespace)?.wake()),
   ];
   keepUp({ io, server, wakeAll, stopListening: [...stopListening, presence.stop], recheckMs });
-  return { isLooking: presence.isLooking, counts: () => socketCounts(io), cutOffs: () => cutOffs };
+  const { isLooking, isAtInbox } = presence;
+  return { isLooking, isAtInbox, counts: () => socketCounts(io), cutOffs: () => cutOffs };
 }
 
 function socketCounts(io: Server): { conversations: number; events: number } {

@@ -18,7 +18,7 @@ export const eventItemsSchema = z.array(eventSchema);
 
 /** What a person's socket says on `presence`, as often as it changes. It ends with the socket. */
 export const presenceSchema = z.object({
-  /** The conversation is before their eyes: a visible tab, not one in the background. */
+  /** The conversation (on the events: the inbox) is before their eyes: a visible tab, not one in the background. */
   isLooking: z.boolean(),
   isTyping: z.boolean(),
 });
