@@ -26,7 +26,7 @@ const group = (name: string, { include, exclude = [], order, workers }: Group) =
   },
 });
 
-/** What a fleet does while it is killed, by leases of a few seconds: on a machine that does much besides, leases run out by themselves. */
+/** What a fleet does while it is killed: mostly waits for leases to run out, so two go side by side. */
 const fleets = "workers/src/base/**/*.system.test.ts";
 /** Of the end-to-end tests those without a fleet and without figures. */
 const quiet = ["bad-input", "api-docs", "bull-board"].map((name) => `e2e/src/${name}.e2e.ts`);
@@ -45,7 +45,8 @@ export default defineConfig({
         order: 1,
         workers: 3,
       }),
-      group("system", { include: ["e2e/**/*.e2e.ts", fleets], exclude: quiet, order: 2, workers: 1 }),
+      group("fleets", { include: [fleets], order: 2, workers: 2 }),
+      group("system", { include: ["e2e/**/*.e2e.ts"], exclude: quiet, order: 3, workers: 1 }),
     ],
   },
 });

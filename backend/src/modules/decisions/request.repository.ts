@@ -103,8 +103,9 @@ export async function adoptRequest(
       ...by,
       generation: isOtherAttempt ? sql`${workerRequests.generation} + 1` : sql`${workerRequests.generation}`,
       ...(row.settledAt === null ? {} : { deliveredAt: sql`now()` }),
-      // What a controller thinks about is another generation by now: it is leased anew.
+      // What a controller thinks about is another generation by now: it is leased anew, and has as long to be.
       ...(isOtherAttempt ? { leaseTokenHash: null, leaseExpiresAt: null } : {}),
+      ...(isOtherAttempt && row.status === "automated" ? { routedAt: sql`now()` } : {}),
     })
     .where(eq(workerRequests.id, row.id))
     .returning();
