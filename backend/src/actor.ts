@@ -3,7 +3,7 @@ import { type Permission, permissions } from "@agentvine/contracts";
 /** Who makes a request. */
 export interface Actor {
   kind: "user" | "worker_key" | "attempt";
-  /** Of the user, of the API key, or of the work order that an attempt belongs to. */
+  /** Of the user, of the API key (of the first of its line, so that what it registered stays its own), or of the attempt's work order. */
   id: string;
   /** The person in whose name it happens: the user, who made the key, or in local mode the local user. */
   userId: string;
@@ -19,16 +19,6 @@ export const anonymous: Actor = { kind: "user", id: "anonymous", userId: "anonym
 export const userPermissions: readonly Permission[] = permissions.filter(
   (permission) => permission !== "attempt:write",
 );
-
-/** What the key of a worker may do. */
-export const workerPermissions: readonly Permission[] = ["worker:register", "worker:work"];
-
-/** What the key of a controller may do: read what may help, answer what it leased, and nothing that a person or an agent does. */
-export const controllerPermissions: readonly Permission[] = [
-  "controller:register",
-  "controller:work",
-  "context:read",
-];
 
 /** What the token of a running attempt may do: write its own results, read what its task left behind. */
 export const attemptPermissions: readonly Permission[] = ["attempt:write", "executions:read"];

@@ -4,6 +4,7 @@ import { addControllerCommands } from "./commands/controller.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { addInboxCommands } from "./commands/inbox.ts";
+import { addKeyCommands } from "./commands/key.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addTaskCommands } from "./commands/task.ts";
 import { up } from "./commands/up.ts";
@@ -85,6 +86,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addPolicyCommands(program, context, finish);
   addWorkerCommands(program, context, finish);
   addControllerCommands(program, context, finish);
+  addKeyCommands(program, context, finish);
   return program;
 };
 

@@ -9,11 +9,17 @@ create table api_keys (
   last_used_at timestamp with time zone,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  rotated_from_id uuid,
+  line_id uuid,
   constraint api_keys_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint api_keys_line_id_api_keys_id_fk FOREIGN KEY (line_id) REFERENCES api_keys(id),
+  constraint api_keys_rotated_from_id_api_keys_id_fk FOREIGN KEY (rotated_from_id) REFERENCES api_keys(id),
   constraint api_keys_pkey PRIMARY KEY (id)
 );
 CREATE INDEX api_keys_created_by_idx ON public.api_keys USING btree (created_by);
 CREATE UNIQUE INDEX api_keys_key_hash_key ON public.api_keys USING btree (key_hash);
+CREATE INDEX api_keys_line_id_idx ON public.api_keys USING btree (line_id);
+CREATE INDEX api_keys_rotated_from_id_idx ON public.api_keys USING btree (rotated_from_id);
 
 create table artifacts (
   id uuid not null,

@@ -476,6 +476,7 @@ const requests: {
       body: withBody(system.createApiKey, { expiresAt: "2030-01-01T00:00:00Z" }),
     }),
     listApiKeys: async () => ({}),
+    rotateApiKey: async () => ({ params: { apiKeyId: newId() }, body: { overlapSeconds: 60 } }),
     revokeApiKey: async () => ({ params: { apiKeyId: newId() } }),
     createLocalLink: async () => ({}),
     openLocalLink: async () => ({ query: { code: "x" } }),
@@ -509,6 +510,7 @@ const all = Object.entries(requests).flatMap(([group, routes]) =>
 test("the requests that are made hostile are valid", async () => {
   const expected: Record<string, number> = {
     "tasks.diff": 404,
+    "system.rotateApiKey": 404,
     "system.revokeApiKey": 404,
     "executions.downloadArtifact": 404,
     "system.openLocalLink": 401,

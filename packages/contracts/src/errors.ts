@@ -37,6 +37,11 @@ export const errorCatalog = {
     "The token does not allow this.",
     "Use a token with the permission named.",
   ),
+  "api_key.not_live": entry(
+    "conflict",
+    "The API key was revoked or has expired.",
+    "Make a new key: what is dead has no successor.",
+  ),
   "api_key.not_found": entry("not_found", "There is no such API key.", "List the API keys."),
   "idempotency.conflict": entry(
     "conflict",

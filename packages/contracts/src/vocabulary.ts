@@ -96,4 +96,14 @@ export const permissions = [
   "context:write",
 ] as const;
 export const permissionSchema = z.enum(permissions);
+
+/** What the key of a worker may do. */
+export const workerPermissions = ["worker:register", "worker:work"] as const satisfies readonly Permission[];
+
+/** What the key of a controller may do: read what may help, answer what it leased, and nothing that a person or an agent does. */
+export const controllerPermissions = [
+  "controller:register",
+  "controller:work",
+  "context:read",
+] as const satisfies readonly Permission[];
 export type Permission = z.infer<typeof permissionSchema>;

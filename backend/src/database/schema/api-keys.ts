@@ -1,5 +1,5 @@
 import type { Permission } from "@agentvine/contracts";
-import { index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { type AnyPgColumn, index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { createdAtColumn, idColumn, momentColumn } from "./columns.ts";
 import { users } from "./users.ts";
 
@@ -13,6 +13,10 @@ export const apiKeys = pgTable(
     prefix: text("prefix").notNull(),
     keyHash: text("key_hash").notNull(),
     permissions: text("permissions").array().$type<Permission[]>().notNull(),
+    /** The key it takes the place of. */
+    rotatedFromId: uuid("rotated_from_id").references((): AnyPgColumn => apiKeys.id),
+    /** The first key of its line, under whose name it acts; null for a first one. */
+    lineId: uuid("line_id").references((): AnyPgColumn => apiKeys.id),
     createdBy: uuid("created_by")
       .notNull()
       .references(() => users.id),
@@ -24,5 +28,7 @@ export const apiKeys = pgTable(
   (table) => [
     uniqueIndex("api_keys_key_hash_key").on(table.keyHash),
     index("api_keys_created_by_idx").on(table.createdBy),
+    index("api_keys_rotated_from_id_idx").on(table.rotatedFromId),
+    index("api_keys_line_id_idx").on(table.lineId),
   ],
 );

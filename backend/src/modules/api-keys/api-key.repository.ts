@@ -1,6 +1,6 @@
 import type { Permission } from "@agentvine/contracts";
 import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
@@ -15,9 +15,11 @@ export interface NewApiKey {
   permissions: Permission[];
   createdBy: string;
   expiresAt: Date | null;
+  rotatedFromId?: string;
+  lineId?: string;
 }
 
-export async function insertApiKey(db: Db, key: NewApiKey): Promise<ApiKeyRow> {
+export async function insertApiKey(db: Db | Tx, key: NewApiKey): Promise<ApiKeyRow> {
   const [row] = await db.insert(apiKeys).values(key).returning();
   if (row === undefined) {
     throw new Error("the insert returned no row");
@@ -42,11 +44,36 @@ export async function findLiveApiKey(db: Db, keyHash: string): Promise<ApiKeyRow
   return row && keyShape.read(row);
 }
 
+/** The key, locked; whether it may still be used is told beside it. */
+export async function lockApiKey(
+  tx: Tx,
+  id: string,
+): Promise<{ row: ApiKeyRow; isLive: boolean } | undefined> {
+  const [found] = await tx
+    .select({
+      row: apiKeys,
+      isLive: sql<boolean>`${apiKeys.revokedAt} is null and (${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`,
+    })
+    .from(apiKeys)
+    .where(eq(apiKeys.id, id))
+    .for("update");
+  return found;
+}
+
+/** Lets a key end so many seconds from now, unless it ends before. */
+export async function endApiKeyAfter(tx: Tx, id: string, seconds: number): Promise<void> {
+  const end = sql`now() + ${seconds} * interval '1 second'`;
+  await tx
+    .update(apiKeys)
+    .set({ expiresAt: sql`least(${apiKeys.expiresAt}, ${end})` })
+    .where(eq(apiKeys.id, id));
+}
+
 /** Channel on which backends tell each other that a key was revoked. */
 export const apiKeyChannel = "agentvine_api_key";
 
 /** Lets every backend look keys up anew. */
-export function announceKeyChange(db: Db): void {
+export function announceKeyChange(db: Db | Tx): void {
   notify(db, apiKeyChannel);
 }
 

@@ -7,6 +7,9 @@ export function registerApiKeyRoutes(app: FastifyInstance, apiKeys: ApiKeyServic
   route(app, endpoints.system.createApiKey, ({ body, actor }) =>
     apiKeys.create({ ...body, createdBy: actor.userId }),
   );
+  route(app, endpoints.system.rotateApiKey, ({ params, body, actor }) =>
+    apiKeys.rotate({ id: params.apiKeyId, ...body, createdBy: actor.userId }),
+  );
   route(app, endpoints.system.listApiKeys, async () => ({ items: await apiKeys.list() }));
   route(app, endpoints.system.revokeApiKey, ({ params }) => apiKeys.revoke(params.apiKeyId));
 }

@@ -3,14 +3,17 @@ import type { ApiKey, Permission } from "@agentvine/contracts";
 import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
+import { inTransaction } from "../../database/transaction.ts";
 import { createRecent } from "../../recent.ts";
 import {
   type ApiKeyRow,
   announceKeyChange,
   apiKeyChannel,
+  endApiKeyAfter,
   findLiveApiKey,
   insertApiKey,
   listApiKeys,
+  lockApiKey,
   revokeApiKey,
   touchApiKey,
 } from "./api-key.repository.ts";
@@ -24,10 +27,20 @@ export interface ApiKeyService {
     createdBy: string;
     expiresAt?: string | undefined;
   }): Promise<{ apiKey: ApiKey; secret: string }>;
+  /**
+   * Makes a key that may do what another may, in whose place it acts: what was registered with that one is its own. The other one ends
+   * after `overlapSeconds`, unless it ends before; the new one lives as long as the other one was given.
+   * @throws AppError `api_key.not_found`, `api_key.not_live`
+   */
+  rotate(input: {
+    id: string;
+    overlapSeconds: number;
+    createdBy: string;
+  }): Promise<{ apiKey: ApiKey; secret: string }>;
   list(): Promise<ApiKey[]>;
   /** @throws AppError `api_key.not_found` */
   revoke(id: string): Promise<void>;
-  /** Who holds this key; undefined when it is unknown, expired or revoked. */
+  /** Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. */
   find(key: string): Promise<{ id: string; userId: string; permissions: Permission[] } | undefined>;
 }
 
@@ -40,7 +53,14 @@ const toResource = (row: ApiKeyRow): ApiKey => ({
   lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
   expiresAt: row.expiresAt?.toISOString() ?? null,
   revokedAt: row.revokedAt?.toISOString() ?? null,
+  rotatedFromId: row.rotatedFromId,
 });
+
+/** The end of a key that lives as long as another one did when it was made, from now; null when that one has no end. */
+const sameLifetime = ({ createdAt, expiresAt }: ApiKeyRow, now: Date): Date | null =>
+  expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
+
+const unknownKey = (): AppError => new AppError("api_key.not_found", "There is no such API key.");
 
 /** How long a key that was found is taken as live: a revocation elsewhere is felt within this time at the latest. */
 const knownMsMax = 1_000;
@@ -94,15 +114,32 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       });
       return { apiKey: toResource(row), secret: key };
     },
+    rotate: ({ id, overlapSeconds, createdBy }) =>
+      inTransaction(db, async (tx) => {
+        const found = await lockApiKey(tx, id);
+        if (found === undefined) throw unknownKey();
+        const { row, isLive } = found;
+        if (!isLive)
+          throw new AppError("api_key.not_live", "The API key was revoked or has expired: make a new one.");
+        const { key, prefix, keyHash } = makeApiKey();
+        const { name, permissions } = row;
+        const made = await insertApiKey(tx, {
+          ...{ name, prefix, keyHash, permissions, createdBy },
+          expiresAt: sameLifetime(row, clock.now()),
+          rotatedFromId: row.id,
+          lineId: row.lineId ?? row.id,
+        });
+        await endApiKeyAfter(tx, row.id, overlapSeconds);
+        announceKeyChange(tx);
+        return { apiKey: toResource(made), secret: key };
+      }),
     async list() {
       return (await listApiKeys(db)).map(toResource);
     },
     async revoke(id) {
       const isThere = await revokeApiKey(db, id);
       known.clear();
-      if (!isThere) {
-        throw new AppError("api_key.not_found", "There is no such API key.");
-      }
+      if (!isThere) throw unknownKey();
       announceKeyChange(db);
     },
     async find(key) {
@@ -112,7 +149,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         return undefined;
       }
       noteUse(row.id);
-      return { id: row.id, userId: row.createdBy, permissions: row.permissions };
+      return { id: row.lineId ?? row.id, userId: row.createdBy, permissions: row.permissions };
     },
   };
 }

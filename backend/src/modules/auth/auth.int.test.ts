@@ -135,6 +135,91 @@ describe("API keys", () => {
     await waitUntil(async () => (await atOther()) === 401, { timeoutMs: 5_000 });
   });
 
+  describe("that takes the place of another", () => {
+    const rotate = (id: string, body: object = {}) =>
+      app.request<{ apiKey: ApiKey; secret: string }>("POST", `${keysPath}/${id}/rotate`, { body });
+    const status = async (token: string) => (await app.request("GET", keysPath, { token })).status;
+    const worker = (token: string, name: string, instanceId: string) =>
+      app.request<{ worker: { id: string } }>("POST", "/api/v1/workers", {
+        token,
+        body: {
+          ...{ name, instanceId, version: "1", maxConcurrentTasks: 1 },
+          capabilities: {
+            taskTypes: ["docs"],
+            labels: [],
+            agents: [{ driver: "builtin", model: null, isScripted: true }],
+            sandbox: { driver: "none", isConfined: false },
+            toolchains: {},
+          },
+        },
+      });
+
+    test("may do what that one may, and both work until the overlap is over", async () => {
+      const { apiKey, secret } = await newApiKey();
+      const { status: code, body } = await rotate(apiKey.id, { overlapSeconds: 3_600 });
+      expect(code).toBe(201);
+      expect(body.apiKey).toMatchObject({
+        ...{ name: apiKey.name, permissions: apiKey.permissions, expiresAt: null },
+        ...{ rotatedFromId: apiKey.id, revokedAt: null },
+      });
+      expect(body.secret).not.toBe(secret);
+      expect([await status(secret), await status(body.secret)]).toEqual([200, 200]);
+      const old = (await app.apiKeys.list()).find(({ id }) => id === apiKey.id);
+      const leftMs = Date.parse(old?.expiresAt ?? "") - Date.now();
+      expect(leftMs).toBeGreaterThan(3_500_000);
+      expect(leftMs).toBeLessThan(3_700_000);
+    });
+
+    test("is the only one at once when there is no overlap, also at another backend that has just used the old one", async () => {
+      await using other = await buildTestApp({ beside: app });
+      const { apiKey, secret } = await newApiKey();
+      const atOther = async () => (await other.request("GET", keysPath, { token: secret })).status;
+      expect(await atOther()).toBe(200);
+      const { body } = await rotate(apiKey.id, { overlapSeconds: 0 });
+      expect([await status(secret), await status(body.secret)]).toEqual([401, 200]);
+      await waitUntil(async () => (await atOther()) === 401, { timeoutMs: 5_000 });
+    });
+
+    test("never makes that one live longer, and lives as long itself as that one was given", async () => {
+      const expiresAt = new Date(Date.now() + 600_000).toISOString();
+      const { apiKey } = await newApiKey({ expiresAt });
+      const { body } = await rotate(apiKey.id, { overlapSeconds: 86_400 });
+      expect((await app.apiKeys.list()).find(({ id }) => id === apiKey.id)?.expiresAt).toBe(expiresAt);
+      const livesMs = Date.parse(body.apiKey.expiresAt ?? "") - Date.now();
+      expect(livesMs).toBeGreaterThan(590_000);
+      expect(livesMs).toBeLessThan(610_000);
+    });
+
+    test("owns what was registered with any key of its line, which a key of nobody's line does not", async () => {
+      const permissions = ["worker:register", "worker:work"];
+      const first = await newApiKey({ permissions });
+      const stranger = await newApiKey({ permissions });
+      const instanceId = newId();
+      const made = await worker(first.secret, `line-${instanceId}`, instanceId);
+      const query = `instanceId=${instanceId}&waitSeconds=0`;
+      const commands = (token: string) =>
+        app.request("GET", `/api/v1/workers/${made.body.worker.id}/commands?${query}`, { token });
+      const second = (await rotate(first.apiKey.id)).body;
+      const third = (await rotate(second.apiKey.id)).body;
+      const codes: number[] = [];
+      for (const { secret } of [first, second, third, stranger]) codes.push((await commands(secret)).status);
+      expect(codes).toEqual([200, 200, 200, 403]);
+    });
+
+    test("is refused for one that is dead or unknown", async () => {
+      const { apiKey } = await newApiKey();
+      await app.request("DELETE", `${keysPath}/${apiKey.id}`);
+      const dead = await rotate(apiKey.id);
+      expect([dead.status, codeOf(dead.body)]).toEqual([409, "api_key.not_live"]);
+      expect((await rotate(newId())).status).toBe(404);
+      const long = await rotate(apiKey.id, { overlapSeconds: 2_592_001 });
+      expect([long.status, (long.body as unknown as ErrorResponse).error.issues?.[0]?.path]).toEqual([
+        400,
+        "overlapSeconds",
+      ]);
+    });
+  });
+
   test("can't be given the right to write for attempts", async () => {
     const { status, body } = await app.request("POST", keysPath, {
       body: { name: "x", permissions: ["attempt:write"] },

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Permission } from "@agentvine/contracts";
-import { controllerPermissions, workerPermissions } from "../../actor.ts";
+import { controllerPermissions, type Permission, workerPermissions } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
 import type { ApiKeyService } from "../api-keys/index.ts";
 import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";

@@ -83,6 +83,7 @@ test("no response holds a hash, a token or a key, but the tokens of leases and w
     "notices.createChannel.signingSecret",
     "queue.claim.attemptToken",
     "system.createApiKey.secret",
+    "system.rotateApiKey.secret",
     "workerRequests.claim.leaseToken",
   ]);
 });

@@ -16,6 +16,7 @@ export const ids = {
   user: "0192f0c1-7a10-7c11-8a01-00000000000d",
   event: "0192f0c1-7a10-7c11-8a01-00000000000e",
   apiKey: "0192f0c1-7a10-7c11-8a01-00000000000f",
+  otherApiKey: "0192f0c1-7a10-7c11-8a01-000000000010",
 } as const;
 
 export const at = (minute: number): string => `2026-01-31T12:${String(minute).padStart(2, "0")}:00.000Z`;

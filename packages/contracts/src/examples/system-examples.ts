@@ -21,6 +21,7 @@ const apiKey = {
   lastUsedAt: null,
   expiresAt: null,
   revokedAt: null,
+  rotatedFromId: null,
 };
 
 export const systemExamples = {
@@ -87,6 +88,11 @@ export const systemExamples = {
     response: { apiKey, secret: "avk_…" },
   },
   listApiKeys: { response: { items: [apiKey] } },
+  rotateApiKey: {
+    params: { apiKeyId: ids.apiKey },
+    body: { overlapSeconds: 3_600 },
+    response: { apiKey: { ...apiKey, id: ids.otherApiKey, rotatedFromId: ids.apiKey }, secret: "avk_…" },
+  },
   revokeApiKey: { params: { apiKeyId: ids.apiKey } },
   createLocalLink: {
     response: { url: "http://127.0.0.1:7420/local/open?code=…", expiresAt: at(10) },

@@ -135,6 +135,8 @@ export const apiKeySchema = z
     lastUsedAt: timestampSchema.nullable(),
     expiresAt: timestampSchema.nullable(),
     revokedAt: timestampSchema.nullable(),
+    /** The key it takes the place of. */
+    rotatedFromId: idSchema.nullable(),
   })
   .meta({ id: "ApiKey" });
 
@@ -145,7 +147,12 @@ export const apiKeyCreateSchema = z
     expiresAt: timestampSchema.optional(),
   })
   .meta({ id: "ApiKeyCreate" });
-/** The only response that ever holds a key: shown once, at creation. */
+/** How long the old key may still be used, in seconds: at most thirty days. */
+export const overlapSecondsMax = 2_592_000;
+export const apiKeyRotateSchema = z
+  .object({ overlapSeconds: z.int().min(0).max(overlapSecondsMax).default(86_400) })
+  .meta({ id: "ApiKeyRotate" });
+/** The only responses that ever hold a key: shown once, when it is made. */
 export const apiKeyCreatedSchema = z
   .object({ apiKey: apiKeySchema, secret: z.string() })
   .meta({ id: "ApiKeyCreated" });
