@@ -8,15 +8,24 @@ const v4Ranges: [string, number][] = [
   ["169.254.0.0", 16],
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
   ["192.168.0.0", 16],
   ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
   ["224.0.0.0", 4],
   ["240.0.0.0", 4],
 ];
+// Those that carry an IPv4 address inside lead wherever that one does.
 const v6Ranges: [string, number][] = [
-  ["::", 128],
-  ["::1", 128],
+  ["::", 96],
   ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
+  ["100::", 64],
+  ["2001::", 32],
+  ["2001:db8::", 32],
+  ["2002::", 16],
   ["fc00::", 7],
   ["fe80::", 10],
   ["ff00::", 8],
@@ -42,5 +51,7 @@ export function isPrivateHost(hostname: string): boolean {
     return privateAddresses.check(address, family === 4 ? "ipv4" : "ipv6");
   }
   const name = hostname.replace(/\.$/, "");
-  return !name.includes(".") || /\.(localhost|local|internal|intranet|lan|home\.arpa)$/.test(name);
+  return (
+    !name.includes(".") || /\.(localhost|localdomain|local|internal|intranet|lan|home\.arpa)$/.test(name)
+  );
 }

@@ -146,7 +146,21 @@ describe("private networks", () => {
     "127.0.0.1",
     "2130706433",
     "0x7f.1",
+    "0x7f000001",
     "0177.0.0.1",
+    "017700000001",
+    "127.1",
+    "127.0.1",
+    "0",
+    "１２７.0.0.1",
+    "①②⑦.⓪.⓪.①",
+    "127.0.0.1.",
+    "198.51.100.7",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::1]",
+    "[2002:7f00:1::]",
+    "[2001:0:7f00:1::]",
     "10.1.2.3",
     "172.16.0.1",
     "192.168.1.1",
@@ -166,9 +180,23 @@ describe("private networks", () => {
     "metadata.google.internal",
     "gitserver",
     "nas.local",
-  ])("%s is refused over https unless it is allowed", (host) => {
+    "server.localdomain",
+  ])("%s is refused unless it is allowed, however it is asked for", (host) => {
     expect(() => parseRepositoryUrl(`https://${host}/a`, local)).toThrow(/AGENTVINE_ALLOW_PRIVATE_HOSTS/);
+    expect(() => parseRepositoryUrl(`ssh://git@${host}/a`, local)).toThrow(/can't be used/);
+    expect(() => parseRepositoryUrl(`git@${host}:a`, local)).toThrow(/can't be used/);
     expect(keyOf(`https://${host}/a`, open)).toMatch(/\/a$/);
+  });
+
+  test.each([
+    "https://8.8.8.8/a",
+    "ssh://git@8.8.8.8/a",
+    "git@8.8.8.8:a",
+    "https://[2606:4700::1111]/a",
+    "git@134744072:a",
+  ])("%s names a host by its number, which is refused unless it is allowed", (url) => {
+    expect(() => parseRepositoryUrl(url, local)).toThrow(/AGENTVINE_ALLOW_PRIVATE_HOSTS/);
+    expect(keyOf(url, open)).toMatch(/a$/);
   });
 
   test.each(["8.8.8.8", "172.32.0.1", "[2606:4700::1111]", "example.org", "local.example.org"])(

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { AppError } from "@agentvine/kit";
 import { isPrivateHost } from "./private-address.ts";
 
@@ -41,10 +42,10 @@ export function parseRepositoryUrl(text: string, gate: UrlGate): RepositoryAddre
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) {
-    return parseScpLike(text);
+    return parseScpLike(text, gate);
   }
   if (scheme === "ssh") {
-    return parseSsh(text);
+    return parseSsh(text, gate);
   }
   if (scheme === "https" || (scheme === "http" && gate.allowsPrivateHosts)) {
     return parseHttp(text, gate);
@@ -71,35 +72,47 @@ function parsePath(text: string, { allowsPaths }: UrlGate): RepositoryAddress {
   return { kind: "path", path };
 }
 
-function parseHttp(text: string, { allowsPrivateHosts }: UrlGate): RepositoryAddress {
+function parseHttp(text: string, gate: UrlGate): RepositoryAddress {
   const url = parseUrl(text);
   if (url.username !== "" || url.password !== "") {
     throw refuse("it must hold no user name, password or token; workers take credentials from their own git");
   }
-  if (!allowsPrivateHosts && isPrivateHost(url.hostname)) {
-    throw refuse(
-      "the host lies in a private network; set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts",
-    );
-  }
+  assertPublic(url.hostname, gate);
   return remote(text, url, "");
 }
 
-function parseSsh(text: string): RepositoryAddress {
+/** Looks at the host as every program does that connects to it: `0x7f.1` is an address, too. */
+function assertPublic(host: string, { allowsPrivateHosts }: UrlGate): void {
+  if (allowsPrivateHosts) return;
+  const { hostname } = parseUrl(`http://${host}`);
+  if (isPrivateHost(hostname))
+    throw refuse(
+      "the host lies in a private network; set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts",
+    );
+  if (isIP(hostname.replace(/^\[|\]$/g, "")) !== 0)
+    throw refuse(
+      "the host is a number: give its name, or set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts",
+    );
+}
+
+function parseSsh(text: string, gate: UrlGate): RepositoryAddress {
   const url = parseUrl(text);
   if (url.password !== "") {
     throw refuse("it must hold no password; workers take credentials from their own ssh");
   }
+  assertPublic(url.hostname, gate);
   return remote(text, url, decode(url.username));
 }
 
 /** `user@host:path`, as git and ssh take it. */
-function parseScpLike(text: string): RepositoryAddress {
+function parseScpLike(text: string, gate: UrlGate): RepositoryAddress {
   const parts = /^(?:([^@:/]+)@)?([^@:/]+):(?!\/\/)([^:].*)$/.exec(text);
   const [, user = "", host, path] = parts ?? [];
   if (host === undefined || path === undefined) {
     throw refuse("give an https or ssh address, or in local mode an absolute path");
   }
   const url = parseUrl(`ssh://${user === "" ? "" : `${user}@`}${host}/${path.replace(/^\/+/, "")}`);
+  assertPublic(host, gate);
   return remote(text, url, user);
 }
 
