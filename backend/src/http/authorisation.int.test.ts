@@ -3,6 +3,7 @@ import { newId } from "@agentvine/kit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attemptPermissions, userPermissions } from "../actor.ts";
 import { buildTestApp, type TestApp } from "../testing/build-test-app.ts";
+import { sendExample } from "../testing/send-example.ts";
 
 // Who may do what, route by route, written down beside the code: a route that is new, or that has another permission than yesterday, has to
 // be entered here by somebody who means it.
@@ -171,20 +172,9 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** Sends the endpoint's own example, which is a request that it would take from whoever may. */
-async function send({ method, path, example }: EndpointShape, token: string | null) {
-  const { params = {}, query = {}, body } = (example ?? {}) as Record<string, Record<string, unknown>>;
-  const filled = path.replace(/:(\w+)/g, (_, name: string) =>
-    encodeURIComponent(String(params[name] ?? "x")),
-  );
-  const search = new URLSearchParams(
-    Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
-  );
-  const reply = await app.request<{ error?: { code: string } }>(method, `${filled}?${search}`, {
-    token,
-    ...(method === "GET" || body === undefined ? {} : { body }),
-  });
-  return [reply.status, reply.body?.error?.code];
+async function send(endpoint: EndpointShape, token: string | null) {
+  const { status, body } = await sendExample(app, endpoint, token);
+  return [status, body?.error?.code];
 }
 
 test("every route stands in the table, with the permission that it declares, and nothing else does", () => {

@@ -58,7 +58,7 @@ function readPermissions(flags: KeyCreateFlags): Permission[] {
 const errnoOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
-/** A new file that only its owner can read; made before the key is, so that no key is lost to a full disk or a wrong path. */
+/** A new file that only its owner can read; made before the key is, so that no key is lost to a wrong path. */
 async function openSecretFile(path: string) {
   try {
     return await open(path, "wx", 0o600);

@@ -2,7 +2,7 @@ import { endpoints, type Task, type WorkerRequest } from "@agentvine/contracts";
 import { git, waitUntil } from "@agentvine/testkit";
 import { describe, expect, it } from "vitest";
 import { always, call, modelWith } from "../agents/testing/scripted-turn.ts";
-import { patient, useFleet } from "./testing/fleet.ts";
+import { patient, scriptedAgent, useFleet } from "./testing/fleet.ts";
 
 const guide = "# Sums\n\nAdds two numbers.\n";
 
@@ -33,10 +33,7 @@ describe("a human_required task", { timeout: 120_000 }, () => {
     const label = aName();
     const worker = aWorker({
       env: {
-        AGENTVINE_WORKER_LABELS: label,
-        AGENTVINE_WORKER_AGENT_COMMAND: "",
-        AGENTVINE_MODEL: "scripted/demo",
-        AGENTVINE_MODEL_BASE_URL: model.baseUrl,
+        ...scriptedAgent(label, model),
         AGENTVINE_WORKER_ANSWER_WAIT_SECONDS: "60",
       },
     });

@@ -2,7 +2,7 @@ import { type Conversation, endpoints, type Message, type Task } from "@agentvin
 import { waitUntil } from "@agentvine/testkit";
 import { describe, expect, it } from "vitest";
 import { always, modelWith } from "../agents/testing/scripted-turn.ts";
-import { patient, useFleet } from "./testing/fleet.ts";
+import { patient, scriptedAgent, useFleet } from "./testing/fleet.ts";
 
 /** People write in the conversation of a task; the agent runs in a worker process, against the real backend. */
 describe("a person's message", { timeout: 120_000 }, () => {
@@ -32,10 +32,7 @@ describe("a person's message", { timeout: 120_000 }, () => {
     const start = () =>
       aWorker({
         env: {
-          AGENTVINE_WORKER_LABELS: label,
-          AGENTVINE_WORKER_AGENT_COMMAND: "",
-          AGENTVINE_MODEL: "scripted/demo",
-          AGENTVINE_MODEL_BASE_URL: model.baseUrl,
+          ...scriptedAgent(label, model),
           AGENTVINE_WORKER_STEPS_MAX: "500",
         },
       });

@@ -2,7 +2,7 @@ import { endpoints } from "@agentvine/contracts";
 import { git } from "@agentvine/testkit";
 import { describe, expect, it } from "vitest";
 import { always, call, done, modelWith } from "../agents/testing/scripted-turn.ts";
-import { useFleet } from "./testing/fleet.ts";
+import { scriptedAgent, useFleet } from "./testing/fleet.ts";
 
 /** From the queue to the branch, with the real backend, a worker process and a reviewer. */
 describe("a supervised task", { timeout: 120_000 }, () => {
@@ -22,10 +22,7 @@ describe("a supervised task", { timeout: 120_000 }, () => {
     const label = aName();
     const worker = aWorker({
       env: {
-        AGENTVINE_WORKER_LABELS: label,
-        AGENTVINE_WORKER_AGENT_COMMAND: "",
-        AGENTVINE_MODEL: "scripted/demo",
-        AGENTVINE_MODEL_BASE_URL: model.baseUrl,
+        ...scriptedAgent(label, model),
       },
     });
     await worker.ready;

@@ -1,6 +1,7 @@
 import type { Message, RepliedTo } from "@agentvine/contracts";
 import { inArray, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
+import { personNameSql } from "../../database/person-name.ts";
 import { chatAttachments, chatMessages, users } from "../../database/schema/index.ts";
 
 /** So much of what a message replies to is told. */
@@ -12,7 +13,7 @@ export async function readNames(db: Db, ids: readonly string[]): Promise<Map<str
   const rows = await db
     .select({
       id: users.id,
-      name: sql<string>`coalesce(nullif(${users.fullName}, ''), ${users.username})`,
+      name: sql<string>`${personNameSql("users")}`,
     })
     .from(users)
     // A sender need not be a user, nor its id a UUID.

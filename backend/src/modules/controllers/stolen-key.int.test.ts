@@ -1,6 +1,7 @@
 import { type EndpointShape, endpoints, type Permission } from "@agentvine/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildTestApp, type TestApp } from "../../testing/build-test-app.ts";
+import { sendExample } from "../../testing/send-example.ts";
 
 // Whoever steals a controller's key has it all: this is what that is worth.
 
@@ -23,25 +24,9 @@ const isControllers = ({ endpoint }: (typeof all)[number]) =>
 const isOpen = ({ endpoint }: (typeof all)[number]) => endpoint.permission === "public";
 const forbidden = all.filter((each) => !isControllers(each) && !isOpen(each));
 
-/** Sends the endpoint's own example, which is a request that it would take from whoever may. */
-async function send({ method, path, example }: EndpointShape, token: string) {
-  const { params = {}, query = {}, body } = (example ?? {}) as Record<string, Record<string, unknown>>;
-  const filled = path.replace(/:(\w+)/g, (_, name: string) =>
-    encodeURIComponent(String(params[name] ?? "x")),
-  );
-  const search = new URLSearchParams(
-    Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
-  );
-  const isRead = method === "GET";
-  return await app.request<{ error?: { code: string } }>(method, `${filled}?${search}`, {
-    token,
-    ...(isRead || body === undefined ? {} : { body }),
-  });
-}
-
 describe("a controller's key", () => {
   test.each(forbidden)("is refused at $name", async ({ endpoint }) => {
-    const { status, body } = await send(endpoint, controllerKey);
+    const { status, body } = await sendExample(app, endpoint, controllerKey);
     expect([status, body.error?.code]).toEqual([403, "auth.forbidden"]);
   });
 
@@ -72,7 +57,7 @@ describe("a controller's key", () => {
 
 describe("a worker's key", () => {
   test.each(all.filter(isControllers))("is refused at $name: agents answer nothing", async ({ endpoint }) => {
-    const { status, body } = await send(endpoint, app.workerKey);
+    const { status, body } = await sendExample(app, endpoint, app.workerKey);
     expect([status, body.error?.code]).toEqual([403, "auth.forbidden"]);
   });
 });

@@ -1,17 +1,16 @@
 import { type AnyColumn, and, eq, sql } from "drizzle-orm";
 import type { Tx } from "../../database/client.ts";
+import { personNameSql } from "../../database/person-name.ts";
 import { users } from "../../database/schema/index.ts";
-
-const calledSql = (table: string) => sql.raw(`coalesce(nullif(${table}.full_name, ''), ${table}.username)`);
 
 /** What the person of a column is called; empty when it is nobody. */
 export const personNameOf = (column: AnyColumn) =>
-  sql<string>`coalesce((select ${calledSql("u")} from users u where u.id = ${column}), '')`;
+  sql<string>`coalesce((select ${personNameSql("u")} from users u where u.id = ${column}), '')`;
 
 /** What a person is called. */
 export async function findPersonName(tx: Tx, userId: string): Promise<string> {
   const [row] = await tx
-    .select({ name: sql<string>`${calledSql("users")}` })
+    .select({ name: sql<string>`${personNameSql("users")}` })
     .from(users)
     .where(eq(users.id, userId));
   return row?.name ?? "somebody";

@@ -29,6 +29,9 @@ export function mergedPeople(all: PresentPeople): PresentPeople {
   return [...byUser.values()].sort((a, b) => (a.userId < b.userId ? -1 : 1)).slice(0, presentPeopleMax);
 }
 
+const hasLooking = ({ people }: PresenceReport, userId: string): boolean =>
+  people.some((person) => person.userId === userId && person.isLooking);
+
 /** What the backends have said of who is where. A backend that is not heard of for `staleMs` has nobody any more. */
 export function createPresenceBook(nowMs: () => number, staleMs: number) {
   const reports = new Map<string, Map<string, Kept>>();
@@ -50,17 +53,11 @@ export function createPresenceBook(nowMs: () => number, staleMs: number) {
     /** Whether a person has the conversation of a task before their eyes, at any backend. */
     isLooking: (userId: string, taskId: string): boolean =>
       [...reports.keys()].some((conversationId) =>
-        fresh(conversationId).some(
-          (report) =>
-            report.taskId === taskId &&
-            report.people.some((person) => person.userId === userId && person.isLooking),
-        ),
+        fresh(conversationId).some((report) => report.taskId === taskId && hasLooking(report, userId)),
       ),
     /** Whether a person has this before their eyes, at any backend. */
     isAt: (userId: string, conversationId: string): boolean =>
-      fresh(conversationId).some(({ people }) =>
-        people.some((person) => person.userId === userId && person.isLooking),
-      ),
+      fresh(conversationId).some((report) => hasLooking(report, userId)),
     /** Forgets what has become stale. @returns the conversations whose people are others now */
     sweep: (): string[] => {
       const changed: string[] = [];

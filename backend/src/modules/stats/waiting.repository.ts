@@ -1,6 +1,7 @@
 import type { WaitingStats, WaitingStatsQuery } from "@agentvine/contracts";
 import { type SQL, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
+import { personNameSql } from "../../database/person-name.ts";
 import { liveStatusList } from "../../database/schema/index.ts";
 
 type Waits = WaitingStats["all"];
@@ -56,7 +57,7 @@ const keys: Record<WaitingStatsQuery["by"], { key: SQL; name: SQL }> = {
   rule: { key: sql`rule_id`, name: sql`measured.key` },
   person: {
     key: sql`person_id`,
-    name: sql`(select coalesce(nullif(u.full_name, ''), u.username) from users u where u.id = measured.key::uuid)`,
+    name: sql`(select ${personNameSql("u")} from users u where u.id = measured.key::uuid)`,
   },
 };
 

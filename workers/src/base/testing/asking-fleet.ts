@@ -4,7 +4,7 @@ import { endpoints, type Task, type WorkerRequest } from "@agentvine/contracts";
 import { FaultProxy, waitUntil } from "@agentvine/testkit";
 import { onTestFinished } from "vitest";
 import { always, modelWith } from "../../agents/testing/scripted-turn.ts";
-import { patient, useFleet } from "./fleet.ts";
+import { patient, scriptedAgent, useFleet } from "./fleet.ts";
 
 /** The one child of a worker that runs an order. */
 const executorOf = (workerPid: number): number => {
@@ -60,10 +60,7 @@ export const useAskingFleet = () => {
         name,
         serverUrl,
         env: {
-          AGENTVINE_WORKER_LABELS: label,
-          AGENTVINE_WORKER_AGENT_COMMAND: "",
-          AGENTVINE_MODEL: "scripted/demo",
-          AGENTVINE_MODEL_BASE_URL: model.baseUrl,
+          ...scriptedAgent(label, model),
           AGENTVINE_WORKER_ANSWER_WAIT_SECONDS: String(waitSeconds),
         },
       });

@@ -21,6 +21,14 @@ const finalEvents = ["task.completed", "task.failed", "task.cancelled"];
 export const sh = (script: string): string[] => ["sh", "-c", script];
 const writeGuide = sh("printf '# Guide\\n\\nCall sum.\\n' > GUIDE.md");
 
+/** Settings of a worker with the builtin agent and a scripted model, which takes what has this label. */
+export const scriptedAgent = (label: string, { baseUrl }: { readonly baseUrl: string }) => ({
+  AGENTVINE_WORKER_LABELS: label,
+  AGENTVINE_WORKER_AGENT_COMMAND: "",
+  AGENTVINE_MODEL: "scripted/demo",
+  AGENTVINE_MODEL_BASE_URL: baseUrl,
+});
+
 /** A backend for the tests of a file, and workers as processes; every test has its own directory and repository. */
 export const useFleet = () => {
   const dir = useTempDir();
