@@ -42,6 +42,51 @@ CREATE UNIQUE INDEX artifacts_execution_id_name_key ON public.artifacts USING bt
 CREATE INDEX artifacts_kind_idx ON public.artifacts USING btree (kind);
 CREATE INDEX artifacts_task_id_idx ON public.artifacts USING btree (task_id);
 
+create table audit_log (
+  id uuid not null,
+  "position" bigint,
+  occurred_at timestamp(3) with time zone not null default now(),
+  action text not null,
+  actor_kind text not null,
+  actor_id text,
+  user_id text,
+  actor_name text,
+  address text,
+  user_agent text,
+  request_id text,
+  target_type text not null,
+  target_id text,
+  before jsonb,
+  after jsonb,
+  detail jsonb,
+  constraint audit_log_action_check CHECK ((action ~ '^[a-z_]+\.[a-z_]+$'::text)),
+  constraint audit_log_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'api_key'::text, 'attempt'::text, 'anonymous'::text, 'system'::text]))),
+  constraint audit_log_pkey PRIMARY KEY (id)
+);
+CREATE INDEX audit_log_action_idx ON public.audit_log USING btree (action, id);
+CREATE INDEX audit_log_actor_id_idx ON public.audit_log USING btree (actor_id, id);
+CREATE INDEX audit_log_occurred_at_idx ON public.audit_log USING btree (occurred_at);
+CREATE UNIQUE INDEX audit_log_position_key ON public.audit_log USING btree ("position");
+CREATE INDEX audit_log_target_idx ON public.audit_log USING btree (target_type, target_id, id);
+CREATE INDEX audit_log_unsealed_idx ON public.audit_log USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX audit_log_user_id_idx ON public.audit_log USING btree (user_id, id);
+
+create table audit_seals (
+  number bigint not null,
+  kind text not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  content_hash text not null,
+  previous_hash text not null,
+  hash text not null,
+  sealed_at timestamp(3) with time zone not null default now(),
+  constraint audit_seals_kind_check CHECK ((kind = ANY (ARRAY['entries'::text, 'removal'::text]))),
+  constraint audit_seals_positions_check CHECK ((first_position <= last_position)),
+  constraint audit_seals_pkey PRIMARY KEY (number)
+);
+CREATE INDEX audit_seals_kind_last_position_idx ON public.audit_seals USING btree (kind, last_position);
+CREATE UNIQUE INDEX audit_seals_previous_hash_key ON public.audit_seals USING btree (previous_hash);
+
 create table blobs (
   digest text not null,
   size_bytes bigint not null,

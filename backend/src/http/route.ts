@@ -10,6 +10,7 @@ import { AppError, isAppError, newId } from "@agentvine/kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { z } from "zod";
 import type { Actor } from "../actor.ts";
+import { causedBy, type Origin } from "../origin.ts";
 import "./http-context.ts";
 import { addressOf, callerOf, rateClassOf } from "./rate-limits.ts";
 import { limitBytes, registerRawBody } from "./raw-body.ts";
@@ -66,7 +67,8 @@ export function route<const E extends EndpointShape>(
       return await withSignal(
         app,
         reply,
-        async (signal) => await answer(app, endpoint, handler, { ...input, signal }),
+        async (signal) =>
+          await causedBy(originOf(request), () => answer(app, endpoint, handler, { ...input, signal })),
       );
     },
   };
@@ -140,6 +142,12 @@ export function requirePermission(actor: Actor, permission: Permission): void {
     });
   }
 }
+
+/** What the audit log tells of where a request came from. */
+const originOf = ({ actor, ip, headers, id }: FastifyRequest): Origin => ({
+  ...{ actor, address: ip, requestId: id },
+  userAgent: headers["user-agent"] ?? null,
+});
 
 type Input<E extends EndpointShape> = Omit<RouteInput<E>, "signal">;
 

@@ -94,6 +94,7 @@ export const permissions = [
   "chat:write",
   "context:read",
   "context:write",
+  "audit:read",
 ] as const;
 export const permissionSchema = z.enum(permissions);
 

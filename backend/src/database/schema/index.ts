@@ -1,4 +1,5 @@
 export * from "./api-keys.ts";
+export * from "./audit.ts";
 export * from "./chat.ts";
 export * from "./context.ts";
 export * from "./controllers.ts";
