@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { AccountLimits } from "./accounts.ts";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
+import { type Callers, wireCallers } from "./callers.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
@@ -14,15 +16,7 @@ import { registerOpenApi } from "./http/openapi.ts";
 import { createRateLimits } from "./http/rate-limits.ts";
 import { createServer } from "./http/server.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
-import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
-import {
-  type AuthService,
-  createAuthService,
-  type LocalMode,
-  prepareLocalMode,
-  registerAuthRoutes,
-} from "./modules/auth/index.ts";
 import { findCited, proposeDocument } from "./modules/context/index.ts";
 import { findWaitingRequest } from "./modules/decisions/index.ts";
 import {
@@ -41,7 +35,7 @@ import {
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
-import { type NoticePace, type NoticeWiring, wireNotices } from "./notices.ts";
+import { type NoticePace, type NoticeWiring, openMail, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
@@ -72,18 +66,16 @@ export interface AppLimits {
   rateWindowSeconds?: number;
   /** How often waiting claims look by themselves. */
   claimSweepMs?: number;
+  accounts?: AccountLimits;
   realtime?: TalkDeps["limits"];
   /** How soon people are told of what waits for them. */
   noticePace?: NoticePace;
 }
 
 /** Everything that was wired, for the process and for tests. */
-export interface App {
+export interface App extends Callers {
   server: FastifyInstance;
-  local: LocalMode;
-  auth: AuthService;
   decisions: Decisions;
-  apiKeys: ApiKeyService;
   events: EventService;
   health: HealthService;
   idempotency: IdempotencyStore;
@@ -102,16 +94,18 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const background = new Lifecycle();
   let jobs: JobsOnListen | undefined;
 
-  const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
-  const local = await prepareLocalMode({ db, apiKeys, home: config.home });
+  const publicUrl = () => publicUrlOf(config, server);
+  const mail = openMail(config, background);
+  const callers = await wireCallers({
+    ...{ config, database, notifications, logger, clock, background, publicUrl },
+    ...{ mailer: mail, limits: limits.accounts },
+  });
+  const { local, auth } = callers;
   await seedPolicy(db, config.policy);
   const idempotency = createIdempotencyStore(db);
-  const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
   // Nothing runs in the background before what may fail at the start.
   const watch = watchDatabase({
-    url: database.url,
-    pools: [database.pool, database.vitalPool],
-    logger,
+    ...{ url: database.url, pools: [database.pool, database.vitalPool], logger },
     ...limits.watch,
   });
   background.add("database watch", () => watch.stop());
@@ -143,8 +137,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const artifacts = createArtifactService({ db, blobs });
   const stats = createStatsService({ db });
   registerHealthRoutes(server, health);
-  registerAuthRoutes(server, auth);
-  registerApiKeyRoutes(server, apiKeys);
+  callers.registerRoutes(server);
   registerEventRoutes(server, events, limits.eventStream);
   registerRepositoryRoutes(server, repositories);
   const policies = wirePolicies({ server, database, notifications, clock });
@@ -168,11 +161,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     confidenceMin: config.confidenceMin,
   });
   const telling = wireNotices({
-    ...{ server, config, database, notifications, logger, clock, background },
+    ...{ server, config, database, notifications, logger, clock, mail, background, publicUrl },
     secret: local.secret,
     requests: { find: findWaitingRequest },
     ...{ isLooking: realtime.isLooking, isAtInbox: realtime.isAtInbox },
-    publicUrl: () => publicUrlOf(config, server),
     pace: limits.noticePace,
   });
 
@@ -192,7 +184,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   return {
-    ...{ server, local, auth, decisions, apiKeys, events },
+    ...{ ...callers, server, decisions, events },
     ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };

@@ -1,4 +1,9 @@
-import { attachmentBytesMax, attachmentsPerMessageMax } from "@agentvine/contracts";
+import {
+  attachmentBytesMax,
+  attachmentsPerMessageMax,
+  type RegistrationMode,
+  registrationModes,
+} from "@agentvine/contracts";
 import { loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
 import type { RatesPerSecond } from "./http/rate-limits.ts";
@@ -25,11 +30,19 @@ const rate = (unset: number) => wholeNumber(0, 1_000_000, unset);
 const urlOf = (pattern: RegExp, example: string) =>
   z.string().regex(pattern, `must look like ${example}`).optional();
 
+/** Names of this machine that no other reaches. */
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+
 /** Every variable the backend reads; the reference is made of it. */
 export const envSchema = z
   .object({
     AGENTVINE_PORT: wholeNumber(0, 65_535, 7420),
     AGENTVINE_HOST: z.string().default("127.0.0.1"),
+    /** `off`: one user, on this machine alone. Else who may make an account: nobody, who is invited, or everybody. */
+    AGENTVINE_ACCOUNTS: z
+      .enum(["off", ...registrationModes], "must be off, closed, invite or open")
+      .default("off"),
     /** Names this server may be called by, separated by commas. */
     AGENTVINE_ALLOWED_HOSTS: z.string().default(""),
     /** The address people use, when it is not the one the server listens on. */
@@ -78,6 +91,11 @@ export const envSchema = z
   .refine((env) => env.AGENTVINE_HEARTBEAT_SECONDS * 2 <= env.AGENTVINE_LEASE_SECONDS, {
     path: ["AGENTVINE_HEARTBEAT_SECONDS"],
     message: "must be at most half of AGENTVINE_LEASE_SECONDS, or a single late heartbeat loses the lease",
+  })
+  .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || isLoopback(env.AGENTVINE_HOST), {
+    path: ["AGENTVINE_HOST"],
+    message:
+      "must be 127.0.0.1 (or another loopback address) without accounts: set AGENTVINE_ACCOUNTS to closed, invite or open to let other machines in",
   });
 
 /** What a module may need to know about the installation. */
@@ -86,6 +104,8 @@ export interface BackendConfig {
   home: string;
   port: number;
   host: string;
+  /** `off`: local mode. */
+  accounts: "off" | RegistrationMode;
   allowedHosts: string[];
   publicUrl: string | undefined;
   /** Undefined: the embedded PostgreSQL. */
@@ -129,6 +149,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     home: resolveHome(env),
     port: values.AGENTVINE_PORT,
     host: values.AGENTVINE_HOST,
+    accounts: values.AGENTVINE_ACCOUNTS,
     allowedHosts,
     publicUrl: values.AGENTVINE_PUBLIC_URL,
     databaseUrl: values.DATABASE_URL,

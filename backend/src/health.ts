@@ -29,6 +29,7 @@ export function wireHealth(deps: HealthDeps): HealthService {
     ...{ db, vital, clock },
     connections: () => ({ waiting: database.pool.waitingCount, max: config.databaseConnections }),
     version,
+    registration: config.accounts === "off" ? null : config.accounts,
     database: config.databaseUrl === undefined ? "embedded" : "external",
     backgroundQueue: config.redisUrl === undefined ? "postgres" : "redis",
     ...(config.runsChores ? { pingBackgroundQueue } : {}),

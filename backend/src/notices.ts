@@ -13,6 +13,7 @@ import {
   createNoticeService,
   createWebhookSender,
   type IsLooking,
+  type MailSender,
   type NoticeService,
   registerNoticeRoutes,
   startNoticeOutbox,
@@ -39,6 +40,8 @@ export interface NoticeWiringDeps {
   notifications: Notifications;
   logger: Logger;
   clock: Clock;
+  /** Undefined: no mail is sent. */
+  mail: MailSender | undefined;
   /** The installation's secret. */
   secret: string;
   requests: WaitingRequests;
@@ -61,19 +64,22 @@ export interface NoticeWiring {
 /** Name of the queue, on the board and in Redis. */
 export const noticeQueue = "notices";
 
+/** What sends e-mail; undefined when no server for it is configured. */
+export function openMail(config: BackendConfig, background: Lifecycle): MailSender | undefined {
+  if (config.smtpUrl === undefined) return undefined;
+  const mail = createMailSender({ url: config.smtpUrl, from: config.mailFrom });
+  background.add("mail", () => mail.close());
+  return mail;
+}
+
 /** Wires what tells people things outside of the UI. */
 export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
-  const { config, database, notifications, logger, clock, background, pace = {} } = deps;
+  const { config, database, notifications, logger, clock, mail, background, pace = {} } = deps;
   const { db } = database;
   // Nothing secret needs to be kept per channel: its key follows from the installation's own.
   const signer = createTokenSigner(deps.secret, "webhook signatures");
   const secretOf = (channelId: string): string => `avw_${signer.sign(channelId)}`;
   const webhooks = createWebhookSender({ allowsPrivateHosts: config.allowsPrivateHosts, clock });
-  const mail =
-    config.smtpUrl === undefined
-      ? undefined
-      : createMailSender({ url: config.smtpUrl, from: config.mailFrom });
-  if (mail !== undefined) background.add("mail", () => mail.close());
   const delivery = createNoticeDelivery({
     ...{ db, clock, logger },
     requests: deps.requests,

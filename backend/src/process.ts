@@ -19,6 +19,8 @@ export interface ReadyLine {
   url: string;
   tokenFile: string;
   workerKeyFile: string;
+  /** Makes whoever opens it the first administrator; null when there is one, and in local mode. */
+  setUpUrl: string | null;
   pid: number;
 }
 
@@ -105,6 +107,7 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     url: publicUrlOf(config, app.server),
     tokenFile: app.local.tokenFile,
     workerKeyFile: app.local.workerKeyFile,
+    setUpUrl: (await app.accounts.makeSetUpLink())?.url ?? null,
     pid: process.pid,
   };
 }

@@ -87,6 +87,28 @@ create table audit_seals (
 CREATE INDEX audit_seals_kind_last_position_idx ON public.audit_seals USING btree (kind, last_position);
 CREATE UNIQUE INDEX audit_seals_previous_hash_key ON public.audit_seals USING btree (previous_hash);
 
+create table auth_tokens (
+  id uuid not null,
+  purpose text not null,
+  token_hash text not null,
+  user_id uuid,
+  email text,
+  role text,
+  created_by uuid,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  constraint auth_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['set_up'::text, 'invitation'::text, 'reset_password'::text, 'verify_email'::text]))),
+  constraint auth_tokens_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'developer'::text, 'viewer'::text]))),
+  constraint auth_tokens_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint auth_tokens_user_id_users_id_fk FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE,
+  constraint auth_tokens_pkey PRIMARY KEY (id)
+);
+CREATE INDEX auth_tokens_created_by_idx ON public.auth_tokens USING btree (created_by);
+CREATE INDEX auth_tokens_expires_at_idx ON public.auth_tokens USING btree (expires_at);
+CREATE UNIQUE INDEX auth_tokens_token_hash_key ON public.auth_tokens USING btree (token_hash);
+CREATE INDEX auth_tokens_user_id_idx ON public.auth_tokens USING btree (user_id);
+
 create table blobs (
   digest text not null,
   size_bytes bigint not null,
@@ -349,6 +371,22 @@ create table idempotency_keys (
 );
 CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING btree (created_at);
 
+create table login_addresses (
+  user_id uuid not null,
+  address_block text not null,
+  last_used_at timestamp with time zone not null default now(),
+  constraint login_addresses_user_id_users_id_fk FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE,
+  constraint login_addresses_user_id_address_block_pk PRIMARY KEY (user_id, address_block)
+);
+
+create table login_failures (
+  key text not null,
+  failures integer not null,
+  last_failed_at timestamp with time zone not null default now(),
+  constraint login_failures_pkey PRIMARY KEY (key)
+);
+CREATE INDEX login_failures_last_failed_at_idx ON public.login_failures USING btree (last_failed_at);
+
 create table notice_channels (
   id uuid not null,
   user_id uuid not null,
@@ -436,6 +474,20 @@ CREATE UNIQUE INDEX precedents_live_key ON public.precedents USING btree (reposi
 CREATE INDEX precedents_repository_id_idx ON public.precedents USING btree (repository_id, created_at);
 CREATE INDEX precedents_revoked_by_idx ON public.precedents USING btree (revoked_by);
 
+create table refresh_tokens (
+  id uuid not null,
+  session_id uuid not null,
+  token_hash text not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  successor_salt bytea,
+  constraint refresh_tokens_session_id_sessions_id_fk FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  constraint refresh_tokens_pkey PRIMARY KEY (id)
+);
+CREATE INDEX refresh_tokens_session_id_idx ON public.refresh_tokens USING btree (session_id);
+CREATE UNIQUE INDEX refresh_tokens_token_hash_key ON public.refresh_tokens USING btree (token_hash);
+
 create table repositories (
   id uuid not null,
   canonical_key text not null,
@@ -477,6 +529,23 @@ CREATE INDEX rule_proposals_decided_by_idx ON public.rule_proposals USING btree 
 CREATE UNIQUE INDEX rule_proposals_open_key ON public.rule_proposals USING btree (rule_hash) WHERE (status = 'open'::text);
 CREATE INDEX rule_proposals_repository_id_idx ON public.rule_proposals USING btree (repository_id);
 CREATE INDEX rule_proposals_status_idx ON public.rule_proposals USING btree (status, created_at);
+
+create table sessions (
+  id uuid not null,
+  user_id uuid not null,
+  user_agent text not null,
+  address text not null,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone not null default now(),
+  authenticated_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  end_reason text,
+  constraint sessions_user_id_users_id_fk FOREIGN KEY (user_id) REFERENCES users(id),
+  constraint sessions_pkey PRIMARY KEY (id)
+);
+CREATE INDEX sessions_expires_at_idx ON public.sessions USING btree (expires_at);
+CREATE INDEX sessions_user_id_idx ON public.sessions USING btree (user_id);
 
 create table settings (
   key text not null,
@@ -584,10 +653,12 @@ create table users (
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
   last_login_at timestamp with time zone,
+  is_owner boolean not null default false,
   constraint users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'developer'::text, 'viewer'::text]))),
   constraint users_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX users_email_key ON public.users USING btree (email);
+CREATE UNIQUE INDEX users_is_owner_key ON public.users USING btree (is_owner) WHERE is_owner;
 CREATE INDEX users_role_idx ON public.users USING btree (role);
 CREATE UNIQUE INDEX users_username_key ON public.users USING btree (username);
 

@@ -33,6 +33,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   ...shared,
   AGENTVINE_PORT: "Port to listen on; 0 takes a free one.",
   AGENTVINE_HOST: "Address to listen on.",
+  AGENTVINE_ACCOUNTS:
+    "`off`: there is one user, and the backend listens on this machine alone. Otherwise people sign in, and make accounts: `closed` lets nobody, `invite` who was invited, `open` everybody (as a viewer, once the e-mail address is verified).",
   AGENTVINE_ALLOWED_HOSTS:
     "Names by which the backend may be called besides localhost and addresses in numbers, by comma. Requests with another Host or Origin are refused.",
   AGENTVINE_PUBLIC_URL: "The address people use, when it is not the one the backend listens on.",

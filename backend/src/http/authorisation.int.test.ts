@@ -2,144 +2,169 @@ import { type EndpointShape, endpoints, type Permission } from "@agentvine/contr
 import { newId } from "@agentvine/kit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attemptPermissions, userPermissions } from "../actor.ts";
-import { buildTestApp, type TestApp } from "../testing/build-test-app.ts";
+import { type AccountFixture, buildAccountFixture } from "../testing/account-fixture.ts";
+import type { TestApp } from "../testing/build-test-app.ts";
 import { sendExample } from "../testing/send-example.ts";
 
 // Who may do what, route by route, written down beside the code: a route that is new, or that has another permission than yesterday, has to
 // be entered here by somebody who means it.
 
-/** `P` a person, `W` the key of a worker, `C` that of a controller, `A` the token of an attempt; `open` takes anybody. */
+/**
+ * `V` a viewer, `D` a developer, `P` an administrator (and the only user of local mode), `W` the key of a worker, `C` that of a controller,
+ * `A` the token of an attempt; `open` takes anybody. Whose things of a kind one may change is told by the tests of that kind.
+ */
 const table: readonly [route: string, permission: Permission, who: string][] = [
   ["GET /health", "public", "open"],
   ["GET /health/live", "public", "open"],
   ["GET /health/ready", "public", "open"],
   ["GET /about", "public", "open"],
-  ["GET /metrics", "system:read", "P"],
-  ["GET /api/v1/events", "events:read", "P"],
-  ["GET /api/v1/events/stream", "events:read", "P"],
-  ["GET /api/v1/stats", "system:read", "P"],
-  ["GET /api/v1/stats/series", "system:read", "P"],
-  ["GET /api/v1/stats/waiting", "system:read", "P"],
-  ["POST /api/v1/api-keys", "system:admin", "P"],
-  ["GET /api/v1/api-keys", "system:admin", "P"],
-  ["POST /api/v1/api-keys/:apiKeyId/rotate", "system:admin", "P"],
-  ["DELETE /api/v1/api-keys/:apiKeyId", "system:admin", "P"],
+  ["GET /metrics", "system:read", "VDP"],
+  ["GET /api/v1/events", "events:read", "VDP"],
+  ["GET /api/v1/events/stream", "events:read", "VDP"],
+  ["GET /api/v1/stats", "system:read", "VDP"],
+  ["GET /api/v1/stats/series", "system:read", "VDP"],
+  ["GET /api/v1/stats/waiting", "system:read", "VDP"],
+  ["POST /api/v1/api-keys", "keys:write", "VDP"],
+  ["GET /api/v1/api-keys", "keys:write", "VDP"],
+  ["POST /api/v1/api-keys/:apiKeyId/rotate", "keys:write", "VDP"],
+  ["DELETE /api/v1/api-keys/:apiKeyId", "keys:write", "VDP"],
   ["POST /api/v1/local-links", "system:admin", "P"],
   ["GET /local/open", "public", "open"],
-  ["POST /api/v1/repositories", "repositories:write", "P"],
-  ["GET /api/v1/repositories", "repositories:read", "P"],
-  ["GET /api/v1/repositories/:repositoryId", "repositories:read", "P"],
-  ["PATCH /api/v1/repositories/:repositoryId", "repositories:write", "P"],
-  ["DELETE /api/v1/repositories/:repositoryId", "repositories:write", "P"],
-  ["POST /api/v1/tasks", "tasks:write", "P"],
+  ["POST /api/v1/auth/set-up", "public", "open"],
+  ["POST /api/v1/auth/register", "public", "open"],
+  ["POST /api/v1/auth/login", "public", "open"],
+  ["POST /api/v1/auth/refresh", "public", "open"],
+  ["POST /api/v1/auth/logout", "public", "open"],
+  ["POST /api/v1/auth/forgot-password", "public", "open"],
+  ["POST /api/v1/auth/reset-password", "public", "open"],
+  ["POST /api/v1/auth/verify-email", "public", "open"],
+  ["POST /api/v1/auth/logout-everywhere", "account:own", "VDP"],
+  ["POST /api/v1/auth/confirm-password", "account:own", "VDP"],
+  ["POST /api/v1/auth/change-password", "account:own", "VDP"],
+  ["GET /api/v1/sessions", "account:own", "VDP"],
+  ["DELETE /api/v1/sessions/:sessionId", "account:own", "VDP"],
+  ["GET /api/v1/users/me", "account:own", "VDP"],
+  ["PATCH /api/v1/users/me", "account:own", "VDP"],
+  ["GET /api/v1/users", "users:admin", "P"],
+  ["POST /api/v1/users/invitations", "users:admin", "P"],
+  ["GET /api/v1/users/:userId", "users:admin", "P"],
+  ["PATCH /api/v1/users/:userId", "users:admin", "P"],
+  ["POST /api/v1/users/:userId/links", "users:admin", "P"],
+  ["POST /api/v1/repositories", "repositories:write", "DP"],
+  ["GET /api/v1/repositories", "repositories:read", "VDP"],
+  ["GET /api/v1/repositories/:repositoryId", "repositories:read", "VDP"],
+  ["PATCH /api/v1/repositories/:repositoryId", "repositories:write", "DP"],
+  ["DELETE /api/v1/repositories/:repositoryId", "repositories:write", "DP"],
+  ["POST /api/v1/tasks", "tasks:write", "DP"],
   ["POST /api/v1/tasks/for-attempt", "attempt:write", "A"],
-  ["GET /api/v1/tasks", "tasks:read", "P"],
-  ["GET /api/v1/tasks/:taskId", "tasks:read", "P"],
-  ["PATCH /api/v1/tasks/:taskId", "tasks:write", "P"],
-  ["DELETE /api/v1/tasks/:taskId", "tasks:write", "P"],
-  ["POST /api/v1/tasks/:taskId/cancel", "tasks:write", "P"],
-  ["POST /api/v1/tasks/:taskId/retry", "tasks:write", "P"],
-  ["POST /api/v1/tasks/:taskId/review", "tasks:review", "P"],
-  ["GET /api/v1/tasks/:taskId/diff", "tasks:read", "P"],
-  ["GET /api/v1/tasks/:taskId/timeline", "tasks:read", "P"],
-  ["GET /api/v1/tasks/:taskId/dependencies", "tasks:read", "P"],
-  ["POST /api/v1/tasks/:taskId/dependencies", "tasks:write", "P"],
-  ["DELETE /api/v1/tasks/:taskId/dependencies/:dependsOnTaskId", "tasks:write", "P"],
+  ["GET /api/v1/tasks", "tasks:read", "VDP"],
+  ["GET /api/v1/tasks/:taskId", "tasks:read", "VDP"],
+  ["PATCH /api/v1/tasks/:taskId", "tasks:write", "DP"],
+  ["DELETE /api/v1/tasks/:taskId", "tasks:write", "DP"],
+  ["POST /api/v1/tasks/:taskId/cancel", "tasks:write", "DP"],
+  ["POST /api/v1/tasks/:taskId/retry", "tasks:write", "DP"],
+  ["POST /api/v1/tasks/:taskId/review", "tasks:review", "DP"],
+  ["GET /api/v1/tasks/:taskId/diff", "tasks:read", "VDP"],
+  ["GET /api/v1/tasks/:taskId/timeline", "tasks:read", "VDP"],
+  ["GET /api/v1/tasks/:taskId/dependencies", "tasks:read", "VDP"],
+  ["POST /api/v1/tasks/:taskId/dependencies", "tasks:write", "DP"],
+  ["DELETE /api/v1/tasks/:taskId/dependencies/:dependsOnTaskId", "tasks:write", "DP"],
   ["POST /api/v1/workers", "worker:register", "PW"],
-  ["GET /api/v1/workers", "workers:read", "P"],
-  ["GET /api/v1/workers/:workerId", "workers:read", "P"],
+  ["GET /api/v1/workers", "workers:read", "VDP"],
+  ["GET /api/v1/workers/:workerId", "workers:read", "VDP"],
   ["POST /api/v1/workers/:workerId/heartbeat", "worker:work", "PW"],
   ["GET /api/v1/workers/:workerId/commands", "worker:work", "PW"],
-  ["GET /api/v1/workers/:workerId/metrics", "workers:read", "P"],
+  ["GET /api/v1/workers/:workerId/metrics", "workers:read", "VDP"],
   ["POST /api/v1/workers/:workerId/drain", "workers:admin", "P"],
   ["DELETE /api/v1/workers/:workerId", "worker:register", "PW"],
-  ["POST /api/v1/queue/enqueue", "queue:write", "P"],
-  ["POST /api/v1/queue/enqueue-batch", "queue:write", "P"],
-  ["GET /api/v1/queue/status", "queue:read", "P"],
-  ["GET /api/v1/queue/orders", "queue:read", "P"],
-  ["POST /api/v1/queue/requeue", "queue:write", "P"],
+  ["POST /api/v1/queue/enqueue", "queue:write", "DP"],
+  ["POST /api/v1/queue/enqueue-batch", "queue:write", "DP"],
+  ["GET /api/v1/queue/status", "queue:read", "VDP"],
+  ["GET /api/v1/queue/orders", "queue:read", "VDP"],
+  ["POST /api/v1/queue/requeue", "queue:write", "DP"],
   ["POST /api/v1/queue/claim", "worker:work", "PW"],
   ["POST /api/v1/queue/complete", "attempt:write", "A"],
   ["POST /api/v1/queue/fail", "attempt:write", "A"],
   ["POST /api/v1/queue/release", "attempt:write", "A"],
   ["POST /api/v1/queue/park", "attempt:write", "A"],
-  ["POST /api/v1/queue/resume", "queue:write", "P"],
-  ["GET /api/v1/executions", "executions:read", "PA"],
-  ["GET /api/v1/executions/:executionId", "executions:read", "PA"],
-  ["GET /api/v1/executions/:executionId/logs", "executions:read", "PA"],
+  ["POST /api/v1/queue/resume", "queue:write", "DP"],
+  ["GET /api/v1/executions", "executions:read", "VDPA"],
+  ["GET /api/v1/executions/:executionId", "executions:read", "VDPA"],
+  ["GET /api/v1/executions/:executionId/logs", "executions:read", "VDPA"],
   ["POST /api/v1/executions/:executionId/logs", "attempt:write", "A"],
   ["POST /api/v1/executions/:executionId/progress", "attempt:write", "A"],
-  ["GET /api/v1/executions/:executionId/artifacts", "executions:read", "PA"],
+  ["GET /api/v1/executions/:executionId/artifacts", "executions:read", "VDPA"],
   ["PUT /api/v1/executions/:executionId/artifacts", "attempt:write", "A"],
-  ["GET /api/v1/artifacts/:artifactId/content", "executions:read", "PA"],
+  ["GET /api/v1/artifacts/:artifactId/content", "executions:read", "VDPA"],
   ["POST /api/v1/executions/:executionId/checkpoints", "attempt:write", "A"],
   ["POST /api/v1/controllers", "controller:register", "PC"],
   ["POST /api/v1/controllers/:controllerId/heartbeat", "controller:work", "PC"],
   ["POST /api/v1/controllers/:controllerId/deregister", "controller:work", "PC"],
-  ["GET /api/v1/controllers", "workers:read", "P"],
-  ["GET /api/v1/inbox", "requests:read", "P"],
-  ["POST /api/v1/notice-channels", "notices:write", "P"],
-  ["GET /api/v1/notice-channels", "notices:write", "P"],
-  ["PATCH /api/v1/notice-channels/:channelId", "notices:write", "P"],
-  ["DELETE /api/v1/notice-channels/:channelId", "notices:write", "P"],
-  ["POST /api/v1/notice-channels/:channelId/test", "notices:write", "P"],
-  ["GET /api/v1/notices", "notices:write", "P"],
-  ["GET /api/v1/policies", "policies:read", "P"],
-  ["GET /api/v1/policies/active", "policies:read", "P"],
-  ["GET /api/v1/policies/:version", "policies:read", "P"],
-  ["GET /api/v1/policies/:version/diff", "policies:read", "P"],
+  ["GET /api/v1/controllers", "workers:read", "VDP"],
+  ["GET /api/v1/inbox", "requests:read", "VDP"],
+  ["POST /api/v1/notice-channels", "notices:write", "VDP"],
+  ["GET /api/v1/notice-channels", "notices:write", "VDP"],
+  ["PATCH /api/v1/notice-channels/:channelId", "notices:write", "VDP"],
+  ["DELETE /api/v1/notice-channels/:channelId", "notices:write", "VDP"],
+  ["POST /api/v1/notice-channels/:channelId/test", "notices:write", "VDP"],
+  ["GET /api/v1/notices", "notices:write", "VDP"],
+  ["GET /api/v1/policies", "policies:read", "VDP"],
+  ["GET /api/v1/policies/active", "policies:read", "VDP"],
+  ["GET /api/v1/policies/:version", "policies:read", "VDP"],
+  ["GET /api/v1/policies/:version/diff", "policies:read", "VDP"],
   ["POST /api/v1/policies", "policies:write", "P"],
   ["POST /api/v1/policies/:version/activate", "policies:write", "P"],
-  ["GET /api/v1/policies/proposals", "policies:read", "P"],
-  ["GET /api/v1/policies/proposals/:proposalId", "policies:read", "P"],
+  ["GET /api/v1/policies/proposals", "policies:read", "VDP"],
+  ["GET /api/v1/policies/proposals/:proposalId", "policies:read", "VDP"],
   ["POST /api/v1/policies/proposals/:proposalId/accept", "policies:write", "P"],
   ["POST /api/v1/policies/proposals/:proposalId/dismiss", "policies:write", "P"],
-  ["POST /api/v1/policies/simulate", "policies:read", "P"],
-  ["POST /api/v1/context/documents", "context:write", "P"],
-  ["GET /api/v1/context/documents", "context:read", "PC"],
-  ["GET /api/v1/context/documents/:documentId", "context:read", "PC"],
-  ["PATCH /api/v1/context/documents/:documentId", "context:write", "P"],
-  ["GET /api/v1/context/documents/:documentId/versions", "context:read", "PC"],
-  ["GET /api/v1/context/documents/:documentId/diff", "context:read", "PC"],
-  ["GET /api/v1/context/tags", "context:read", "PC"],
-  ["GET /api/v1/context/match", "context:read", "PC"],
+  ["POST /api/v1/policies/simulate", "policies:read", "VDP"],
+  ["POST /api/v1/context/documents", "context:write", "DP"],
+  ["GET /api/v1/context/documents", "context:read", "VDPC"],
+  ["GET /api/v1/context/documents/:documentId", "context:read", "VDPC"],
+  ["PATCH /api/v1/context/documents/:documentId", "context:write", "DP"],
+  ["GET /api/v1/context/documents/:documentId/versions", "context:read", "VDPC"],
+  ["GET /api/v1/context/documents/:documentId/diff", "context:read", "VDPC"],
+  ["GET /api/v1/context/tags", "context:read", "VDPC"],
+  ["GET /api/v1/context/match", "context:read", "VDPC"],
   ["POST /api/v1/context/for-attempt", "attempt:write", "A"],
   ["POST /api/v1/context/for-attempt/document", "attempt:write", "A"],
-  ["POST /api/v1/chat/conversations", "chat:write", "P"],
-  ["GET /api/v1/chat/conversations", "chat:read", "P"],
-  ["GET /api/v1/chat/conversations/:conversationId", "chat:read", "P"],
-  ["GET /api/v1/chat/conversations/:conversationId/messages", "chat:read", "P"],
-  ["POST /api/v1/chat/conversations/:conversationId/messages", "chat:write", "P"],
-  ["PATCH /api/v1/chat/messages/:messageId", "chat:write", "P"],
-  ["POST /api/v1/chat/messages/:messageId/withdraw", "chat:write", "P"],
-  ["POST /api/v1/chat/conversations/:conversationId/attachments", "chat:write", "P"],
-  ["GET /api/v1/chat/attachments/:attachmentId/content", "chat:read", "P"],
-  ["DELETE /api/v1/chat/attachments/:attachmentId", "chat:write", "P"],
+  ["POST /api/v1/chat/conversations", "chat:write", "DP"],
+  ["GET /api/v1/chat/conversations", "chat:read", "VDP"],
+  ["GET /api/v1/chat/conversations/:conversationId", "chat:read", "VDP"],
+  ["GET /api/v1/chat/conversations/:conversationId/messages", "chat:read", "VDP"],
+  ["POST /api/v1/chat/conversations/:conversationId/messages", "chat:write", "DP"],
+  ["PATCH /api/v1/chat/messages/:messageId", "chat:write", "DP"],
+  ["POST /api/v1/chat/messages/:messageId/withdraw", "chat:write", "DP"],
+  ["POST /api/v1/chat/conversations/:conversationId/attachments", "chat:write", "DP"],
+  ["GET /api/v1/chat/attachments/:attachmentId/content", "chat:read", "VDP"],
+  ["DELETE /api/v1/chat/attachments/:attachmentId", "chat:write", "DP"],
   ["POST /api/v1/chat/agent-messages/take", "attempt:write", "A"],
   ["POST /api/v1/chat/agent-messages", "attempt:write", "A"],
   ["POST /api/v1/worker-requests", "attempt:write", "A"],
   ["GET /api/v1/worker-requests/:requestId/wait", "attempt:write", "A"],
   ["POST /api/v1/worker-requests/:requestId/spend", "attempt:write", "A"],
   ["POST /api/v1/worker-requests/:requestId/withdraw", "attempt:write", "A"],
-  ["GET /api/v1/worker-requests", "requests:read", "P"],
-  ["GET /api/v1/worker-requests/:requestId", "requests:read", "P"],
-  ["POST /api/v1/worker-requests/:requestId/answer", "requests:answer", "P"],
-  ["POST /api/v1/worker-requests/bulk-answer", "requests:answer", "P"],
-  ["POST /api/v1/worker-requests/:requestId/delegate", "requests:answer", "P"],
+  ["GET /api/v1/worker-requests", "requests:read", "VDP"],
+  ["GET /api/v1/worker-requests/:requestId", "requests:read", "VDP"],
+  ["POST /api/v1/worker-requests/:requestId/answer", "requests:answer", "DP"],
+  ["POST /api/v1/worker-requests/bulk-answer", "requests:answer", "DP"],
+  ["POST /api/v1/worker-requests/:requestId/delegate", "requests:answer", "DP"],
   ["POST /api/v1/worker-requests/claim", "controller:work", "PC"],
   ["POST /api/v1/worker-requests/:requestId/renew", "controller:work", "PC"],
   ["POST /api/v1/worker-requests/:requestId/automated-answer", "controller:work", "PC"],
   ["POST /api/v1/worker-requests/:requestId/hand-over", "controller:work", "PC"],
   ["POST /api/v1/worker-requests/:requestId/propose-document", "controller:work", "PC"],
-  ["GET /api/v1/precedents", "requests:read", "P"],
+  ["GET /api/v1/precedents", "requests:read", "VDP"],
   ["GET /api/v1/worker-requests/:requestId/precedents", "controller:work", "PC"],
-  ["POST /api/v1/precedents/:precedentId/revoke", "requests:answer", "P"],
+  ["POST /api/v1/precedents/:precedentId/revoke", "requests:answer", "DP"],
 ];
 
 const all = Object.values(endpoints).flatMap((members) => Object.values<EndpointShape>(members));
 const nameOf = ({ method, path }: EndpointShape): string => `${method} ${path}`;
 const endpointOf = new Map(all.map((endpoint) => [nameOf(endpoint), endpoint]));
 
+let fixture: AccountFixture;
 let app: TestApp;
 const tokens: Record<string, string> = {};
 const newKey = async (body: object) =>
@@ -147,30 +172,49 @@ const newKey = async (body: object) =>
     await app.request<{ secret: string; apiKey: { id: string } }>(
       "POST",
       endpoints.system.createApiKey.path,
-      {
-        body: { name: "k", ...body },
-      },
+      { token: fixture.admin.token, body: { name: "k", ...body } },
     )
   ).body;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  fixture = await buildAccountFixture();
+  ({ app } = fixture);
+  const { admin } = fixture;
   const revoked = await newKey({ permissions: ["system:admin"] });
-  await app.request("DELETE", `${endpoints.system.listApiKeys.path}/${revoked.apiKey.id}`);
+  await app.request("DELETE", `${endpoints.system.listApiKeys.path}/${revoked.apiKey.id}`, {
+    token: admin.token,
+  });
   const expired = await newKey({ permissions: ["system:admin"], expiresAt: "2020-01-01T00:00:00Z" });
   const controller = await newKey({
     permissions: ["controller:register", "controller:work", "context:read"],
   });
+  const [viewer, developer, disabled, gone] = [
+    await fixture.newPerson("viewer"),
+    await fixture.newPerson("developer"),
+    await fixture.newPerson("admin"),
+    await fixture.newPerson("admin"),
+  ];
+  await app.request("PATCH", `/api/v1/users/${disabled.id}`, {
+    token: admin.token,
+    body: { isActive: false },
+  });
+  await fixture.auth("logout", { refreshToken: gone.refreshToken });
   Object.assign(tokens, {
+    V: viewer.token,
+    D: developer.token,
+    P: admin.token,
     W: app.workerKey,
     C: controller.secret,
     A: app.auth.issueAttemptToken(newId(), 1),
     revoked: revoked.secret,
     expired: expired.secret,
+    "of a disabled user": disabled.token,
+    "of a session that ended": gone.token,
+    "for refreshing": viewer.refreshToken,
     invented: `avk_${"x".repeat(43)}`,
   });
 });
-afterAll(() => app.close());
+afterAll(() => fixture.close());
 
 async function send(endpoint: EndpointShape, token: string | null) {
   const { status, body } = await sendExample(app, endpoint, token);
@@ -187,11 +231,14 @@ test("each kind of caller holds the permissions of just the routes that the tabl
   const holder = async (token: string | undefined) =>
     (await app.auth.authenticate({ authorization: `Bearer ${token}` })).permissions;
   const held: Record<string, readonly Permission[]> = {
-    P: userPermissions,
+    V: await holder(tokens.V),
+    D: await holder(tokens.D),
+    P: await holder(tokens.P),
     W: await holder(tokens.W),
     C: await holder(tokens.C),
     A: attemptPermissions,
   };
+  expect(held.P).toEqual(userPermissions);
   for (const [route, permission, who] of table.filter(([, , callers]) => callers !== "open")) {
     const may = Object.keys(held).filter((caller) => held[caller]?.includes(permission));
     expect([route, may.join("")]).toEqual([route, who]);
@@ -205,21 +252,21 @@ describe.each(table.filter(([, , who]) => who !== "open"))("%s", (route, _permis
     return found;
   };
 
-  test("is refused to whoever has no token, and to tokens that are revoked, expired or made up", async () => {
+  test("is refused to whoever has no token, and to tokens that are revoked, expired, made up, or of somebody who is gone", async () => {
     expect(await send(endpoint(), null)).toEqual([401, "auth.required"]);
-    for (const dead of ["revoked", "expired", "invented"])
+    const live = new Set(["V", "D", "P", "W", "C", "A"]);
+    for (const dead of Object.keys(tokens).filter((name) => !live.has(name)))
       expect([dead, ...(await send(endpoint(), tokens[dead] ?? ""))]).toEqual([dead, 401, "auth.invalid"]);
   });
 
   test("is refused to every kind of caller that the table does not name", async () => {
-    const others = ["W", "C", "A"].filter((caller) => !who.includes(caller));
-    for (const caller of others)
+    for (const caller of ["V", "D", "P", "W", "C", "A"].filter((one) => !who.includes(one)))
       expect([caller, ...(await send(endpoint(), tokens[caller] ?? ""))]).toEqual([
         caller,
         403,
         "auth.forbidden",
       ]);
-    // Who writes for an attempt has that attempt's token, whoever made the task.
-    if (!who.includes("P")) expect(await send(endpoint(), app.token)).toEqual([403, "auth.forbidden"]);
+    // Who writes for an attempt has that attempt's token, and no other's.
+    if (who === "A") expect((await send(endpoint(), tokens.A ?? ""))[0]).toBeGreaterThanOrEqual(400);
   });
 });

@@ -142,10 +142,16 @@ const reader = async (query: Record<string, unknown> = {}): Promise<Input> => {
   return { params: { executionId: claim.executionId, taskId: claim.task.id }, query };
 };
 
+const none = <G extends object>(group: G) =>
+  Object.fromEntries(Object.keys(group).map((name) => [name, null])) as Record<keyof G, null>;
+
 /** A valid request for each endpoint. */
 const requests: {
   [G in keyof typeof endpoints]: Record<keyof (typeof endpoints)[G], (() => Promise<Input>) | null>;
 } = {
+  // With accounts they have tests of their own, hostile-accounts.int.test.ts.
+  auth: none(endpoints.auth),
+  users: none(endpoints.users),
   queue: {
     enqueue: async () => ({
       body: { taskId: (await pendingTask()).id, expiresInSeconds: 60, maxRetries: 1, delaySeconds: 5 },

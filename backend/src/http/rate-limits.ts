@@ -1,8 +1,8 @@
 import type { EndpointShape } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { addressBlockOf } from "../address-block.ts";
 import type { SharedRedis } from "../redis/shared-redis.ts";
-import { addressBlockOf } from "./address-block.ts";
 import { createRateCounter } from "./rate-counter.ts";
 
 /** Kinds of requests that are limited apart, so that one never uses up what another needs. */

@@ -96,7 +96,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
   });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);
-  const serverUrl = publicUrlOf(config, app.server);
+  const serverUrl = publicUrlOf({ ...config, publicUrl: undefined }, app.server);
   const token = app.local.token;
 
   async function close(): Promise<void> {

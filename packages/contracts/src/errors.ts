@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accountErrors } from "./account-errors.ts";
 import { decisionErrors } from "./decision-errors.ts";
 import { type CatalogEntry, entry } from "./error-entry.ts";
 
@@ -304,6 +305,7 @@ export const errorCatalog = {
   ),
   "command.usage": entry("invalid", "The command line is not valid.", "See --help."),
   "internal.unexpected": entry("internal", "Something went wrong inside.", "Report it with the request id."),
+  ...accountErrors,
   ...decisionErrors,
 } as const satisfies Record<string, CatalogEntry>;
 

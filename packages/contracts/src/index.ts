@@ -1,6 +1,7 @@
 export * from "./endpoints/index.ts";
 export * from "./errors.ts";
 export * from "./pagination.ts";
+export * from "./resources/account.ts";
 export * from "./resources/audit.ts";
 export * from "./resources/chat.ts";
 export * from "./resources/context.ts";

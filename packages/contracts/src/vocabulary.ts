@@ -95,8 +95,60 @@ export const permissions = [
   "context:read",
   "context:write",
   "audit:read",
+  "account:own",
+  "keys:write",
+  "users:admin",
+  "tasks:admin",
 ] as const;
 export const permissionSchema = z.enum(permissions);
+export type Permission = z.infer<typeof permissionSchema>;
+
+/** What machines do under keys and tokens of their own; of people, administrators alone may. */
+const machinePermissions: readonly Permission[] = [
+  "worker:register",
+  "worker:work",
+  "controller:register",
+  "controller:work",
+];
+
+/** See everything of the team's work, and look after one's own account, keys and notices. */
+const viewerPermissions: readonly Permission[] = [
+  "system:read",
+  "tasks:read",
+  "repositories:read",
+  "workers:read",
+  "queue:read",
+  "executions:read",
+  "events:read",
+  "policies:read",
+  "requests:read",
+  "chat:read",
+  "context:read",
+  "notices:write",
+  "account:own",
+  "keys:write",
+];
+
+/** What people may do by their role. Writing for an attempt takes that attempt's own token, whoever asks. */
+export const rolePermissions: Readonly<Record<Role, readonly Permission[]>> = {
+  viewer: viewerPermissions,
+  developer: [
+    ...viewerPermissions,
+    "tasks:write",
+    "tasks:review",
+    "repositories:write",
+    "queue:write",
+    "requests:answer",
+    "chat:write",
+    "context:write",
+  ],
+  admin: permissions.filter((permission) => permission !== "public" && permission !== "attempt:write"),
+};
+
+/** Whether a key with these permissions is one of a worker or a controller, which outlives the account of who made it. */
+export const isMachineKey = (held: readonly Permission[]): boolean =>
+  held.some((permission) => machinePermissions.includes(permission)) &&
+  held.every((permission) => machinePermissions.includes(permission) || permission === "context:read");
 
 /** What the key of a worker may do. */
 export const workerPermissions = ["worker:register", "worker:work"] as const satisfies readonly Permission[];
@@ -107,4 +159,3 @@ export const controllerPermissions = [
   "controller:work",
   "context:read",
 ] as const satisfies readonly Permission[];
-export type Permission = z.infer<typeof permissionSchema>;

@@ -1,4 +1,5 @@
-import { type Role, roles } from "@agentvine/contracts";
+import { type Role, roles, type UserSettings } from "@agentvine/contracts";
+import { sql } from "drizzle-orm";
 import { boolean, index, pgTable, text, uniqueIndex } from "drizzle-orm/pg-core";
 import {
   createdAtColumn,
@@ -9,7 +10,7 @@ import {
   updatedAtColumn,
 } from "./columns.ts";
 
-/** People. In local mode there is one row, `local`. */
+/** People. In local mode there is one, the owner. */
 export const users = pgTable(
   "users",
   {
@@ -20,9 +21,11 @@ export const users = pgTable(
     hashedPassword: text("hashed_password"),
     fullName: text("full_name").notNull().default(""),
     role: text("role").$type<Role>().notNull(),
+    /** The first of them: in local mode the only user, later the first administrator, whose all of that is. */
+    isOwner: boolean("is_owner").notNull().default(false),
     isActive: boolean("is_active").notNull().default(true),
     isVerified: boolean("is_verified").notNull().default(false),
-    settings: objectColumn("settings"),
+    settings: objectColumn<UserSettings>("settings"),
     createdAt: createdAtColumn(),
     updatedAt: updatedAtColumn(),
     lastLoginAt: momentColumn("last_login_at"),
@@ -30,6 +33,7 @@ export const users = pgTable(
   (table) => [
     uniqueIndex("users_username_key").on(table.username),
     uniqueIndex("users_email_key").on(table.email),
+    uniqueIndex("users_is_owner_key").on(table.isOwner).where(sql`${table.isOwner}`),
     index("users_role_idx").on(table.role),
     isOneOf("users_role_check", table.role, roles),
   ],

@@ -1,4 +1,4 @@
-import type { Permission } from "@agentvine/contracts";
+import type { Permission, Role } from "@agentvine/contracts";
 import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
@@ -34,14 +34,24 @@ const keyShape = shapeOf(apiKeys);
 
 const findLive: Statement = {
   name: "find-live-api-key",
-  text: `select ${keyShape.columns("k")} from api_keys k
+  text: `select ${keyShape.columns("k")}, u.role as "ownerRole", u.is_active as "isOwnerActive"
+    from api_keys k join users u on u.id = k.created_by
     where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())`,
 };
 
+/** A key that may be used, and how its owner stands now. */
+export type LiveApiKey = ApiKeyRow & { ownerRole: Role; isOwnerActive: boolean };
+
 /** The key with that hash while it may be used: neither revoked nor expired. */
-export async function findLiveApiKey(db: Db, keyHash: string): Promise<ApiKeyRow | undefined> {
-  const [row] = await runPrepared(db, findLive, [keyHash]);
-  return row && keyShape.read(row);
+export async function findLiveApiKey(db: Db, keyHash: string): Promise<LiveApiKey | undefined> {
+  const [row] = await runPrepared<Pick<LiveApiKey, "ownerRole" | "isOwnerActive">>(db, findLive, [keyHash]);
+  const key = row && keyShape.read(row);
+  return key && { ...key, ownerRole: row.ownerRole, isOwnerActive: row.isOwnerActive };
+}
+
+export async function findApiKey(db: Db, id: string): Promise<ApiKeyRow | undefined> {
+  const [row] = await db.select().from(apiKeys).where(eq(apiKeys.id, id));
+  return row;
 }
 
 /** The key, locked; whether it may still be used is told beside it. */

@@ -1,15 +1,35 @@
 import { endpoints } from "@agentvine/contracts";
+import { AppError, type Clock } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import { route } from "../../http/route.ts";
+import { assertRecentPassword } from "../../recent-password.ts";
 import type { ApiKeyService } from "./api-key.service.ts";
+import { assertHeld, isTheirs, mayReplace } from "./key-owner.ts";
 
-export function registerApiKeyRoutes(app: FastifyInstance, apiKeys: ApiKeyService): void {
-  route(app, endpoints.system.createApiKey, ({ body, actor }) =>
-    apiKeys.create({ ...body, createdBy: actor.userId }),
-  );
-  route(app, endpoints.system.rotateApiKey, ({ params, body, actor }) =>
-    apiKeys.rotate({ id: params.apiKeyId, ...body, createdBy: actor.userId }),
-  );
-  route(app, endpoints.system.listApiKeys, async () => ({ items: await apiKeys.list() }));
-  route(app, endpoints.system.revokeApiKey, ({ params }) => apiKeys.revoke(params.apiKeyId));
+export function registerApiKeyRoutes(
+  app: FastifyInstance,
+  { apiKeys, clock }: { apiKeys: ApiKeyService; clock: Clock },
+): void {
+  route(app, endpoints.system.createApiKey, async ({ body, actor }) => {
+    assertRecentPassword(actor, clock.now());
+    assertHeld(actor, body.permissions);
+    return await apiKeys.create({ ...body, createdBy: actor.userId });
+  });
+  route(app, endpoints.system.rotateApiKey, async ({ params, body, actor }) => {
+    assertRecentPassword(actor, clock.now());
+    const key = await apiKeys.get(params.apiKeyId);
+    // Somebody else's key is told from none only to who may see it.
+    if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
+    if (!mayReplace(actor, key))
+      throw new AppError("auth.forbidden", "Only its owner may replace a person's key; you can revoke it.");
+    return await apiKeys.rotate({ id: key.id, ...body, createdBy: key.createdBy });
+  });
+  route(app, endpoints.system.listApiKeys, async ({ actor }) => ({
+    items: (await apiKeys.list()).filter((key) => isTheirs(actor, key)),
+  }));
+  route(app, endpoints.system.revokeApiKey, async ({ params, actor }) => {
+    const key = await apiKeys.get(params.apiKeyId);
+    if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
+    await apiKeys.revoke(key.id);
+  });
 }

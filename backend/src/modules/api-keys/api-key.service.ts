@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { ApiKey, Permission } from "@agentvine/contracts";
+import { type ApiKey, isMachineKey, type Permission, rolePermissions } from "@agentvine/contracts";
 import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
@@ -10,8 +10,10 @@ import {
   announceKeyChange,
   apiKeyChannel,
   endApiKeyAfter,
+  findApiKey,
   findLiveApiKey,
   insertApiKey,
+  type LiveApiKey,
   listApiKeys,
   lockApiKey,
   revokeApiKey,
@@ -39,14 +41,20 @@ export interface ApiKeyService {
   }): Promise<{ apiKey: ApiKey; secret: string }>;
   list(): Promise<ApiKey[]>;
   /** @throws AppError `api_key.not_found` */
+  get(id: string): Promise<ApiKey>;
+  /** @throws AppError `api_key.not_found` */
   revoke(id: string): Promise<void>;
-  /** Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. */
+  /**
+   * Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. A person's key may
+   * never do more than the person, and dies with the account; a worker's or controller's goes on.
+   */
   find(key: string): Promise<{ id: string; userId: string; permissions: Permission[] } | undefined>;
 }
 
 const toResource = (row: ApiKeyRow): ApiKey => ({
   id: row.id,
   name: row.name,
+  createdBy: row.createdBy,
   prefix: row.prefix,
   permissions: row.permissions,
   createdAt: row.createdAt.toISOString(),
@@ -59,6 +67,12 @@ const toResource = (row: ApiKeyRow): ApiKey => ({
 /** The end of a key that lives as long as another one did when it was made, from now; null when that one has no end. */
 const sameLifetime = ({ createdAt, expiresAt }: ApiKeyRow, now: Date): Date | null =>
   expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
+
+/** What the key may do now, whatever it was made for. */
+const permissionsOf = ({ permissions, ownerRole }: LiveApiKey): Permission[] =>
+  isMachineKey(permissions)
+    ? permissions
+    : permissions.filter((permission) => rolePermissions[ownerRole].includes(permission));
 
 const unknownKey = (): AppError => new AppError("api_key.not_found", "There is no such API key.");
 
@@ -76,13 +90,14 @@ export interface ApiKeyServiceDeps {
 
 /** Keys of machines. */
 export function createApiKeyService({ db, clock, logger, notifications }: ApiKeyServiceDeps): ApiKeyService {
-  const known = createRecent<ApiKeyRow>({ clock, msMax: knownMsMax, sizeMax: knownMax });
+  const known = createRecent<LiveApiKey>({ clock, msMax: knownMsMax, sizeMax: knownMax });
   const noted = createRecent<true>({ clock, msMax: noteUseEveryMs, sizeMax: knownMax });
   notifications.on(apiKeyChannel, () => known.clear());
 
-  const lookUp = async (keyHash: string): Promise<ApiKeyRow | undefined> => {
+  const lookUp = async (keyHash: string): Promise<LiveApiKey | undefined> => {
     const generation = known.generation();
     const row = await findLiveApiKey(db, keyHash);
+    if (row !== undefined && !row.isOwnerActive && !isMachineKey(row.permissions)) return undefined;
     if (row !== undefined) known.set(keyHash, row, generation);
     return row;
   };
@@ -136,6 +151,11 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
     async list() {
       return (await listApiKeys(db)).map(toResource);
     },
+    async get(id) {
+      const row = await findApiKey(db, id);
+      if (row === undefined) throw unknownKey();
+      return toResource(row);
+    },
     async revoke(id) {
       const isThere = await revokeApiKey(db, id);
       known.clear();
@@ -149,7 +169,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         return undefined;
       }
       noteUse(row.id);
-      return { id: row.lineId ?? row.id, userId: row.createdBy, permissions: row.permissions };
+      return { id: row.lineId ?? row.id, userId: row.createdBy, permissions: permissionsOf(row) };
     },
   };
 }

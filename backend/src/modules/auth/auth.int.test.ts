@@ -25,7 +25,7 @@ const modeOf = async (file: string) => (await stat(join(app.home, file))).mode &
 const newApiKey = async (body: object = {}) =>
   (
     await app.request<{ apiKey: ApiKey; secret: string }>("POST", keysPath, {
-      body: { name: "ci", permissions: ["system:admin"], ...body },
+      body: { name: "ci", permissions: ["keys:write", "tasks:write"], ...body },
     })
   ).body;
 

@@ -5,7 +5,7 @@ import { settings, users } from "../../database/schema/index.ts";
 
 const secretKey = "installation.secret";
 
-/** The one user of local mode; made when it does not exist yet. Returns its id. */
+/** The owner: the one user of local mode, who may have become the first administrator since. Made when there is none. Returns the id. */
 export async function ensureLocalUser(db: Db): Promise<string> {
   await db
     .insert(users)
@@ -15,11 +15,12 @@ export async function ensureLocalUser(db: Db): Promise<string> {
       fullName: "Local user",
       role: "admin",
       isVerified: true,
+      isOwner: true,
     })
     .onConflictDoNothing();
-  const [row] = await db.select({ id: users.id }).from(users).where(eq(users.username, "local"));
+  const [row] = await db.select({ id: users.id }).from(users).where(eq(users.isOwner, true));
   if (row === undefined) {
-    throw new Error("the local user is missing");
+    throw new Error("the owner is missing");
   }
   return row.id;
 }

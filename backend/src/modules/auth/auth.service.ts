@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { rolePermissions } from "@agentvine/contracts";
 import { AppError, type Clock } from "@agentvine/kit";
-import { type Actor, attemptPermissions, userPermissions } from "../../actor.ts";
+import { type Actor, attemptPermissions, operatorPermissions, userPermissions } from "../../actor.ts";
 import { type ApiKeyService, isApiKey } from "../api-keys/index.ts";
 import {
   type AttemptClaims,
@@ -11,6 +12,7 @@ import {
 } from "./attempt-token.ts";
 import { createBrowserSessions } from "./browser-session.ts";
 import type { LocalMode } from "./local-mode.service.ts";
+import type { FindSession } from "./session.port.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 export interface AuthService {
@@ -28,6 +30,8 @@ export interface AuthService {
 export interface AuthServiceOptions {
   local: Pick<LocalMode, "userId" | "token" | "secret">;
   apiKeys: ApiKeyService;
+  /** Undefined: local mode, where nobody signs in. */
+  findSession: FindSession | undefined;
   clock: Clock;
   /** The address people use; known only once the server listens. */
   publicUrl: () => string;
@@ -56,16 +60,33 @@ const cookieOf = ({ cookie }: IncomingHttpHeaders): string | undefined =>
     .find((pair) => pair.startsWith(`${cookieName}=`))
     ?.slice(cookieName.length + 1);
 
-/** Finds out who is asking: the local user by token or browser session, a machine by its key, an attempt by its own token. */
-export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServiceOptions): AuthService {
+/** A JSON Web Token, by its look. */
+const isAccessToken = (text: string): boolean => text.startsWith("eyJ");
+
+function assertLocal(findSession: FindSession | undefined): void {
+  if (findSession !== undefined)
+    throw new AppError("auth.forbidden", "This installation has accounts: sign in with name and password.");
+}
+
+/** Finds out who is asking: a person by session, or in local mode by token or link, a machine by its key, an attempt by its own token. */
+export function createAuthService(options: AuthServiceOptions): AuthService {
+  const { local, apiKeys, findSession, clock, publicUrl } = options;
   const attempts = createTokenSigner(local.secret, "attempt token");
   const sessions = createBrowserSessions(createTokenSigner(local.secret, "browser session"), clock);
   const localUser: Actor = {
     kind: "user",
     id: local.userId,
     userId: local.userId,
-    permissions: userPermissions,
+    permissions: findSession === undefined ? userPermissions : operatorPermissions,
   };
+
+  async function bySession(token: string): Promise<Actor | undefined> {
+    const session = await findSession?.(token);
+    if (session === undefined) return undefined;
+    const { id, userId, role, authenticatedAt } = session;
+    const permissions = rolePermissions[role];
+    return { kind: "user", id: userId, userId, permissions, session: { id, authenticatedAt } };
+  }
 
   async function byBearer(token: string): Promise<Actor | undefined> {
     if (isAttemptToken(token)) {
@@ -84,6 +105,7 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
       const found = await apiKeys.find(token);
       return found && { kind: "worker_key", ...found };
     }
+    if (isAccessToken(token)) return await bySession(token);
     return isEqual(token, local.token) ? localUser : undefined;
   }
 
@@ -98,7 +120,7 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
         return actor;
       }
       const session = cookieOf(headers);
-      if (session !== undefined && sessions.isValid(session)) {
+      if (findSession === undefined && session !== undefined && sessions.isValid(session)) {
         return localUser;
       }
       throw new AppError(
@@ -109,12 +131,14 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
     issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
     verifyAttemptToken: (token) => verifyAttemptToken(attempts, token),
     createLocalLink() {
+      assertLocal(findSession);
       const { code, expiresAt } = sessions.createLink();
       const url = new URL("/local/open", publicUrl());
       url.searchParams.set("code", code);
       return { url: url.href, expiresAt: expiresAt.toISOString() };
     },
     openLocalLink(code) {
+      assertLocal(findSession);
       const opened = sessions.openLink(code);
       if (opened === undefined) {
         throw new AppError(

@@ -17,6 +17,7 @@ const ask = (path: string) => app.request<Health>("GET", path, { token: null });
 const options = {
   clock: systemClock,
   version: "1.2.3",
+  registration: null,
   database: "external",
   backgroundQueue: "postgres",
 } as const;
@@ -65,6 +66,7 @@ test("live answers whatever the database does; about tells version and mode", as
   expect((await app.request("GET", "/about", { token: null })).body).toMatchObject({
     name: "agentvine",
     mode: "local",
+    registration: null,
     apiVersion: "v1",
     backgroundQueue: "postgres",
   });

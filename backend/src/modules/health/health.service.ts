@@ -29,6 +29,8 @@ export interface HealthServiceOptions {
   clock: Clock;
   version: string;
   database: "embedded" | "external";
+  /** Null: local mode. */
+  registration: About["registration"];
   backgroundQueue: "postgres" | "redis";
   /** Rejects when the background queue does not answer; left out when this backend does no chores. */
   pingBackgroundQueue?: () => Promise<void>;
@@ -132,7 +134,8 @@ export function createHealthService(options: HealthServiceOptions): HealthServic
         name: "agentvine",
         version: options.version,
         apiVersion: "v1",
-        mode: "local",
+        mode: options.registration === null ? "local" : "accounts",
+        registration: options.registration,
         node: process.versions.node,
         database: { kind: options.database, version: await readServerVersion(db) },
         backgroundQueue: options.backgroundQueue,

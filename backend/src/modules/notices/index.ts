@@ -1,4 +1,4 @@
-export { createMailSender } from "./mail-sender.service.ts";
+export { createMailSender, type MailSender } from "./mail-sender.service.ts";
 export { registerNoticeRoutes } from "./notice.routes.ts";
 export { createNoticeService, type NoticeService } from "./notice.service.ts";
 export type { IsLooking } from "./notice.ts";

@@ -41,9 +41,17 @@ test("no two endpoints share method and path", () => {
   expect(new Set(seen).size).toBe(seen.length);
 });
 
-test("only health, about and the one-time link are open to everybody", () => {
+test("only health, about, and what signs somebody in or lets them in again, are open to everybody", () => {
   const open = all.filter(([, { permission }]) => permission === "public").map(([name]) => name);
   expect(open.sort()).toEqual([
+    "auth.forgotPassword",
+    "auth.login",
+    "auth.logout",
+    "auth.refresh",
+    "auth.register",
+    "auth.resetPassword",
+    "auth.setUp",
+    "auth.verifyEmail",
     "system.about",
     "system.health",
     "system.live",
@@ -80,6 +88,12 @@ test("no response holds a hash, a token or a key, but the tokens of leases and w
   const harmless =
     /\.(canonicalKey|inputTokens|outputTokens|cacheReadTokens|cacheWriteTokens|tokensMax|apiKey)$/;
   expect([...new Set(found)].filter((path) => !harmless.test(path)).sort()).toEqual([
+    "auth.login.accessToken",
+    "auth.login.refreshToken",
+    "auth.refresh.accessToken",
+    "auth.refresh.refreshToken",
+    "auth.setUp.accessToken",
+    "auth.setUp.refreshToken",
     "notices.createChannel.signingSecret",
     "queue.claim.attemptToken",
     "system.createApiKey.secret",

@@ -1,3 +1,4 @@
+import { authEndpoints } from "./auth-endpoints.ts";
 import { chatEndpoints } from "./chat-endpoints.ts";
 import { contextEndpoints } from "./context-endpoints.ts";
 import { controllerEndpoints } from "./controller-endpoints.ts";
@@ -9,6 +10,7 @@ import { queueEndpoints } from "./queue-endpoints.ts";
 import { repositoryEndpoints } from "./repository-endpoints.ts";
 import { systemEndpoints } from "./system-endpoints.ts";
 import { taskEndpoints } from "./task-endpoints.ts";
+import { userEndpoints } from "./user-endpoints.ts";
 import { workerEndpoints } from "./worker-endpoints.ts";
 import { workerRequestEndpoints } from "./worker-request-endpoints.ts";
 
@@ -17,6 +19,8 @@ export * from "./endpoint.ts";
 /** Every route of the backend. */
 export const endpoints = {
   system: systemEndpoints,
+  auth: authEndpoints,
+  users: userEndpoints,
   repositories: repositoryEndpoints,
   tasks: taskEndpoints,
   workers: workerEndpoints,

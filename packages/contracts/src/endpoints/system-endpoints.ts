@@ -133,9 +133,9 @@ export const systemEndpoints = {
   createApiKey: defineEndpoint({
     method: "POST",
     path: "/api/v1/api-keys",
-    permission: "system:admin",
+    permission: "keys:write",
     tag: "api-keys",
-    summary: "Make an API key; the secret is shown this once",
+    summary: "Make an API key with permissions that you have; the secret is shown this once",
     body: apiKeyCreateSchema,
     response: apiKeyCreatedSchema,
     status: 201,
@@ -144,9 +144,9 @@ export const systemEndpoints = {
   listApiKeys: defineEndpoint({
     method: "GET",
     path: "/api/v1/api-keys",
-    permission: "system:admin",
+    permission: "keys:write",
     tag: "api-keys",
-    summary: "List API keys, without their secrets",
+    summary: "List your API keys, an administrator everybody's, without their secrets",
     response: apiKeyListSchema,
     status: 200,
     example: systemExamples.listApiKeys,
@@ -154,7 +154,7 @@ export const systemEndpoints = {
   rotateApiKey: defineEndpoint({
     method: "POST",
     path: "/api/v1/api-keys/:apiKeyId/rotate",
-    permission: "system:admin",
+    permission: "keys:write",
     tag: "api-keys",
     summary: "Make a key in place of another, which still works for a while; the secret is shown this once",
     params: z.object({ apiKeyId: idSchema }),
@@ -166,7 +166,7 @@ export const systemEndpoints = {
   revokeApiKey: defineEndpoint({
     method: "DELETE",
     path: "/api/v1/api-keys/:apiKeyId",
-    permission: "system:admin",
+    permission: "keys:write",
     tag: "api-keys",
     summary: "Revoke an API key at once",
     params: z.object({ apiKeyId: idSchema }),

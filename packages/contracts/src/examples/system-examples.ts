@@ -15,6 +15,7 @@ const waits = {
 const apiKey = {
   id: ids.apiKey,
   name: "ci",
+  createdBy: ids.user,
   prefix: "avk_3kT9xQ2b",
   permissions: ["tasks:read", "tasks:write"],
   createdAt: at(0),
@@ -39,6 +40,7 @@ export const systemExamples = {
       version: "0.1.0",
       apiVersion: "v1",
       mode: "local",
+      registration: null,
       node: "20.20.2",
       database: { kind: "embedded", version: "18.4" },
       backgroundQueue: "postgres",

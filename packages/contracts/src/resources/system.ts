@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { idSchema, nameSchema, timestampSchema } from "../scalars.ts";
 import { laneSchema, permissionSchema } from "../vocabulary.ts";
+import { registrationModeSchema } from "./account.ts";
 
 export const componentHealthSchema = z.object({
   status: z.enum(["up", "degraded", "down", "absent"]),
@@ -23,7 +24,10 @@ export const aboutSchema = z
     name: z.literal("agentvine"),
     version: z.string(),
     apiVersion: z.literal("v1"),
+    /** Without accounts (`local`) there is one user, and the server listens on this machine alone. */
     mode: z.enum(["local", "accounts"]),
+    /** Who may make an account; null in local mode. */
+    registration: registrationModeSchema.nullable(),
     node: z.string(),
     database: z.object({ kind: z.enum(["embedded", "external"]), version: z.string() }),
     backgroundQueue: z.enum(["postgres", "redis"]),
@@ -128,6 +132,8 @@ export const apiKeySchema = z
   .object({
     id: idSchema,
     name: z.string(),
+    /** The user in whose name it acts. */
+    createdBy: idSchema,
     /** The first characters, to recognise it by. */
     prefix: z.string(),
     permissions: z.array(permissionSchema),

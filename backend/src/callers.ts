@@ -1,0 +1,36 @@
+import type { FastifyInstance } from "fastify";
+import { type Accounts, type AccountsDeps, wireAccounts } from "./accounts.ts";
+import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
+import {
+  type AuthService,
+  createAuthService,
+  type LocalMode,
+  prepareLocalMode,
+  registerAuthRoutes,
+} from "./modules/auth/index.ts";
+
+export interface Callers {
+  local: LocalMode;
+  apiKeys: ApiKeyService;
+  accounts: Accounts;
+  auth: AuthService;
+  registerRoutes(server: FastifyInstance): void;
+}
+
+/** Wires what finds out who makes a request: people by session or in local mode by token, machines by key, attempts by their own token. */
+export async function wireCallers(deps: Omit<AccountsDeps, "secret">): Promise<Callers> {
+  const { config, database, notifications, logger, clock, publicUrl } = deps;
+  const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
+  const local = await prepareLocalMode({ db: database.db, apiKeys, home: config.home });
+  const accounts = wireAccounts({ ...deps, secret: local.secret });
+  const findSession = accounts.isOn ? accounts.sessions.find : undefined;
+  const auth = createAuthService({ local, apiKeys, findSession, clock, publicUrl });
+  return {
+    ...{ local, apiKeys, accounts, auth },
+    registerRoutes(server) {
+      registerAuthRoutes(server, auth);
+      accounts.registerRoutes(server);
+      registerApiKeyRoutes(server, { apiKeys, clock });
+    },
+  };
+}

@@ -1,0 +1,18 @@
+export { createAccessTokens } from "./access-token.service.ts";
+export { createAccountMail, type Mailer } from "./account-mail.service.ts";
+export type { AccountServices } from "./accounts.service.ts";
+export { registerAuthAccountRoutes } from "./auth-account.routes.ts";
+export { deleteOldLinks } from "./link.repository.ts";
+export { createLinkService, type MadeLink, makeSetUpLink } from "./link.service.ts";
+export { deleteOldFailures } from "./lockout.repository.ts";
+export { createLockoutService } from "./lockout.service.ts";
+export { createPasswordService } from "./password.service.ts";
+export { createPasswordHasher } from "./password-hasher.service.ts";
+export { createRegistrationService } from "./registration.service.ts";
+export { deleteOldSessions, sessionChannel } from "./session.repository.ts";
+export { registerSessionRoutes } from "./session.routes.ts";
+export { createSessionService } from "./session.service.ts";
+export { createSignInService } from "./sign-in.service.ts";
+export { isOwnerClaimed } from "./user.repository.ts";
+export { registerUserRoutes } from "./user.routes.ts";
+export { createUserService } from "./user.service.ts";

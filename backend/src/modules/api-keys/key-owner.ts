@@ -1,0 +1,28 @@
+import { type ApiKey, isMachineKey, type Permission } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+
+const isAdmin = ({ permissions }: Actor): boolean => permissions.includes("system:admin");
+
+/**
+ * Nobody gives away more than they have.
+ * @throws AppError `request.invalid`
+ */
+export function assertHeld(actor: Actor, given: readonly Permission[]): void {
+  const lacking = given.filter(
+    (permission) => permission !== "attempt:write" && !actor.permissions.includes(permission),
+  );
+  if (lacking.length === 0) return;
+  const message = `you can give no more than you have: not ${lacking.join(", ")}`;
+  throw new AppError("request.invalid", `The request is not valid: permissions: ${message}.`, {
+    issues: [{ path: "permissions", message }],
+  });
+}
+
+/** Whether they may see and revoke the key: it is theirs, or they are an administrator. */
+export const isTheirs = (actor: Actor, key: Pick<ApiKey, "createdBy">): boolean =>
+  key.createdBy === actor.userId || isAdmin(actor);
+
+/** Whether they may have a key in its place: nobody gets one that acts in the name of another person. */
+export const mayReplace = (actor: Actor, key: Pick<ApiKey, "createdBy" | "permissions">): boolean =>
+  key.createdBy === actor.userId || (isAdmin(actor) && isMachineKey(key.permissions));

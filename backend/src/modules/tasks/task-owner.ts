@@ -1,0 +1,17 @@
+import type { Task } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
+import type { Actor } from "../../actor.ts";
+
+/**
+ * A task belongs to who made it and to whom it is assigned; administrators may change every one. Everybody may look, review and answer.
+ * @throws AppError `auth.forbidden`
+ */
+export async function assertOwnTask(actor: Actor, find: () => Promise<Task>): Promise<void> {
+  if (actor.permissions.includes("tasks:admin")) return;
+  const { createdBy, assignedTo } = await find();
+  if (createdBy === actor.userId || assignedTo === actor.userId) return;
+  throw new AppError(
+    "auth.forbidden",
+    "Only who made the task, to whom it is assigned, or an administrator may change it.",
+  );
+}
