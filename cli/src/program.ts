@@ -8,6 +8,7 @@ import { addKeyCommands } from "./commands/key.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addTaskCommands } from "./commands/task.ts";
 import { up } from "./commands/up.ts";
+import { addAccountCommands } from "./commands/user.ts";
 import { addWorkerCommands } from "./commands/worker-commands.ts";
 
 const wholeNumber =
@@ -87,6 +88,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addWorkerCommands(program, context, finish);
   addControllerCommands(program, context, finish);
   addKeyCommands(program, context, finish);
+  addAccountCommands(program, context, finish);
   return program;
 };
 

@@ -131,7 +131,7 @@ const announce = async (
 ): Promise<void> => {
   const { output, config } = context;
   const { colors } = output;
-  const link = await stack.client.call(endpoints.system.createLocalLink);
+  const wayIn = await wayInto(context, stack);
   if (flags.json === true) {
     output.json({
       ready: true,
@@ -139,12 +139,13 @@ const announce = async (
       home: config.home,
       pid: process.pid,
       workers: stack.workers.length,
+      ...(stack.setUpUrl === null ? {} : { setUpUrl: stack.setUpUrl }),
     });
   }
   const lines = [
     `${colors.green("ready")} in ${durationText(tookMs)}`,
     `  address   ${colors.bold(stack.url)}`,
-    `  browser   ${link.url}  ${colors.dim("(works once, for ten minutes)")}`,
+    ...wayIn,
     `  data      ${config.home}`,
     `  workers   ${stack.workers.length} of ${flags.workers}, ${flags.slots} slots each`,
     ...stack.workerFaults.map((fault) =>
@@ -157,6 +158,20 @@ const announce = async (
     colors.dim("Ctrl-C stops it; nothing is lost."),
   ];
   for (const line of lines) output.note(line);
+};
+
+/** How people get in: by a one-time link, or by their accounts, the first of which comes by a link too. */
+const wayInto = async ({ output: { colors } }: CommandContext, stack: Stack): Promise<string[]> => {
+  const { mode } = await stack.client.call(endpoints.system.about);
+  if (mode === "local") {
+    const { url } = await stack.client.call(endpoints.system.createLocalLink);
+    return [`  browser   ${url}  ${colors.dim("(works once, for ten minutes)")}`];
+  }
+  if (stack.setUpUrl === null) return ["  accounts  sign in with agentvine login <name>"];
+  return [
+    `  set up    ${colors.bold(stack.setUpUrl)}  ${colors.dim("(makes the first administrator, once, for a day)")}`,
+    `            agentvine account set-up "<that link>" --username <name> --email <address>`,
+  ];
 };
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -4,15 +4,18 @@ import { type Client, createClient } from "@agentvine/client";
 import { AppError } from "@agentvine/kit";
 import type { CliConfig } from "../config.ts";
 import { readUpState } from "../processes/up-state.ts";
+import { readLogin } from "./login-file.ts";
 
 const defaultUrl = "http://127.0.0.1:7420";
 
-/** Address of the backend: the flag, AGENTVINE_SERVER, what `up` wrote down, the default port. */
-const serverUrl = (config: CliConfig, flag?: string): string =>
-  flag ?? config.serverUrl ?? readUpState(config.home)?.url ?? defaultUrl;
+/** Address of the backend: the flag, AGENTVINE_SERVER, what `up` wrote down, where one signed in, the default port. */
+export const serverUrl = (config: CliConfig, flag?: string): string =>
+  flag ?? config.serverUrl ?? readUpState(config.home)?.url ?? readLogin(config.home)?.server ?? defaultUrl;
 
-const tokenOf = (config: CliConfig): string | undefined => {
+const tokenOf = (config: CliConfig, baseUrl: string): string | undefined => {
   if (config.token !== undefined) return config.token;
+  const login = readLogin(config.home);
+  if (login !== undefined && login.server === baseUrl) return login.key;
   try {
     return readFileSync(join(config.home, "token"), "utf8").trim();
   } catch (error) {
@@ -33,6 +36,6 @@ export const connect = (config: CliConfig, flag?: string): Client => {
       `the server address must start with http:// or https://, got ${baseUrl}`,
     );
   }
-  const token = tokenOf(config);
+  const token = tokenOf(config, baseUrl);
   return createClient({ baseUrl, ...(token === undefined ? {} : { token }) });
 };

@@ -25,6 +25,8 @@ export interface StackOptions {
 export interface Stack {
   readonly url: string;
   readonly token: string;
+  /** Makes whoever opens it the first administrator; null when there is one, and without accounts. */
+  readonly setUpUrl: string | null;
   readonly client: Client;
   readonly workers: readonly Supervised[];
   /** Why a worker did not come up; the backend runs all the same. */
@@ -78,6 +80,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   return {
     url,
     token,
+    setUpUrl: typeof ready.setUpUrl === "string" ? ready.setUpUrl : null,
     client: createClient({ baseUrl: url, token }),
     workers: supervised.slice(1),
     workerFaults: outcomes.filter((fault) => fault !== undefined),

@@ -22,6 +22,8 @@ export interface StartBackendOptions {
 export interface BackendProcess {
   url: string;
   token: string;
+  /** Makes the first administrator, when the backend has accounts and none yet. */
+  setUpUrl: string | null;
   pid: number;
   home: string;
   databaseUrl: string;
@@ -77,6 +79,7 @@ export async function startBackend(options: StartBackendOptions = {}): Promise<B
     const ready = await readReadyLine(child, options.startTimeoutMs ?? 30_000, stderr);
     return {
       url: ready.url,
+      setUpUrl: ready.setUpUrl,
       token: (await readFile(ready.tokenFile, "utf8")).trim(),
       pid: child.pid ?? 0,
       home,
@@ -121,6 +124,7 @@ interface ReadyLine {
   ready: true;
   url: string;
   tokenFile: string;
+  setUpUrl: string | null;
 }
 
 function readReadyLine(child: ChildProcess, timeoutMs: number, stderr: () => string): Promise<ReadyLine> {
