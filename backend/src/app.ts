@@ -7,12 +7,13 @@ import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { type Decisions, wireDecisions } from "./decisions.ts";
+import { openEdge } from "./edge.ts";
 import { wireHealth } from "./health.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
-import { createRateLimits } from "./http/rate-limits.ts";
 import { createServer } from "./http/server.ts";
+import type { ServerTls } from "./http/server-tls.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
 import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
@@ -70,6 +71,8 @@ export interface AppLimits {
   eventsLateMs?: number;
   /** Over how long rates are averaged. */
   rateWindowSeconds?: number;
+  /** How often the files of the TLS certificate are looked at. */
+  tlsLookMs?: number;
   /** How often waiting claims look by themselves. */
   claimSweepMs?: number;
   realtime?: TalkDeps["limits"];
@@ -80,6 +83,8 @@ export interface AppLimits {
 /** Everything that was wired, for the process and for tests. */
 export interface App {
   server: FastifyInstance;
+  /** Undefined: plain http. */
+  tls: ServerTls | undefined;
   local: LocalMode;
   auth: AuthService;
   decisions: Decisions;
@@ -117,14 +122,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   background.add("database watch", () => watch.stop());
   const lag = limits.lag ?? startLagMeter();
   background.add("lag meter", () => lag.stop());
-  const server = await createServer({
-    logger,
-    allowedHosts: config.allowedHosts,
-    authenticate: auth.authenticate,
-    idempotency,
-    rateLimits: createRateLimits(config.ratesPerSecond, redis, limits.rateWindowSeconds),
-    lag,
-  });
+  const edge = await openEdge({ config, logger, redis, background, limits });
+  const server = await createServer({ ...edge, authenticate: auth.authenticate, idempotency, lag });
 
   const events = createEventService({ db, notifications });
   const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
@@ -192,7 +191,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   return {
-    ...{ server, local, auth, decisions, apiKeys, events },
+    ...{ server, tls: edge.tls, local, auth, decisions, apiKeys, events },
     ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };
@@ -213,5 +212,5 @@ export function publicUrlOf(config: BackendConfig, server: FastifyInstance): str
     : address.family === "IPv6"
       ? `[${address.address}]`
       : address.address;
-  return `http://${host}:${address.port}`;
+  return `${config.tls === undefined ? "http" : "https"}://${host}:${address.port}`;
 }

@@ -7,7 +7,7 @@ import { buildTestApp, type TestApp, type TestResponse } from "../testing/build-
 import { buildWorkFixture, type WorkFixture } from "../testing/work-fixture.ts";
 import type { RatesPerSecond } from "./rate-limits.ts";
 
-const off: RatesPerSecond = { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 };
+const off: RatesPerSecond = { reads: 0, writes: 0, worker: 0, open: 0, refused: 0, credentials: 0 };
 const atOnce = 10;
 /** So long that no test sees its end. */
 const limits = { rateWindowSeconds: 60 };
