@@ -4,7 +4,7 @@ import type { Environment } from "../config.ts";
 const plainNames =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|NODE_OPTIONS|NODE_V8_COVERAGE|NO_COLOR|FORCE_COLOR|XDG_.*)$/;
 const ownNames = /^AGENTVINE_/;
-const databaseNames = /^(DATABASE_URL|REDIS_URL)(_FILE)?$/;
+const databaseNames = /^((DATABASE_URL|REDIS_URL)(_FILE)?|REDIS_CA_FILE)$/;
 const modelNames = /^(ANTHROPIC|OPENAI|OLLAMA|GEMINI|GOOGLE|AGENTVINE_MODEL)_/;
 
 const pick = (environment: Environment, isWanted: (name: string) => boolean): Record<string, string> =>
