@@ -8,8 +8,9 @@ import type { FastifyInstance } from "fastify";
 export async function registerCrossOrigin(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
   await app.register(cors, {
-    // A list, also of one: a single text would be sent to everybody.
-    origin: [...origins],
+    // Asked each time: to a list of its own it would not answer with the origin, but still with the other headers.
+    origin: (origin, decide) =>
+      decide(null, origin !== undefined && origins.includes(origin) ? origin : false),
     credentials: true,
     methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
     allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "X-Correlation-Id"],

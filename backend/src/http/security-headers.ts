@@ -23,6 +23,8 @@ const apply = helmet({
   // Set where a request came over TLS, and only there.
   strictTransportSecurity: false,
   crossOriginEmbedderPolicy: false,
+  // As the policy above has it, for browsers that do not know that.
+  xFrameOptions: { action: "deny" },
   referrerPolicy: { policy: "no-referrer" },
 });
 
