@@ -76,15 +76,9 @@ test("origins are named one by one, as browsers send them", () => {
     "https://a.example.org",
     "http://localhost:5173",
   ]);
-  expect(() => origins("*")).toThrow(/AGENTVINE_CORS_ORIGINS: must name each origin/);
-  for (const text of [
-    "null",
-    "https://a.example.org/",
-    "a.example.org",
-    "https://A.example.org",
-    "ftp://a",
-    "https://*.a",
-  ])
+  expect(() => origins("https://*.example.org")).toThrow(/must name each origin in full/);
+  expect(() => origins("*")).toThrow(/AGENTVINE_CORS_ORIGINS: must name each origin in full/);
+  for (const text of ["null", "https://a.example.org/", "a.example.org", "https://A.example.org", "ftp://a"])
     expect(() => origins(`https://fine.example.org,${text}`), text).toThrow(
       /is no origin: give scheme and host/,
     );

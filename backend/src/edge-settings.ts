@@ -21,7 +21,7 @@ const listOf = (problemOf: (part: string) => string | undefined) =>
     });
 
 function originProblem(text: string): string | undefined {
-  if (text === "*") return "must name each origin: * would let every web page in";
+  if (text.includes("*")) return "must name each origin in full: * stands for none";
   const isOrigin = /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
   return isOrigin
     ? undefined
