@@ -26,7 +26,8 @@ const startUp = async (
   const env = { PATH: process.env.PATH ?? "", DATABASE_URL: database.url, ...environment };
   const notes: string[] = [];
   let ended: CommandRun | undefined;
-  const run = runCommand({ home, environment: env }, ["up", "--port", "0", "--json", ...args], {
+  const caFile = environment.AGENTVINE_CA_FILE;
+  const run = runCommand({ home, environment: env, caFile }, ["up", "--port", "0", "--json", ...args], {
     signal: stopping.signal,
     onNote: (text) => notes.push(text),
   }).then((result) => {
