@@ -152,10 +152,11 @@ async function startDatabase(config: BackendConfig, logger: Logger, lifecycle: L
 
 async function listen(
   server: { listen(options: { host: string; port: number }): Promise<string> },
-  { host, port }: BackendConfig,
+  { host, port, tls }: BackendConfig,
 ): Promise<void> {
   try {
-    await server.listen({ host, port });
+    // For `localhost` Fastify opens a second server on the other address, which would never hear of a new certificate.
+    await server.listen({ host: tls !== undefined && host === "localhost" ? "127.0.0.1" : host, port });
   } catch (error) {
     const code = errnoOf(error);
     if (code === "EADDRINUSE") {

@@ -215,6 +215,10 @@ describe("behind a proxy", () => {
     for (let turn = 0; turn < 6; turn += 1)
       expect(await ask(`203.0.113.${10 + turn}`, "127.0.0.3")).toBe(200);
     expect(await ask("203.0.113.99", "127.0.0.3")).toBe(429);
+    // What is no address is no way to be somebody new each time.
+    const made = Array.from({ length: 6 }, (_, turn) => ask(`nobody-${turn}`, "127.0.0.2"));
+    expect(await Promise.all(made)).toEqual(made.map(() => 200));
+    expect(await ask("nobody-99", "127.0.0.2")).toBe(429);
   });
 
   test("browsers are kept to https exactly where they came by it, and cookies are Secure there", async () => {

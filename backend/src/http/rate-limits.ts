@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { EndpointShape } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -100,7 +101,9 @@ export function rateClassOf({ permission, method, rateClass }: EndpointShape): R
 }
 
 /** Who sends the request, before it is known by its token: its address, or the block of addresses one customer has. */
-export const addressOf = (request: FastifyRequest): string => addressBlockOf(request.ip);
+export const addressOf = ({ ip, socket }: FastifyRequest): string =>
+  // What a trusted proxy says may be no address; it is then counted as its own.
+  addressBlockOf(isIP(ip) === 0 ? (socket.remoteAddress ?? "") : ip);
 
 /**
  * Who is counted for an authenticated request. The workers of a fleet may share one key: each is counted for itself, by the id it

@@ -13,7 +13,7 @@ export interface TlsFiles {
 /** Certificate and key of the server, as the files hold them now. */
 export interface ServerTls {
   /** What the server listens with. */
-  options(): { cert: string; key: string; minVersion: "TLSv1.2" };
+  options(): { cert: string; key: string; minVersion: "TLSv1.2"; handshakeTimeout: number };
   /**
    * Looks at the files every few seconds and gives the server what is new in them: connections that stand are kept, later ones get the
    * new certificate. Files that can't be used change nothing and are told once.
@@ -29,6 +29,9 @@ export interface ServerTlsOptions extends TlsFiles {
   /** Pause between two looks; 5 s unless told. */
   lookMs?: number | undefined;
 }
+
+/** Who connects and then says nothing is let go. */
+const handshakeMsMax = 10_000;
 
 interface Pair {
   cert: string;
@@ -71,7 +74,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
   }
 
   return {
-    options: () => ({ ...pair, minVersion: "TLSv1.2" }),
+    options: () => ({ ...pair, minVersion: "TLSv1.2", handshakeTimeout: handshakeMsMax }),
     follow(listening) {
       server = listening;
       looking = look();
