@@ -9,12 +9,13 @@ import type { Database } from "./database/client.ts";
 import { type DatabaseWatchOptions, watchDatabase } from "./database/database-watch.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { type Decisions, wireDecisions } from "./decisions.ts";
+import { openEdge } from "./edge.ts";
 import { wireHealth } from "./health.ts";
 import { createIdempotencyStore, type IdempotencyStore } from "./http/idempotency.ts";
 import { type LagMeter, startLagMeter } from "./http/lag-meter.ts";
 import { registerOpenApi } from "./http/openapi.ts";
-import { createRateLimits } from "./http/rate-limits.ts";
 import { createServer } from "./http/server.ts";
+import type { ServerTls } from "./http/server-tls.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
 import { findCited, proposeDocument } from "./modules/context/index.ts";
@@ -64,6 +65,8 @@ export interface AppLimits {
   eventsLateMs?: number;
   /** Over how long rates are averaged. */
   rateWindowSeconds?: number;
+  /** How often the files of the TLS certificate are looked at. */
+  tlsLookMs?: number;
   /** How often waiting claims look by themselves. */
   claimSweepMs?: number;
   accounts?: AccountLimits;
@@ -75,6 +78,8 @@ export interface AppLimits {
 /** Everything that was wired, for the process and for tests. */
 export interface App extends Callers {
   server: FastifyInstance;
+  /** Undefined: plain http. */
+  tls: ServerTls | undefined;
   decisions: Decisions;
   events: EventService;
   health: HealthService;
@@ -111,14 +116,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   background.add("database watch", () => watch.stop());
   const lag = limits.lag ?? startLagMeter();
   background.add("lag meter", () => lag.stop());
-  const server = await createServer({
-    logger,
-    allowedHosts: config.allowedHosts,
-    authenticate: auth.authenticate,
-    idempotency,
-    rateLimits: createRateLimits(config.ratesPerSecond, redis, limits.rateWindowSeconds),
-    lag,
-  });
+  const edge = await openEdge({ config, logger, redis, background, limits });
+  const server = await createServer({ ...edge, authenticate: auth.authenticate, idempotency, lag });
 
   const events = createEventService({ db, notifications });
   const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
@@ -184,7 +183,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
 
   return {
-    ...{ ...callers, server, decisions, events },
+    ...{ ...callers, server, tls: edge.tls, decisions, events },
     ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };
@@ -205,5 +204,5 @@ export function publicUrlOf(config: BackendConfig, server: FastifyInstance): str
     : address.family === "IPv6"
       ? `[${address.address}]`
       : address.address;
-  return `http://${host}:${address.port}`;
+  return `${config.tls === undefined ? "http" : "https"}://${host}:${address.port}`;
 }

@@ -69,3 +69,33 @@ test("a heartbeat that is too rare for its lease is refused", () => {
   );
   expect(read({ AGENTVINE_LEASE_SECONDS: "4", AGENTVINE_HEARTBEAT_SECONDS: "2" }).leaseSeconds).toBe(4);
 });
+
+test("origins are named one by one, as browsers send them", () => {
+  const origins = (text: string) => read({ AGENTVINE_CORS_ORIGINS: text }).corsOrigins;
+  expect(origins("https://a.example.org, http://localhost:5173,")).toEqual([
+    "https://a.example.org",
+    "http://localhost:5173",
+  ]);
+  expect(() => origins("https://*.example.org")).toThrow(/must name each origin in full/);
+  expect(() => origins("*")).toThrow(/AGENTVINE_CORS_ORIGINS: must name each origin in full/);
+  for (const text of ["null", "https://a.example.org/", "a.example.org", "https://A.example.org", "ftp://a"])
+    expect(() => origins(`https://fine.example.org,${text}`), text).toThrow(
+      /is no origin: give scheme and host/,
+    );
+});
+
+test("proxies are named by address or network, and never all of them", () => {
+  const proxies = (text: string) => read({ AGENTVINE_TRUSTED_PROXIES: text }).trustedProxies;
+  expect(proxies("10.0.0.5, 192.168.0.0/24, ::1, fd00::/8")).toEqual([
+    ...["10.0.0.5", "192.168.0.0/24", "::1", "fd00::/8"],
+  ]);
+  for (const text of ["proxy.example.org", "10.0.0.0/33", "::/200", "1.2.3.4/8/9", "10.0.0.0/", "true"])
+    expect(() => proxies(text), text).toThrow(/AGENTVINE_TRUSTED_PROXIES: .* is no address/);
+  for (const text of ["0.0.0.0/0", "::/0"]) expect(() => proxies(text)).toThrow(/would trust everybody/);
+});
+
+test("a CA of Redis without TLS, and one of a database that is not yours, are told", () => {
+  expect(() => read({ REDIS_URL: "redis://cache", REDIS_CA_FILE: "ca.pem" })).toThrow(/begin with rediss:/);
+  expect(read({ REDIS_URL: "rediss://cache", REDIS_CA_FILE: "ca.pem" }).redisCaFile).toBe("ca.pem");
+  expect(() => read({ AGENTVINE_DATABASE_CA_FILE: "ca.pem" })).toThrow(/set DATABASE_URL/);
+});

@@ -4,9 +4,12 @@ import {
   type RegistrationMode,
   registrationModes,
 } from "@agentvine/contracts";
-import { loadConfig, resolveHome } from "@agentvine/kit";
+import { isLoopback, loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
+import { secureDatabaseUrl } from "./database/connection-options.ts";
+import { cidrListSchema, originListSchema } from "./edge-settings.ts";
 import type { RatesPerSecond } from "./http/rate-limits.ts";
+import type { TlsFiles } from "./http/server-tls.ts";
 
 const flagOf = (unset: "true" | "false") =>
   z
@@ -30,9 +33,9 @@ const rate = (unset: number) => wholeNumber(0, 1_000_000, unset);
 const urlOf = (pattern: RegExp, example: string) =>
   z.string().regex(pattern, `must look like ${example}`).optional();
 
-/** Names of this machine that no other reaches. */
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+/** Whether no other machine reaches what listens there. */
+const isOwnHost = (host: string): boolean => isLoopback(`http://${host.includes(":") ? `[${host}]` : host}`);
+const path = z.string().min(1).max(4_096).optional();
 
 /** Every variable the backend reads; the reference is made of it. */
 export const envSchema = z
@@ -47,18 +50,30 @@ export const envSchema = z
     AGENTVINE_ALLOWED_HOSTS: z.string().default(""),
     /** The address people use, when it is not the one the server listens on. */
     AGENTVINE_PUBLIC_URL: urlOf(/^https?:\/\/\S+$/, "https://agentvine.example.org"),
+    /** Web pages of other origins that may call us, separated by commas. */
+    AGENTVINE_CORS_ORIGINS: originListSchema,
+    /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and networks, separated by commas. */
+    AGENTVINE_TRUSTED_PROXIES: cidrListSchema,
+    /** Certificate and key, as PEM: with them the server speaks https and nothing else. */
+    AGENTVINE_TLS_CERT_FILE: path,
+    AGENTVINE_TLS_KEY_FILE: path,
     DATABASE_URL: urlOf(/^postgres(ql)?:\/\/\S+$/, "postgresql://user:password@host:5432/agentvine"),
+    /** CA that signed the certificate of that PostgreSQL, as PEM. */
+    AGENTVINE_DATABASE_CA_FILE: path,
     AGENTVINE_DATABASE_CONNECTIONS: wholeNumber(4, 500, 20),
     /** SMTP server for e-mail notices, with user and password when it wants them. */
     AGENTVINE_SMTP_URL: urlOf(/^smtps?:\/\/\S+$/, "smtps://user:password@mail.example.org"),
     /** Sender of e-mail notices. */
     AGENTVINE_MAIL_FROM: z.string().max(320).default("AgentVine <agentvine@localhost>"),
     REDIS_URL: urlOf(/^rediss?:\/\/\S+$/, "redis://host:6379"),
+    /** CA that signed the certificate of that Redis, as PEM. */
+    REDIS_CA_FILE: path,
     AGENTVINE_RATE_READS_PER_SECOND: rate(200),
     AGENTVINE_RATE_WRITES_PER_SECOND: rate(200),
     AGENTVINE_RATE_WORKER_PER_SECOND: rate(100),
     AGENTVINE_RATE_OPEN_PER_SECOND: rate(50),
     AGENTVINE_RATE_REFUSED_PER_SECOND: rate(10),
+    AGENTVINE_RATE_CREDENTIALS_PER_MINUTE: rate(20),
     AGENTVINE_LEASE_SECONDS: wholeNumber(1, 3_600, 60),
     AGENTVINE_HEARTBEAT_SECONDS: wholeNumber(1, 600, 15),
     /** The longest first wait after a failure that may pass; each further one doubles. */
@@ -92,10 +107,21 @@ export const envSchema = z
     path: ["AGENTVINE_HEARTBEAT_SECONDS"],
     message: "must be at most half of AGENTVINE_LEASE_SECONDS, or a single late heartbeat loses the lease",
   })
-  .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || isLoopback(env.AGENTVINE_HOST), {
+  .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || isOwnHost(env.AGENTVINE_HOST), {
     path: ["AGENTVINE_HOST"],
     message:
       "must be 127.0.0.1 (or another loopback address) without accounts: set AGENTVINE_ACCOUNTS to closed, invite or open to let other machines in",
+  })
+  .refine(
+    (env) => (env.AGENTVINE_TLS_CERT_FILE === undefined) === (env.AGENTVINE_TLS_KEY_FILE === undefined),
+    {
+      path: ["AGENTVINE_TLS_CERT_FILE"],
+      message: "must be set together with AGENTVINE_TLS_KEY_FILE: https needs the certificate and its key",
+    },
+  )
+  .refine((env) => env.REDIS_CA_FILE === undefined || env.REDIS_URL?.startsWith("rediss:") === true, {
+    path: ["REDIS_CA_FILE"],
+    message: "is only of use with TLS: let REDIS_URL begin with rediss://",
   });
 
 /** What a module may need to know about the installation. */
@@ -107,11 +133,18 @@ export interface BackendConfig {
   /** `off`: local mode. */
   accounts: "off" | RegistrationMode;
   allowedHosts: string[];
+  /** Origins of other web pages that may call. */
+  corsOrigins: string[];
+  trustedProxies: string[];
+  /** Undefined: plain http. */
+  tls: TlsFiles | undefined;
   publicUrl: string | undefined;
-  /** Undefined: the embedded PostgreSQL. */
+  /** With what it says of TLS; undefined: the embedded PostgreSQL. */
   databaseUrl: string | undefined;
   databaseConnections: number;
   redisUrl: string | undefined;
+  /** Undefined: the usual CAs. */
+  redisCaFile: string | undefined;
   /** Undefined: no e-mail is sent. */
   smtpUrl: string | undefined;
   mailFrom: string;
@@ -137,7 +170,7 @@ export interface BackendConfig {
 
 /**
  * Reads the configuration of the backend from environment variables.
- * @throws AppError `config.invalid` with all problems, `home.unusable`
+ * @throws AppError `config.invalid` with all problems, or with the one of a file that is named; `home.unusable`
  */
 export function readConfig(env: Record<string, string | undefined> = process.env): BackendConfig {
   const values = loadConfig(envSchema, env);
@@ -151,10 +184,14 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     host: values.AGENTVINE_HOST,
     accounts: values.AGENTVINE_ACCOUNTS,
     allowedHosts,
+    corsOrigins: values.AGENTVINE_CORS_ORIGINS,
+    trustedProxies: values.AGENTVINE_TRUSTED_PROXIES,
+    tls: tlsOf(values),
     publicUrl: values.AGENTVINE_PUBLIC_URL,
-    databaseUrl: values.DATABASE_URL,
+    databaseUrl: secureDatabaseUrl(values.DATABASE_URL, values.AGENTVINE_DATABASE_CA_FILE),
     databaseConnections: values.AGENTVINE_DATABASE_CONNECTIONS,
     redisUrl: values.REDIS_URL,
+    redisCaFile: values.REDIS_CA_FILE,
     smtpUrl: values.AGENTVINE_SMTP_URL,
     mailFrom: values.AGENTVINE_MAIL_FROM,
     ratesPerSecond: {
@@ -163,6 +200,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       worker: values.AGENTVINE_RATE_WORKER_PER_SECOND,
       open: values.AGENTVINE_RATE_OPEN_PER_SECOND,
       refused: values.AGENTVINE_RATE_REFUSED_PER_SECOND,
+      credentials: values.AGENTVINE_RATE_CREDENTIALS_PER_MINUTE / 60,
     },
     leaseSeconds: values.AGENTVINE_LEASE_SECONDS,
     heartbeatSeconds: values.AGENTVINE_HEARTBEAT_SECONDS,
@@ -179,4 +217,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     logLevel: values.AGENTVINE_LOG_LEVEL,
     logFormat: values.AGENTVINE_LOG_FORMAT,
   };
+}
+
+function tlsOf(values: z.output<typeof envSchema>): TlsFiles | undefined {
+  const { AGENTVINE_TLS_CERT_FILE: certFile, AGENTVINE_TLS_KEY_FILE: keyFile } = values;
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }

@@ -37,6 +37,7 @@ export function startJobsOnListen(deps: JobsDeps): JobsOnListen {
     jobs = startJobRunner({
       databaseUrl: database.url,
       redisUrl: config.redisUrl,
+      redisCaFile: config.redisCaFile,
       ...(redis === undefined ? {} : { redisPrefix: redis.prefix }),
       chores: createChores({
         ...deps.chores,

@@ -101,6 +101,8 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
   const app = await buildApp({ config, logger, clock: systemClock, database, notifications, redis });
   lifecycle.add("background work", () => app.background.stop());
   lifecycle.add("server", () => app.server.close());
+  const stopHearing = onHangUp(() => void app.tls?.reload(), app.tls !== undefined);
+  lifecycle.add("hang-up signal", async () => stopHearing());
   await listen(app.server, config);
   return {
     ready: true,
@@ -112,9 +114,16 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
   };
 }
 
+/** With a certificate that may change, SIGHUP means what it means to servers: look at it now. */
+function onHangUp(listener: () => void, isWanted: boolean): () => void {
+  if (!isWanted) return () => {};
+  process.on("SIGHUP", listener);
+  return () => void process.off("SIGHUP", listener);
+}
+
 /** What backends share by Redis; undefined when there is none. Does not wait until it is reached. */
 export async function openRedis(
-  { redisUrl }: BackendConfig,
+  { redisUrl, redisCaFile }: BackendConfig,
   { db }: Database,
   logger: Logger,
 ): Promise<SharedRedis | undefined> {
@@ -123,7 +132,8 @@ export async function openRedis(
     import("./redis/shared-redis.ts"),
     import("./modules/auth/index.ts"),
   ]);
-  return await openSharedRedis({ url: redisUrl, prefix: `agentvine:${await nameInstallation(db)}`, logger });
+  const prefix = `agentvine:${await nameInstallation(db)}`;
+  return await openSharedRedis({ url: redisUrl, caFile: redisCaFile, prefix, logger });
 }
 
 /** The address of a database that has all migrations. */
@@ -145,10 +155,11 @@ async function startDatabase(config: BackendConfig, logger: Logger, lifecycle: L
 
 async function listen(
   server: { listen(options: { host: string; port: number }): Promise<string> },
-  { host, port }: BackendConfig,
+  { host, port, tls }: BackendConfig,
 ): Promise<void> {
   try {
-    await server.listen({ host, port });
+    // For `localhost` Fastify opens a second server on the other address, which would never hear of a new certificate.
+    await server.listen({ host: tls !== undefined && host === "localhost" ? "127.0.0.1" : host, port });
   } catch (error) {
     const code = errnoOf(error);
     if (code === "EADDRINUSE") {

@@ -5,6 +5,7 @@ import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
 import { notify } from "./database/commit-wakes.ts";
 import type { Notifications } from "./database/notifications.ts";
+import { welcomeOf } from "./http/host-guard.ts";
 import {
   type AttachmentService,
   conversationChannel,
@@ -55,7 +56,7 @@ export function wireTalk(deps: TalkDeps): Talk {
     server,
     logger: deps.logger,
     notifications: deps.notifications,
-    allowedHosts: config.allowedHosts,
+    welcome: welcomeOf(config),
     limits: deps.limits,
     socketsPerCallerMax: config.socketsPerCallerMax,
     tellPresence: (payload) => notify(db, presenceChannel, { payload }),

@@ -11,6 +11,10 @@ export interface CliConfig {
   readonly home: string;
   /** AGENTVINE_SERVER: the backend to talk to instead of the one `up` runs here. */
   readonly serverUrl: string | undefined;
+  /** AGENTVINE_CA_FILE: the CA that signed the backend's certificate. */
+  readonly caFile: string | undefined;
+  /** AGENTVINE_ALLOW_PLAIN_HTTP: talk to a backend on another machine in the clear. */
+  readonly allowsPlainHttp: boolean;
   /** AGENTVINE_TOKEN: instead of the token file in the data directory. */
   readonly token: string | undefined;
   /** The environment the started processes get their settings from. */
@@ -32,6 +36,8 @@ const filled = (value: string | undefined): string | undefined =>
 export const loadCliConfig = (environment: Environment = process.env): CliConfig => ({
   home: resolveHome(environment),
   serverUrl: filled(environment.AGENTVINE_SERVER),
+  caFile: filled(environment.AGENTVINE_CA_FILE),
+  allowsPlainHttp: ["true", "1"].includes(environment.AGENTVINE_ALLOW_PLAIN_HTTP ?? ""),
   token: filled(environment.AGENTVINE_TOKEN),
   environment,
   version: ownVersion(),

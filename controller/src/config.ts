@@ -7,6 +7,8 @@ import { z } from "zod";
 /** What a controller process runs with. */
 export interface ControllerConfig {
   readonly serverUrl: string;
+  readonly caFile: string | undefined;
+  readonly allowsPlainHttp: boolean;
   readonly token: string | undefined;
   /** Waited for when it is not there yet: backend and controller may start at the same time. */
   readonly tokenFile: string;
@@ -33,6 +35,8 @@ const flagSchema = z
 /** Every variable a controller reads; the reference is made of it. */
 export const environmentSchema = z.object({
   AGENTVINE_SERVER: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:7420"),
+  AGENTVINE_CA_FILE: z.string().optional(),
+  AGENTVINE_ALLOW_PLAIN_HTTP: flagSchema,
   AGENTVINE_TOKEN: z.string().optional(),
   AGENTVINE_TOKEN_FILE: z.string().optional(),
   AGENTVINE_TOKEN_WAIT_SECONDS: z.coerce.number().min(0).default(60),
@@ -63,6 +67,8 @@ export function loadControllerConfig(
   const home = resolveHome(environment);
   return {
     serverUrl: values.AGENTVINE_SERVER,
+    caFile: values.AGENTVINE_CA_FILE,
+    allowsPlainHttp: values.AGENTVINE_ALLOW_PLAIN_HTTP,
     token: values.AGENTVINE_TOKEN,
     tokenFile: resolve(values.AGENTVINE_TOKEN_FILE ?? join(home, "controller.key")),
     tokenWaitMs: values.AGENTVINE_TOKEN_WAIT_SECONDS * 1_000,

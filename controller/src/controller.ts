@@ -75,7 +75,9 @@ function register(
     baseMs: 200,
     maxMs: 5_000,
     elapsedMsMax: Number.POSITIVE_INFINITY,
-    isRetryable: (error) => !isApiError(error) || error.retryable || error.status >= 500,
+    // A certificate that is not trusted at the first try is a setting that is wrong.
+    isRetryable: (error) =>
+      !isApiError(error) || (error.code !== "server.untrusted" && (error.retryable || error.status >= 500)),
     signal,
   });
 }

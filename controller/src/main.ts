@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createClient, isApiError } from "@agentvine/client";
 import {
   coerceError,
+  connectBackend,
   createLogger,
   isAppError,
   onShutdownSignals,
@@ -19,6 +20,7 @@ const versionOf = (): string => {
 
 async function main(): Promise<void> {
   const config = loadControllerConfig();
+  const connection = connectBackend(config);
   const logger = createLogger({ name: "controller", level: config.log.level, pretty: config.log.isPretty });
   const stopping = new AbortController();
   const stop = (reason: string): void => stopping.abort(new Error(reason));
@@ -36,7 +38,7 @@ async function main(): Promise<void> {
     logger,
     signal: stopping.signal,
   });
-  const client = createClient({ baseUrl: config.serverUrl, token });
+  const client = createClient({ ...connection, token });
   await runController(
     {
       config,

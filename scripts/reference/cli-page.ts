@@ -14,7 +14,15 @@ type Program = ReturnType<typeof createProgram>;
 const emptyProgram = (): Program =>
   createProgram(
     {
-      config: { home: "~/.agentvine", serverUrl: undefined, token: undefined, environment: {}, version: "0" },
+      config: {
+        home: "~/.agentvine",
+        serverUrl: undefined,
+        caFile: undefined,
+        allowsPlainHttp: false,
+        token: undefined,
+        environment: {},
+        version: "0",
+      },
       output: createOutput({ stdout: new PassThrough(), stderr: new PassThrough() }, {}),
       stdin: new PassThrough(),
       signal: new AbortController().signal,

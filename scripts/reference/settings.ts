@@ -26,6 +26,10 @@ const shared = {
     "Stop when standard input ends; set by whoever starts the process with a pipe, so that it does not outlive its starter.",
 };
 
+const caMeaning = "CA that signed the certificate of the backend, as PEM; unset, the CAs that Node.js knows.";
+const plainHttpMeaning =
+  "Talk to a backend on another machine over plain http, which is refused otherwise: everybody on the way can read keys and code.";
+
 const rateMeaning = (what: string): string =>
   `${what} per second, averaged over ten seconds; what exceeds it is refused with 429. 0: no limit.`;
 
@@ -37,9 +41,18 @@ const backendMeanings: Meanings<typeof backendSchema> = {
     "`off`: there is one user, and the backend listens on this machine alone. Otherwise people sign in, and make accounts: `closed` lets nobody, `invite` who was invited, `open` everybody (as a viewer, once the e-mail address is verified).",
   AGENTVINE_ALLOWED_HOSTS:
     "Names by which the backend may be called besides localhost and addresses in numbers, by comma. Requests with another Host or Origin are refused.",
+  AGENTVINE_CORS_ORIGINS:
+    "Origins of other web pages that may call the backend and read its answers, exact and by comma, such as `https://board.example.org`; `*` is refused.",
+  AGENTVINE_TRUSTED_PROXIES:
+    "Addresses and networks of the proxies in front, by comma, such as `10.0.0.5,192.168.0.0/24`: only their X-Forwarded-For and X-Forwarded-Proto count.",
+  AGENTVINE_TLS_CERT_FILE:
+    "Certificate of the backend with those between it and its root, as PEM; with it the backend speaks https and nothing else. A changed file is taken within seconds, or at SIGHUP.",
+  AGENTVINE_TLS_KEY_FILE: "Private key of that certificate, as PEM without a passphrase.",
   AGENTVINE_PUBLIC_URL: "The address people use, when it is not the one the backend listens on.",
   DATABASE_URL:
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
+  AGENTVINE_DATABASE_CA_FILE:
+    "CA that signed the certificate of your PostgreSQL, as PEM: connections then go over TLS, and the certificate must name the host.",
   AGENTVINE_DATABASE_CONNECTIONS:
     "Largest number of database connections for requests; up to a dozen more serve heartbeats, waiting and background work.",
   AGENTVINE_SMTP_URL:
@@ -47,11 +60,15 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_MAIL_FROM: "Sender of e-mail notices.",
   REDIS_URL:
     "Background work (sampling, sweeping, retention) is queued in Redis instead of PostgreSQL; backends that share it wake each other by it and limit rates together.",
+  REDIS_CA_FILE:
+    "CA that signed the certificate of your Redis, as PEM; REDIS_URL begins with `rediss:` then.",
   AGENTVINE_RATE_READS_PER_SECOND: rateMeaning("Reads of one caller"),
   AGENTVINE_RATE_WRITES_PER_SECOND: rateMeaning("Writes of one caller"),
   AGENTVINE_RATE_WORKER_PER_SECOND: rateMeaning("Requests of one worker, or one attempt, to one route"),
   AGENTVINE_RATE_OPEN_PER_SECOND: rateMeaning("Requests of one address to routes without a token"),
   AGENTVINE_RATE_REFUSED_PER_SECOND: rateMeaning("Requests of one address with a missing or wrong token"),
+  AGENTVINE_RATE_CREDENTIALS_PER_MINUTE:
+    "Tries of a password, code or link from one address per minute; what exceeds it is refused with 429. 0: no limit.",
   AGENTVINE_LEASE_SECONDS: "How long a work order stays with a worker that is not heard of.",
   AGENTVINE_HEARTBEAT_SECONDS: "How often workers report; at most half of the lease.",
   AGENTVINE_RETRY_BASE_SECONDS:
@@ -70,7 +87,9 @@ const backendMeanings: Meanings<typeof backendSchema> = {
 
 const workerMeanings: Meanings<typeof workerSchema> = {
   ...shared,
-  AGENTVINE_SERVER: "Address of the backend.",
+  AGENTVINE_SERVER: "Address of the backend: https, or http on this machine.",
+  AGENTVINE_CA_FILE: caMeaning,
+  AGENTVINE_ALLOW_PLAIN_HTTP: plainHttpMeaning,
   AGENTVINE_TOKEN: "The worker's key; without it, the file below is read.",
   AGENTVINE_TOKEN_FILE:
     "File that holds the key; unset, worker.key in the data directory, where the backend of this machine puts it.",
@@ -127,6 +146,8 @@ export const cliSettings: readonly Setting[] = [
     "address",
     "http://127.0.0.1:7420",
   ),
+  plain("AGENTVINE_CA_FILE", caMeaning, "path"),
+  plain("AGENTVINE_ALLOW_PLAIN_HTTP", plainHttpMeaning, "true or false", "false"),
   plain("AGENTVINE_TOKEN", "Token of the commands; unset, token in the data directory.", "text"),
   plain("AGENTVINE_PORT", "What --port of up and doctor is unless told.", "0 to 65535", "7420"),
   plain(
@@ -142,6 +163,8 @@ export const cliSettings: readonly Setting[] = [
 const controllerMeanings: Meanings<typeof controllerSchema> = {
   ...shared,
   AGENTVINE_SERVER: workerMeanings.AGENTVINE_SERVER,
+  AGENTVINE_CA_FILE: caMeaning,
+  AGENTVINE_ALLOW_PLAIN_HTTP: plainHttpMeaning,
   AGENTVINE_TOKEN: "The controller's key; without it, the file below is read.",
   AGENTVINE_TOKEN_FILE:
     "File that holds the key; unset, controller.key in the data directory, where the backend of this machine puts it.",

@@ -14,6 +14,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** What a worker process runs with. */
 export interface WorkerConfig {
   readonly serverUrl: string;
+  readonly caFile: string | undefined;
+  readonly allowsPlainHttp: boolean;
   readonly token: string | undefined;
   /** Waited for when it is not there yet: backend and worker may start at the same time. */
   readonly tokenFile: string;
@@ -63,6 +65,8 @@ const taskTypesDefault = ["feature", "bugfix", "test", "docs"] as const;
 /** Every variable a worker reads; the reference is made of it. */
 export const environmentSchema = z.object({
   AGENTVINE_SERVER: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:7420"),
+  AGENTVINE_CA_FILE: z.string().optional(),
+  AGENTVINE_ALLOW_PLAIN_HTTP: flagSchema,
   AGENTVINE_TOKEN: z.string().optional(),
   AGENTVINE_TOKEN_FILE: z.string().optional(),
   AGENTVINE_TOKEN_WAIT_SECONDS: z.coerce.number().min(0).default(60),
@@ -97,6 +101,8 @@ type Values = z.output<typeof environmentSchema>;
 /** Settings of the file and the variable each of them stands for; the environment wins. */
 const fileSchema = z.strictObject({
   server: z.string().optional(),
+  caFile: z.string().optional(),
+  allowPlainHttp: z.boolean().optional(),
   tokenFile: z.string().optional(),
   name: z.string().optional(),
   slots: z.number().optional(),
@@ -120,6 +126,8 @@ const fileSchema = z.strictObject({
 /** The settings of the file and their variables. */
 export const variableOf: Record<keyof z.output<typeof fileSchema>, keyof Values> = {
   server: "AGENTVINE_SERVER",
+  caFile: "AGENTVINE_CA_FILE",
+  allowPlainHttp: "AGENTVINE_ALLOW_PLAIN_HTTP",
   tokenFile: "AGENTVINE_TOKEN_FILE",
   name: "AGENTVINE_WORKER_NAME",
   slots: "AGENTVINE_WORKER_SLOTS",
@@ -153,6 +161,9 @@ export const loadWorkerConfig = (environment: Environment = process.env): Worker
   const path = toolPath(environment.PATH);
   return {
     serverUrl: values.AGENTVINE_SERVER,
+    // Executors run elsewhere.
+    caFile: values.AGENTVINE_CA_FILE === undefined ? undefined : resolve(values.AGENTVINE_CA_FILE),
+    allowsPlainHttp: values.AGENTVINE_ALLOW_PLAIN_HTTP,
     token: values.AGENTVINE_TOKEN,
     tokenFile: resolve(values.AGENTVINE_TOKEN_FILE ?? join(home, "worker.key")),
     tokenWaitMs: values.AGENTVINE_TOKEN_WAIT_SECONDS * 1_000,

@@ -1,6 +1,7 @@
 import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
 import { connectOutlet, type Wake } from "./commit-wakes.ts";
+import { connectionOptions } from "./connection-options.ts";
 import { spoilsConnection } from "./database-error.ts";
 import { GuardedPool } from "./guarded-pool.ts";
 import type { Db } from "./handles.ts";
@@ -64,7 +65,7 @@ export function openDatabase({
   };
   const openPool = (max: number, lockMsMax: number): GuardedPool => {
     const pool = new GuardedPool({
-      connectionString: url,
+      ...connectionOptions(url),
       max,
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: 30_000,

@@ -1,5 +1,6 @@
 import { coerceError, type Logger, sleep } from "@agentvine/kit";
 import pg from "pg";
+import { connectionOptions } from "./connection-options.ts";
 import type { GuardedPool } from "./guarded-pool.ts";
 
 export interface DatabaseWatch {
@@ -53,7 +54,11 @@ export function watchDatabase(options: DatabaseWatchOptions): DatabaseWatch {
 
   const ask = async (): Promise<void> => {
     if (client === undefined) {
-      client = new pg.Client({ connectionString: url, application_name: "agentvine watch", keepAlive: true });
+      client = new pg.Client({
+        ...connectionOptions(url),
+        application_name: "agentvine watch",
+        keepAlive: true,
+      });
       client.on("error", drop);
       await client.connect();
     }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { isCertificateFault } from "@agentvine/contracts";
 import { AppError, coerceError, retry } from "@agentvine/kit";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
@@ -7,6 +8,7 @@ import { migrate } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 import { z } from "zod";
 import type { Db } from "./client.ts";
+import { connectionOptions } from "./connection-options.ts";
 import { databaseFaultOf, sqlReasonOf, sqlStateOf } from "./database-error.ts";
 
 const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
@@ -26,7 +28,7 @@ async function connect(url: string): Promise<pg.Client> {
     return await retry(
       async () => {
         const client = new pg.Client({
-          connectionString: url,
+          ...connectionOptions(url),
           application_name: "agentvine migrations",
           connectionTimeoutMillis: 10_000,
         });
@@ -54,7 +56,12 @@ async function connect(url: string): Promise<pg.Client> {
 /** Why a connection failed. Several addresses that failed are one AggregateError without a message. */
 function reasonOf(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return coerceError(first).message;
+  const { message, code } = coerceError(first) as NodeJS.ErrnoException;
+  if (/does not support SSL/.test(message))
+    return `${message}: switch ssl on at the server, or leave sslmode and AGENTVINE_DATABASE_CA_FILE out where the network is yours alone`;
+  return isCertificateFault(code)
+    ? `its certificate is not trusted (${message}): name the CA that signed it in AGENTVINE_DATABASE_CA_FILE, and in DATABASE_URL a host that the certificate names`
+    : message;
 }
 
 export interface MigrateOptions {

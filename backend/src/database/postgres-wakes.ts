@@ -1,5 +1,6 @@
 import { backoffDelayMs, coerceError, type Logger, sleep } from "@agentvine/kit";
 import pg from "pg";
+import { connectionOptions } from "./connection-options.ts";
 import { isDatabaseUnavailable, sqlStateOf } from "./database-error.ts";
 
 /** Carries wakes between the processes that share a database. */
@@ -137,7 +138,7 @@ export class PostgresWakes implements WakeTransport {
   /** Connects, listens, and resolves or throws when the connection has ended. */
   async #serveOneConnection(onStanding: () => void): Promise<void> {
     const client: pg.Client & { processID?: number } = new pg.Client({
-      connectionString: this.#url,
+      ...connectionOptions(this.#url),
       application_name: "agentvine notifications",
       connectionTimeoutMillis: 5_000,
       keepAlive: true,

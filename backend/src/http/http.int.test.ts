@@ -61,7 +61,7 @@ const large = defineEndpoint({
   ...base,
   path: "/test/large",
   bodyBytesMax: 3_000_000,
-  body: z.object({ text: z.string() }),
+  body: z.object({ texts: z.array(z.string()) }),
   response: z.object({ length: z.number() }),
 });
 
@@ -113,7 +113,7 @@ beforeAll(async () => {
         return { bytes };
       });
       route(server, restricted, async () => ({}));
-      route(server, large, async ({ body }) => ({ length: body.text.length }));
+      route(server, large, async ({ body }) => ({ length: body.texts.join("").length }));
     },
   });
 });
@@ -187,6 +187,64 @@ describe("bodies", () => {
     expect(error.message).toContain(reason);
   });
 
+  const nested = (levels: number) => `${'{"title":'.repeat(levels)}1${"}".repeat(levels)}`;
+  test.each([
+    ["levels", nested(65), 400, "request.malformed", /nested more than 64 levels deep, at (title\.){15,}/],
+    [
+      "items",
+      `{"tags":[${"1,".repeat(10_000)}1]}`,
+      413,
+      "request.too_large",
+      /: tags holds more than 10000 items/,
+    ],
+    [
+      "fields",
+      `{"a":[{},{${Array.from({ length: 1_001 }, (_, index) => `"f${index}":0`).join()}}]}`,
+      413,
+      "request.too_large",
+      /: a\.1 holds more than 1000 fields/,
+    ],
+    [
+      "characters",
+      `{"a":{"b":"${"x".repeat(1_048_577)}"}}`,
+      413,
+      "request.too_large",
+      /: a\.b holds more than 1048576/,
+    ],
+    [
+      "values",
+      `[${Array.from({ length: 50 }, () => `[${"1,".repeat(4_500)}1]`).join()}]`,
+      413,
+      "request.too_large",
+      /: the body holds more than 200000 values/,
+    ],
+    [
+      "a long name",
+      `{"${"n".repeat(5_000)}":[${"1,".repeat(10_000)}1]}`,
+      413,
+      "request.too_large",
+      /: n{40} holds/,
+    ],
+  ])("too many %s are refused, and told where they stand", async (_what, text, status, code, place) => {
+    const response = await fetch(`${app.url}/test/large`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${app.token}`, "content-type": "application/json" },
+      body: text,
+    });
+    const error = errorOf(await response.json());
+    expect([response.status, error.code]).toEqual([status, code]);
+    expect(error.message).toMatch(place);
+    expect(error.message.length).toBeLessThan(400);
+  });
+
+  test("as much as is allowed of each gets through", async () => {
+    const send = (value: unknown) => app.request("POST", "/test/large", { body: { texts: [], value } });
+    const many = (length: number) => Array.from({ length }, (_, index) => index);
+    const fields = Object.fromEntries(many(1_000).map((index) => [`f${index}`, null]));
+    for (const value of [many(10_000), fields, "x".repeat(1_048_576), JSON.parse(nested(63))])
+      expect((await send(value)).body).toEqual({ length: 0 });
+  });
+
   test("a body above the limit is refused, one below a route's own limit is taken", async () => {
     const big = await app.request("POST", "/test/echo/ann", { body: { title: "x".repeat(1_100_000) } });
     expect(big.status).toBe(413);
@@ -195,7 +253,9 @@ describe("bodies", () => {
       const { status } = await send("application/json", `{"title":"${"x".repeat(megabytes * 1_000_000)}"}`);
       expect(status).toBe(413);
     }
-    const taken = await app.request("POST", "/test/large", { body: { text: "x".repeat(2_000_000) } });
+    const taken = await app.request("POST", "/test/large", {
+      body: { texts: ["x".repeat(1_000_000), "x".repeat(1_000_000)] },
+    });
     expect(taken.body).toEqual({ length: 2_000_000 });
   });
 

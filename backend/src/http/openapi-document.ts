@@ -1,6 +1,7 @@
 import { type EndpointShape, endpoints, errorCatalog, errorResponseSchema } from "@agentvine/contracts";
 import type { z } from "zod";
 import { createSchemaCatalog, type JsonSchema, type SchemaCatalog } from "./json-schemas.ts";
+import { schemesOf, securityOf } from "./security-schemes.ts";
 
 type Properties = Record<string, JsonSchema>;
 
@@ -76,7 +77,6 @@ function successOf(catalog: SchemaCatalog, endpoint: EndpointShape): Record<stri
 }
 
 function operationOf(catalog: SchemaCatalog, id: string, endpoint: EndpointShape): object {
-  const isOpen = endpoint.permission === "public";
   const example = endpoint.example;
   return {
     operationId: id,
@@ -84,7 +84,7 @@ function operationOf(catalog: SchemaCatalog, id: string, endpoint: EndpointShape
     summary: endpoint.summary,
     ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
     "x-permission": endpoint.permission,
-    security: isOpen ? [] : [{ bearer: [] }],
+    security: securityOf(endpoint),
     parameters: [
       ...parametersOf(catalog, endpoint.params, "path", example?.params),
       ...parametersOf(catalog, endpoint.query, "query", example?.query),
@@ -101,7 +101,7 @@ const errorTable = Object.entries(errorCatalog)
 
 const description = `Dispatch centre for coding agents.
 
-Every request but the open ones carries \`Authorization: Bearer <token>\`. Errors have one shape and one of these codes.
+Every request but the open ones carries \`Authorization: Bearer <token>\` or a cookie; each route names what it takes. Errors have one shape and one of these codes.
 
 <details>
 <summary>Error codes</summary>
@@ -140,7 +140,7 @@ export function createOpenApiDocument(version: string): Record<string, unknown> 
     components: {
       schemas: catalog.componentsFor([paths, responses]),
       responses,
-      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      securitySchemes: schemesOf(allEndpoints.map(({ endpoint }) => endpoint)),
     },
   };
 }

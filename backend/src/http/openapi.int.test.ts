@@ -1,6 +1,8 @@
 import { endpoints, errorCodes } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { userPermissions } from "../actor.ts";
 import { buildTestApp, type TestApp } from "../testing/build-test-app.ts";
 import { referencesIn } from "./json-schemas.ts";
 
@@ -15,8 +17,14 @@ interface Document {
   openapi: string;
   info: { description: string };
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, { properties?: Record<string, object>; required?: string[] }> };
+  components: {
+    securitySchemes: Record<string, object>;
+    schemas: Record<string, { properties?: Record<string, object>; required?: string[] }>;
+  };
 }
+
+/** Answers that do not end. */
+const streams = ["system.eventStream"];
 
 let app: TestApp;
 let document: Document;
@@ -99,6 +107,12 @@ test("query parameters tell type, need and form", () => {
 test("only open endpoints do without a token", () => {
   const open = operations().filter(({ security }) => security.length === 0);
   expect(open.map(({ operationId }) => operationId).sort()).toEqual([
+    "auth.forgotPassword",
+    "auth.login",
+    "auth.register",
+    "auth.resetPassword",
+    "auth.setUp",
+    "auth.verifyEmail",
     "system.about",
     "system.health",
     "system.live",
@@ -106,6 +120,55 @@ test("only open endpoints do without a token", () => {
     "system.ready",
   ]);
 });
+
+test("every route names by what one is let in, and lets in by nothing else", async () => {
+  expect(Object.keys(document.components.securitySchemes).sort()).toEqual([
+    "accessToken",
+    "apiKey",
+    "attemptToken",
+    "browserSession",
+    "refreshCookie",
+  ]);
+  const link = await app.request<{ url: string }>("POST", "/api/v1/local-links");
+  const opened = await app.request("GET", link.body.url, { token: null });
+  const cookie = opened.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const key = await app.request<{ secret: string }>("POST", "/api/v1/api-keys", {
+    body: { name: "all", permissions: userPermissions },
+  });
+  // Of no order that exists: it is known as a token, and that is all that is asked here.
+  const attempt = app.auth.issueAttemptToken(newId(), 1);
+  const callers: Record<string, { token: string | null; headers?: Record<string, string> }> = {
+    nothing: { token: null },
+    accessToken: { token: app.token },
+    browserSession: { token: null, headers: { cookie } },
+    apiKey: { token: key.body.secret },
+    attemptToken: { token: attempt },
+  };
+  const isLetIn = async (method: string, path: string, name: string) => {
+    const { status } = await app.request(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, "none"), {
+      ...callers[name],
+      // Refused before anything happens, and after it is known who asks.
+      ...(method === "get" ? {} : { headers: { ...callers[name]?.headers, "idempotency-key": " " } }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    return status !== 401 && status !== 403;
+  };
+  for (const [path, methods] of Object.entries(document.paths))
+    for (const [method, { operationId, security }] of Object.entries(methods)) {
+      if (streams.includes(operationId)) continue;
+      const named = security
+        .flatMap((requirement) => Object.keys(requirement))
+        .filter((name) => name in callers);
+      const isOpen = security.every(
+        (requirement) => !Object.keys(requirement).some((name) => name in callers),
+      );
+      const asked = isOpen ? Object.keys(callers) : named;
+      const found = await Promise.all(
+        Object.keys(callers).map(async (name) => ((await isLetIn(method, path, name)) ? name : "")),
+      );
+      expect([operationId, found.filter((name) => name !== "").sort()]).toEqual([operationId, asked.sort()]);
+    }
+}, 60_000);
 
 test("bytes and events are described as such", () => {
   const upload = document.paths["/api/v1/executions/{executionId}/artifacts"]?.put;

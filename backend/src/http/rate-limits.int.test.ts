@@ -1,13 +1,20 @@
 import { Writable } from "node:stream";
-import type { ErrorResponse } from "@agentvine/contracts";
+import { defineEndpoint, type ErrorResponse } from "@agentvine/contracts";
 import { createLogger, newId } from "@agentvine/kit";
 import { findRedisServer, startRedis, type TestRedis, waitUntil } from "@agentvine/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildTestApp, type TestApp, type TestResponse } from "../testing/build-test-app.ts";
+import { z } from "zod";
+import {
+  buildTestApp,
+  type TestApp,
+  type TestAppOptions,
+  type TestResponse,
+} from "../testing/build-test-app.ts";
 import { buildWorkFixture, type WorkFixture } from "../testing/work-fixture.ts";
 import type { RatesPerSecond } from "./rate-limits.ts";
+import { route } from "./route.ts";
 
-const off: RatesPerSecond = { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 };
+const off: RatesPerSecond = { reads: 0, writes: 0, worker: 0, open: 0, refused: 0, credentials: 0 };
 const atOnce = 10;
 /** So long that no test sees its end. */
 const limits = { rateWindowSeconds: 60 };
@@ -45,6 +52,8 @@ describe("a caller who asks too often", () => {
     const [secret, other] = [await newKey(app), await newKey(app)];
     const first = await read(secret);
     expect(Object.fromEntries(first.headers)).toMatchObject({
+      ratelimit: '"reads";r=9;t=60',
+      "ratelimit-policy": '"reads";q=10;w=60',
       "ratelimit-limit": "10",
       "ratelimit-remaining": "9",
       "ratelimit-reset": "60",
@@ -87,6 +96,78 @@ describe("a caller who asks too often", () => {
     });
     expect(await letIn(5, () => quick.request("GET", tasksPath))).toBe(3);
     await waitUntil(async () => (await quick.request("GET", tasksPath)).status === 200);
+  });
+});
+
+describe("who creates, and who tries passwords,", () => {
+  const endpoint = {
+    method: "POST",
+    tag: "test",
+    summary: "test",
+    status: 200,
+    response: z.object({}),
+  } as const;
+  const login = defineEndpoint({
+    ...endpoint,
+    ...{ path: "/test/login", permission: "public", rateClass: "credentials" },
+  });
+  const changePassword = defineEndpoint({
+    ...endpoint,
+    ...{ path: "/test/password", permission: "tasks:read", rateClass: "credentials" },
+  });
+  const rates = { ...off, writes: tenPerWindow, credentials: tenPerWindow };
+  const start = (options: TestAppOptions = {}) =>
+    buildTestApp({
+      config: { ratesPerSecond: rates, trustedProxies: ["127.0.0.1"] },
+      limits,
+      prepare: ({ server }) => {
+        route(server, login, async () => ({}));
+        route(server, changePassword, async () => ({}));
+      },
+      ...options,
+    });
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await start();
+  });
+  afterAll(() => app.close());
+  const from = (address: string) => ({ "x-forwarded-for": address });
+  const tryLogin = (address: string) => () =>
+    app.request("POST", "/test/login", { token: null, headers: from(address) });
+
+  it("is stopped at the same number, each caller by itself; reading goes on", async () => {
+    const [secret, other] = await Promise.all([newKey(app), newKey(app)]);
+    const create = (token: string) => () => app.request("POST", tasksPath, { token, body: {} });
+    // The key may not; it is counted all the same.
+    expect(await letIn(atOnce + 5, create(secret))).toBe(atOnce);
+    expect((await create(other)()).status).toBe(403);
+    const mine = await app.request("POST", tasksPath, { body: {} });
+    expect([mine.status, mine.headers.get("ratelimit-policy")]).toEqual([400, '"writes";q=10;w=60']);
+    expect((await app.request("GET", tasksPath, { token: secret })).status).toBe(200);
+  });
+
+  it("is counted by address over all such routes, whatever token comes along", async () => {
+    expect(await letIn(atOnce - 2, tryLogin("203.0.113.1"))).toBe(atOnce - 2);
+    const change = (token: string) =>
+      app.request("POST", "/test/password", { token, headers: from("203.0.113.1") });
+    expect((await change(await newKey(app))).status).toBe(200);
+    expect((await change(app.token)).status).toBe(200);
+    const refused = await tryLogin("203.0.113.1")();
+    expect([refused.status, codeOf(refused)]).toEqual([429, "request.rate_limited"]);
+    expect((refused.body as ErrorResponse).error.message).toContain("AGENTVINE_RATE_CREDENTIALS_PER_MINUTE");
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await tryLogin("203.0.113.2")()).status).toBe(200);
+    // Of IPv6, whoever owns one address owns its block.
+    expect(await letIn(atOnce + 5, tryLogin("2001:db8::1"))).toBe(atOnce);
+    expect((await tryLogin("2001:db8::2")()).status).toBe(429);
+    expect((await tryLogin("2001:db8:0:1::1")()).status).toBe(200);
+  });
+
+  it("has a minute's worth of tries, not ten seconds' worth as elsewhere", async () => {
+    const ratesPerSecond = { ...off, credentials: 20 / 60 };
+    await using strict = await start({ config: { ratesPerSecond }, limits: {} });
+    const { headers } = await strict.request("POST", "/test/login", { token: null });
+    expect(headers.get("ratelimit-policy")).toBe('"credentials";q=20;w=60');
   });
 });
 

@@ -1,18 +1,26 @@
+import { Server as TlsServer } from "node:tls";
 import { AppError, type Logger, newId } from "@agentvine/kit";
-import helmet from "@fastify/helmet";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+import { registerCrossOrigin } from "./cross-origin.ts";
 import { errorBody, registerErrorHandler, sendError } from "./error-handler.ts";
-import { registerHostGuard } from "./host-guard.ts";
+import { registerHostGuard, type Welcome } from "./host-guard.ts";
 import type { HttpContext } from "./http-context.ts";
 import { registerJsonBody } from "./json-body.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { registerLoadShedding } from "./load-shedding.ts";
 import { registerRequestContext, requestIdOf } from "./request-context.ts";
+import { registerSecureTransport } from "./secure-transport.ts";
+import { registerSecurityHeaders, setSecurityHeaders } from "./security-headers.ts";
+import type { ServerTls } from "./server-tls.ts";
 
 export interface ServerOptions extends Omit<HttpContext, "openRequests"> {
   logger: Logger;
-  /** Names by which this server may be called, besides numbers and localhost. */
-  allowedHosts: readonly string[];
+  welcome: Welcome;
+  /** Addresses and networks of the proxies whose X-Forwarded-… headers count. */
+  trustedProxies: readonly string[];
+  publicUrl: string | undefined;
+  /** Undefined: plain http. */
+  tls: ServerTls | undefined;
   /** While it says so, most requests are refused. */
   lag: Pick<LagMeter, "isOverloaded">;
 }
@@ -23,28 +31,22 @@ const requestTimeoutMs = 600_000;
 /** How long requests under way may take to end once the server stops. */
 const stopGraceMs = 3_000;
 
-// Scripts and styles of our own address only; nothing inline, nothing from elsewhere.
-const contentSecurityPolicy = {
-  useDefaults: false,
-  directives: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    imgSrc: ["'self'", "data:"],
-    fontSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    formAction: ["'self'"],
-    baseUri: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
+/** What Fastify refuses before any hook runs, an address that can't be decoded, leaves with the same headers as everything else. */
+const sendFrameworkError: typeof sendError = (error, request, reply) => {
+  setSecurityHeaders(request.raw, reply.raw);
+  void reply.header("x-request-id", request.id);
+  sendError(error, request, reply);
 };
 
 /** A Fastify server with everything that holds for all routes, and no route yet. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { logger, allowedHosts, authenticate, idempotency, rateLimits } = options;
+  const { logger, trustedProxies, tls, authenticate, idempotency, rateLimits } = options;
   // Typed as the base logger, or every signature would name pino.
   const loggerInstance: FastifyBaseLogger = logger;
-  const app: FastifyInstance = fastify({
+  // Over TLS the server is of another class with the same methods; no route needs to know.
+  const app = fastify({
+    https: tls === undefined ? null : tls.options(),
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     requestIdHeader: false,
@@ -56,7 +58,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // While stopping, what comes in over a kept connection is told so by our own handlers.
     return503OnClosing: false,
     forceCloseConnections: "idle",
-    frameworkErrors: sendError,
+    frameworkErrors: sendFrameworkError,
     clientErrorHandler(_error, socket) {
       const body = JSON.stringify(
         errorBody(new AppError("request.malformed", "This is no HTTP request."), newId()),
@@ -67,21 +69,22 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
         );
       }
     },
-  });
+  }) as unknown as FastifyInstance;
+  if (tls !== undefined && app.server instanceof TlsServer) tls.follow(app.server);
   const openRequests = new Set<AbortController>();
   app.decorate("http", { authenticate, idempotency, rateLimits, openRequests });
   registerRequestContext(app);
   registerErrorHandler(app);
-  registerLoadShedding(app, options.lag);
-  registerHostGuard(app, allowedHosts);
-  registerJsonBody(app);
-  await app.register(helmet, {
-    contentSecurityPolicy,
-    // Set by whoever terminates TLS; wrong on plain local addresses.
-    strictTransportSecurity: false,
-    crossOriginEmbedderPolicy: false,
-    referrerPolicy: { policy: "no-referrer" },
+  // Before whatever may refuse a request: refusals carry these headers too.
+  registerSecurityHeaders(app);
+  registerSecureTransport(app, {
+    publicUrl: options.publicUrl,
+    hasTrustedProxies: trustedProxies.length > 0,
   });
+  registerHostGuard(app, options.welcome);
+  await registerCrossOrigin(app, options.welcome.origins);
+  registerLoadShedding(app, options.lag);
+  registerJsonBody(app);
   app.addHook("preClose", async () => {
     // Whoever neither finishes a request nor reads an answer does not keep the server from stopping.
     const timer = setTimeout(() => app.server.closeAllConnections(), stopGraceMs).unref();

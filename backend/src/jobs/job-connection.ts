@@ -1,6 +1,8 @@
 import { AppError, coerceError, sleep } from "@agentvine/kit";
 import type { PgPool, Queue, Worker } from "bullmq";
 import type { PoolClient } from "pg";
+import { connectionOptions } from "../database/connection-options.ts";
+import { redisTls } from "../redis/redis-tls.ts";
 
 /** BullMQ's own tables live in a schema of their own: not ours to migrate or dump. */
 const jobSchema = "bullmq";
@@ -117,10 +119,23 @@ const openOn =
     return { queue, worker, start };
   };
 
-async function onRedis(url: string, prefix: string, onError: (error: Error) => void): Promise<JobConnection> {
+interface RedisPlace {
+  redisUrl: string;
+  redisCaFile: string | undefined;
+  redisPrefix: string;
+}
+
+async function onRedis(
+  { redisUrl, redisCaFile, redisPrefix: prefix }: RedisPlace,
+  onError: (error: Error) => void,
+): Promise<JobConnection> {
   const [{ Queue, Worker }, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
   // Commands wait for the connection instead of failing: a restart of Redis is a pause, not an error.
-  const connection = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: connectMsMax });
+  const connection = new Redis(redisUrl, {
+    ...redisTls(redisCaFile),
+    maxRetriesPerRequest: null,
+    connectTimeout: connectMsMax,
+  });
   listen([connection], onError);
   return {
     open: openOn({ Queue, Worker }, { connection, prefix }, false),
@@ -145,7 +160,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
   ]);
   // One pool for all objects, else each opens its own. A worker that waits keeps one connection of it.
   const pool = new driver.Pool({
-    connectionString: databaseUrl,
+    ...connectionOptions(databaseUrl),
     max: 6,
     options: `-c search_path=${jobSchema},public`,
     application_name: "agentvine jobs",
@@ -203,9 +218,12 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
 export const connectJobs = (options: {
   databaseUrl: string;
   redisUrl: string | undefined;
+  redisCaFile?: string | undefined;
   redisPrefix: string;
   onError: (error: Error) => void;
-}): Promise<JobConnection> =>
-  options.redisUrl === undefined
-    ? onPostgres(options.databaseUrl, options.onError)
-    : onRedis(options.redisUrl, options.redisPrefix, options.onError);
+}): Promise<JobConnection> => {
+  const { databaseUrl, redisUrl, redisCaFile, redisPrefix, onError } = options;
+  return redisUrl === undefined
+    ? onPostgres(databaseUrl, onError)
+    : onRedis({ redisUrl, redisCaFile, redisPrefix }, onError);
+};

@@ -28,6 +28,8 @@ export interface JobRunner {
 export interface JobRunnerOptions {
   databaseUrl: string;
   redisUrl: string | undefined;
+  /** CA of its certificate; undefined: the usual ones. */
+  redisCaFile?: string | undefined;
   /** Begins the keys in Redis, so that installations that share one do not meet. */
   redisPrefix?: string;
   chores: readonly Chore[];
@@ -52,6 +54,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const {
     databaseUrl,
     redisUrl,
+    redisCaFile,
     redisPrefix = "agentvine",
     chores,
     deliveries = [],
@@ -70,7 +73,8 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const handlers = createHandlers(chores, logger, reportFault.report);
 
   async function connect(): Promise<void> {
-    connection = await connectJobs({ databaseUrl, redisUrl, redisPrefix, onError: handlers.onError });
+    const place = { databaseUrl, redisUrl, redisCaFile, redisPrefix };
+    connection = await connectJobs({ ...place, onError: handlers.onError });
     if (stopping.signal.aborted) return await close();
     // A place for each: one that hangs holds up no other.
     open = connection.open(queueName, handlers, chores.length + 1);

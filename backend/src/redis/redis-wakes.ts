@@ -47,7 +47,8 @@ export class RedisWakes implements WakeTransport {
     this.#deliver = deliver;
     this.#address = `${redis.prefix}:wakes`;
     const subscriber = redis.client.duplicate({
-      connectionName: "agentvine wakes",
+      // Redis takes no name with a space in it.
+      connectionName: "agentvine-wakes",
       commandTimeout: subscribeMsMax,
       autoResubscribe: false,
     });

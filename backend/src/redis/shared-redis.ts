@@ -1,5 +1,6 @@
 import { coerceError, type Logger } from "@agentvine/kit";
 import type { Redis } from "ioredis";
+import { redisTls } from "./redis-tls.ts";
 
 /** A Redis that backends share for what may fail but must not wait. It is asked only while it answers. */
 export interface SharedRedis {
@@ -14,6 +15,8 @@ export interface SharedRedis {
 
 export interface SharedRedisOptions {
   url: string;
+  /** CA of its certificate; undefined: the usual ones. */
+  caFile?: string | undefined;
   prefix: string;
   logger: Logger;
 }
@@ -27,10 +30,16 @@ const pauseMs = 1_000;
  * Connects in the background and comes back by itself. A Redis that hangs slows one request down, not all of them: while it is in
  * doubt, one asks and the others go on without it. Says once what is wrong, and once that it is over.
  */
-export async function openSharedRedis({ url, prefix, logger }: SharedRedisOptions): Promise<SharedRedis> {
+export async function openSharedRedis({
+  url,
+  caFile,
+  prefix,
+  logger,
+}: SharedRedisOptions): Promise<SharedRedis> {
   // Loaded here and not before: most installations have no Redis.
   const { Redis } = await import("ioredis");
   const client = new Redis(url, {
+    ...redisTls(caFile),
     connectionName: "agentvine",
     // What can't be sent or answered now is refused now.
     enableOfflineQueue: false,

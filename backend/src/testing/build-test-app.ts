@@ -79,7 +79,7 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     // Workers of tests have no sandbox, and nobody sits there to allow what they do.
     policy: "no-sandbox",
     // A test may send as much as it likes; the tests of the limits switch them on.
-    ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0 },
+    ratesPerSecond: { reads: 0, writes: 0, worker: 0, open: 0, refused: 0, credentials: 0 },
     ...options.config,
   };
   const url = (await options.through?.(place.databaseUrl)) ?? place.databaseUrl;

@@ -19,6 +19,8 @@ const examine = async (environment: Environment, options: { home?: string; port?
   const config = {
     home: options.home ?? join(tempDir(), "home"),
     serverUrl: undefined,
+    caFile: undefined,
+    allowsPlainHttp: false,
     token: undefined,
     environment,
     version: "0.0.0",

@@ -5,6 +5,7 @@ import { startScriptedModel } from "@agentvine/scripted-model";
 import {
   createDatabase,
   createRepository,
+  createTestCa,
   listProcessesWithEnv,
   useTempDir,
   waitUntil,
@@ -26,7 +27,8 @@ const startUp = async (
   const env = { PATH: process.env.PATH ?? "", DATABASE_URL: database.url, ...environment };
   const notes: string[] = [];
   let ended: CommandRun | undefined;
-  const run = runCommand({ home, environment: env }, ["up", "--port", "0", "--json", ...args], {
+  const caFile = environment.AGENTVINE_CA_FILE;
+  const run = runCommand({ home, environment: env, caFile }, ["up", "--port", "0", "--json", ...args], {
     signal: stopping.signal,
     onNote: (text) => notes.push(text),
   }).then((result) => {
@@ -54,6 +56,29 @@ const startUp = async (
 
 // Each starts a whole installation.
 describe("up", { timeout: 120_000 }, () => {
+  it("speaks https when it has a certificate, and its own worker, controller and commands find it there", async () => {
+    const ca = await createTestCa();
+    const { cert, key } = await ca.issue(["127.0.0.1"]);
+    const put = async (name: string, text: string) => {
+      const path = join(tempDir(), name);
+      await writeFile(path, text, { mode: 0o600 });
+      return path;
+    };
+    const caFile = await put("ca.pem", ca.cert);
+    const up = await startUp(["--sandbox", "none", "--accept-no-sandbox", "--workers", "1"], {
+      ...{ AGENTVINE_TLS_CERT_FILE: await put("tls.crt", cert), AGENTVINE_CA_FILE: caFile },
+      ...{ AGENTVINE_TLS_KEY_FILE: await put("tls.key", key), AGENTVINE_MODEL: "scripted/demo" },
+      AGENTVINE_MODEL_BASE_URL: "http://127.0.0.1:9",
+    });
+    expect(up.notes()).toMatch(/address +https:\/\/127\.0\.0\.1:\d+/);
+    expect(up.notes()).toMatch(/browser +https:\/\/127\.0\.0\.1:\d+\/local\/open/);
+    expect(up.notes()).toMatch(/workers +1 of 1/);
+    expect(up.notes()).not.toContain("no controller");
+    const status = await runCommand({ home: up.home, caFile }, ["worker", "status"]);
+    expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining("local-1") });
+    expect((await up.stop()).code).toBe(0);
+  });
+
   it("says where it is, runs a task on the user's own repository, and stops with nothing left", async () => {
     const model = await startScriptedModel();
     onTestFinished(() => model.close());

@@ -58,14 +58,17 @@ const acceptsNoSandbox = (environment: Environment, flags: UpFlags): boolean =>
 
 const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
   const port = flags.port;
-  const serverUrl = `http://${flags.host === "0.0.0.0" ? "127.0.0.1" : flags.host}:${port}`;
+  const serverUrl = localUrl(config.environment, flags.host, port);
   const shared = { AGENTVINE_HOME: config.home };
+  // What goes to an address that this machine itself listens on stays on it, whatever it is called.
+  const beside = serverUrl.startsWith("http:") ? { AGENTVINE_ALLOW_PLAIN_HTTP: "true" } : {};
   const tokenFile = join(config.home, "worker.key");
   return {
     entryPoints: resolveEntryPoints(),
     home: config.home,
     host: flags.host,
     port,
+    caFile: config.caFile,
     backendEnv: {
       // Who lets agents work without a sandbox does not want to be asked about every edit; a policy that is named comes first.
       ...(acceptsNoSandbox(config.environment, flags) ? { AGENTVINE_POLICY: "no-sandbox" } : {}),
@@ -77,6 +80,7 @@ const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
     workerEnvs: Array.from({ length: flags.workers }, (_, index) => ({
       ...workerEnvironment(config.environment),
       ...shared,
+      ...beside,
       ...workerSettings({ serverUrl, tokenFile, home: config.home, index, slots: flags.slots }),
       ...(flags.sandbox === undefined ? {} : { AGENTVINE_WORKER_SANDBOX: flags.sandbox }),
       ...(flags.acceptNoSandbox === true ? { AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: "true" } : {}),
@@ -85,6 +89,7 @@ const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
     controllerEnv: {
       ...workerEnvironment(config.environment),
       ...shared,
+      ...beside,
       ...controllerSettings({ serverUrl, home: config.home }),
       ...(flags.model === undefined ? {} : { AGENTVINE_MODEL: flags.model }),
     },
@@ -93,6 +98,18 @@ const stackOptions = ({ config, output }: CommandContext, flags: UpFlags) => {
       ? { onLog: (name: string, line: string) => output.note(`${name}: ${line}`) }
       : {}),
   };
+};
+
+/**
+ * Where the processes beside the backend find it. Over TLS its certificate must name that host, so they use the address that everybody
+ * uses.
+ */
+const localUrl = (environment: Environment, host: string, port: number): string => {
+  const { AGENTVINE_TLS_CERT_FILE: certFile = "", AGENTVINE_PUBLIC_URL: publicUrl = "" } = environment;
+  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  const here = `${name}:${port}`;
+  if (certFile === "") return `http://${here}`;
+  return publicUrl === "" ? `https://${here}` : publicUrl;
 };
 
 /** Settings every worker that is started beside its backend has. */

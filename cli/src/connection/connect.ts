@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, createClient } from "@agentvine/client";
-import { AppError } from "@agentvine/kit";
+import { AppError, connectBackend } from "@agentvine/kit";
 import type { CliConfig } from "../config.ts";
 import { readUpState } from "../processes/up-state.ts";
 import { readLogin } from "./login-file.ts";
@@ -27,7 +27,10 @@ const tokenOf = (config: CliConfig, baseUrl: string): string | undefined => {
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 
-/** A client for the backend this command line talks to. */
+/**
+ * A client for the backend this command line talks to.
+ * @throws AppError `command.usage`, `config.invalid`, `home.unusable`
+ */
 export const connect = (config: CliConfig, flag?: string): Client => {
   const baseUrl = serverUrl(config, flag);
   if (!/^https?:\/\//.test(baseUrl)) {
@@ -36,6 +39,8 @@ export const connect = (config: CliConfig, flag?: string): Client => {
       `the server address must start with http:// or https://, got ${baseUrl}`,
     );
   }
+  const { caFile, allowsPlainHttp } = config;
+  const connection = connectBackend({ serverUrl: baseUrl, caFile, allowsPlainHttp });
   const token = tokenOf(config, baseUrl);
-  return createClient({ baseUrl, ...(token === undefined ? {} : { token }) });
+  return createClient({ ...connection, ...(token === undefined ? {} : { token }) });
 };

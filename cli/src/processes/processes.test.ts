@@ -162,6 +162,20 @@ describe("environments of the started processes", () => {
     ]);
   });
 
+  it("keeps from workers what is the backend's alone, and gives them the CA of the backend", () => {
+    const ofBackend = {
+      ...{
+        REDIS_URL: "rediss://secret",
+        REDIS_CA_FILE: "ca.pem",
+        AGENTVINE_SMTP_URL: "smtps://u:secret@mail",
+      },
+      ...{ AGENTVINE_TLS_KEY_FILE: "tls.key", AGENTVINE_DATABASE_CA_FILE: "ca.pem" },
+    };
+    const all = { ...ofBackend, AGENTVINE_CA_FILE: "ca.pem" };
+    expect(backendEnvironment(all)).toEqual(all);
+    expect(workerEnvironment(all)).toEqual({ AGENTVINE_CA_FILE: "ca.pem" });
+  });
+
   it("keeps the database from workers", () => {
     expect(Object.keys(workerEnvironment(environment))).toEqual([
       "PATH",

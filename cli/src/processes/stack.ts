@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Client, createClient } from "@agentvine/client";
-import { AppError, coerceError } from "@agentvine/kit";
+import { AppError, coerceError, connectBackend } from "@agentvine/kit";
 import type { EntryPoints } from "./entry-points.ts";
 import { type ManagedProcess, startProcess } from "./managed-process.ts";
 import { type Supervised, supervise } from "./supervise.ts";
@@ -11,6 +11,8 @@ export interface StackOptions {
   readonly home: string;
   readonly host: string;
   readonly port: number;
+  /** CA of the backend's certificate, when it has one that is not known everywhere. */
+  readonly caFile?: string | undefined;
   /** Environment of the backend, complete. */
   readonly backendEnv: Readonly<Record<string, string>>;
   /** Environment of each worker, complete; its length is the number of workers. */
@@ -45,7 +47,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     start(options, workerName(index), options.entryPoints.worker, options.workerEnvs[index] ?? {});
   const backend = startBackend();
   const firsts = options.workerEnvs.map((_, index) => startWorker(index));
-  const { controllerEnv } = options;
+  const { controllerEnv, caFile } = options;
   const startController = () =>
     start(options, "controller", options.entryPoints.controller, controllerEnv ?? {});
   const firstController = controllerEnv === undefined ? undefined : startController();
@@ -81,7 +83,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     url,
     token,
     setUpUrl: typeof ready.setUpUrl === "string" ? ready.setUpUrl : null,
-    client: createClient({ baseUrl: url, token }),
+    client: createClient({ ...connectBackend({ serverUrl: url, caFile, allowsPlainHttp: true }), token }),
     workers: supervised.slice(1),
     workerFaults: outcomes.filter((fault) => fault !== undefined),
     controller,

@@ -28,6 +28,8 @@ export const runCommand = async (
     config: {
       home: "/nonexistent",
       serverUrl: undefined,
+      caFile: undefined,
+      allowsPlainHttp: false,
       token: undefined,
       environment: {},
       version: "9.9.9",

@@ -138,6 +138,19 @@ describe("createClient", () => {
     expect(error).toMatchObject({ code: "server.unreachable", retryable: true });
   });
 
+  it.each(["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "CERT_HAS_EXPIRED", "ERR_TLS_CERT_ALTNAME_INVALID"])(
+    "says of a certificate that is not trusted (%s) what to do, and that trying again is of no use",
+    async (code) => {
+      const cause = Object.assign(new Error("no"), { code });
+      const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+      const error = await failureOf(
+        createClient({ baseUrl: "https://vine.example.org", fetch }).call(endpoints.system.live),
+      );
+      expect(error).toMatchObject({ code: "server.untrusted", retryable: false, status: 503 });
+      expect(error.message).toMatch(/certificate of https:\/\/vine\.example\.org .*AGENTVINE_CA_FILE/);
+    },
+  );
+
   it("gives up a call after its time and says so", async () => {
     const { url } = await serve(() => undefined);
     const error = await failureOf(createClient({ baseUrl: url, timeoutMs: 30 }).call(endpoints.system.live));

@@ -1,9 +1,10 @@
-import type {
-  EndpointBodyInput,
-  EndpointParamsInput,
-  EndpointQueryInput,
-  EndpointResponse,
-  EndpointShape,
+import {
+  type EndpointBodyInput,
+  type EndpointParamsInput,
+  type EndpointQueryInput,
+  type EndpointResponse,
+  type EndpointShape,
+  isCertificateFault,
 } from "@agentvine/contracts";
 import { ApiError, errorOfResponse } from "./api-error.ts";
 import { linkSignals } from "./linked-signal.ts";
@@ -219,6 +220,13 @@ const request = async (
 const unreachable = (baseUrl: string, error: unknown): ApiError => {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof Error && "code" in cause && isCertificateFault(cause.code)) {
+    return new ApiError(
+      "server.untrusted",
+      `the certificate of ${baseUrl} is not trusted: ${reason}. Name the CA that signed it in AGENTVINE_CA_FILE, and use a name that the certificate holds`,
+      { cause: error },
+    );
+  }
   return new ApiError("server.unreachable", `${baseUrl} can't be reached: ${reason}`, { cause: error });
 };
 

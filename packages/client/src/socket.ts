@@ -17,6 +17,8 @@ export interface LiveOptions<T> {
   readonly baseUrl: string;
   /** Bearer, or how to get it; without it the browser's session counts. */
   readonly token?: string | (() => string | undefined);
+  /** CA of the backend's certificate, as PEM; only outside of browsers, which have their own. */
+  readonly ca?: string;
   /** Position of the last thing seen; without it only news comes. */
   readonly since?: number;
   /** Called with each thing once, in order. */
@@ -40,12 +42,13 @@ function connect<T>(
   namespace: string,
   schema: z.ZodType<T[]>,
   positionOf: (item: T) => number,
-  { baseUrl, token, since, onItem, onState }: LiveOptions<T>,
+  { baseUrl, token, ca, since, onItem, onState }: LiveOptions<T>,
 ): Connected {
   let position = since;
   const socket = io(new URL(namespace, baseUrl).href, {
     transports: ["websocket"],
     forceNew: true,
+    ...(ca === undefined ? {} : { ca }),
     reconnectionDelay: 200,
     reconnectionDelayMax: 5_000,
     auth: (give) => give({ token: typeof token === "function" ? token() : token, since: position }),

@@ -230,6 +230,11 @@ export const errorCatalog = {
     "Start it with `agentvine up`.",
     true,
   ),
+  "server.untrusted": entry(
+    "unavailable",
+    "The certificate of the backend is not trusted.",
+    "Name the CA that signed it in AGENTVINE_CA_FILE, and use a name that the certificate holds.",
+  ),
   "home.unusable": entry(
     "invalid",
     "The data directory can't be used.",

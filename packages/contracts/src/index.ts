@@ -1,3 +1,4 @@
+export * from "./certificate-fault.ts";
 export * from "./endpoints/index.ts";
 export * from "./errors.ts";
 export * from "./pagination.ts";

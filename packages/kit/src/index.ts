@@ -1,5 +1,11 @@
 export { AppError, type AppErrorOptions, coerceError, type ErrorIssue, isAppError } from "./app-error.ts";
 export { type Deferred, deferred, sleep } from "./async.ts";
+export {
+  type BackendAddress,
+  type BackendConnection,
+  connectBackend,
+  isLoopback,
+} from "./backend-connection.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { prepareDataDirectory } from "./data-directory.ts";
 export { newId } from "./ids.ts";

@@ -1,4 +1,5 @@
 export { type BackendProcess, type StartBackendOptions, startBackend } from "./backend-process.ts";
+export { createTestCa, type TestCa, type TestCertificate } from "./certificates.ts";
 export { createDatabase, ensureTemplate, type TestDatabase, testCluster } from "./database.ts";
 export { FaultProxy, type ProxiedRequest, type ProxyMode, type RequestMatcher } from "./fault-proxy.ts";
 export { commitFiles, createRepository, type FixtureRepository, git } from "./git-fixtures.ts";
@@ -6,7 +7,7 @@ export { type OwnPostgres, startOwnPostgres } from "./own-postgres.ts";
 export { listProcessesWithEnv, processIsAlive } from "./processes.ts";
 export { type PropertyRuns, propertyRuns, propertyTimeoutMs } from "./property-runs.ts";
 export { seededRandom } from "./random.ts";
-export { findRedisServer, startRedis, type TestRedis } from "./redis-server.ts";
+export { findRedisServer, type RedisTls, redisHasTls, startRedis, type TestRedis } from "./redis-server.ts";
 export { TcpProxy, type TcpProxyMode } from "./tcp-proxy.ts";
 export { type TempDir, tempDir, useTempDir } from "./temp-dir.ts";
 export { type WaitOptions, waitUntil } from "./wait-until.ts";

@@ -5,8 +5,10 @@ import type { Claim, WorkerCapabilities } from "@agentvine/contracts";
 import {
   AppError,
   coerceError,
+  connectBackend,
   createLogger,
   isAppError,
+  isLoopback,
   type Logger,
   readToken,
   sleep,
@@ -109,6 +111,7 @@ const prepareWorker = async (
   if (!existsSync(executorEntry)) {
     throw new AppError("config.invalid", `${executorEntry} is missing: build or install again`);
   }
+  const connection = connectBackend(config);
   const sandbox = createSandboxFactory(config.sandbox, {
     acceptNoSandbox: config.isNoSandboxAccepted,
     toolPath: config.toolPath,
@@ -134,7 +137,7 @@ const prepareWorker = async (
       "nothing confines what agents do on this machine: it was accepted",
     );
   }
-  const client = createClient({ baseUrl: config.serverUrl, token });
+  const client = createClient({ ...connection, token });
   const outbox = new ResultOutbox({
     dir: join(config.dataDir, "outbox"),
     api: createResultApi(client),
@@ -177,8 +180,10 @@ const executorEnvironment = ({ executorEnvironment, modelApiKey }: WorkerConfig)
 
 const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): ExecutorSettings => ({
   serverUrl: config.serverUrl,
+  ...(config.caFile === undefined ? {} : { caFile: config.caFile }),
   dataDir: config.dataDir,
   workerName: config.name,
+  // A backend on the loopback interface serves the people of this machine; theirs are its paths.
   isLocalMode: isLoopback(config.serverUrl),
   agent: config.agent,
   sandbox: sandbox.driver,
@@ -187,10 +192,6 @@ const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): Execut
   waiting: { liveMsMax: config.answerWaitMs, pollSeconds: answerPollSeconds },
   logLevel: config.log.level,
 });
-
-/** A backend on the loopback interface serves the people of this machine; theirs are its paths. */
-const isLoopback = (url: string): boolean =>
-  /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 
 const capabilitiesOf = (
   config: WorkerConfig,

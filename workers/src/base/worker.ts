@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { linkSignals } from "@agentvine/client";
+import { isApiError, linkSignals } from "@agentvine/client";
 import {
   type Claim,
   type HeldOrder,
@@ -175,7 +175,10 @@ class WorkerProcess implements HeldExecutions {
     try {
       this.#registered = await retry(() => api.register(body, signal), {
         ...registerBackoff,
-        isRetryable: (error) => faultOf(error) === "transient",
+        // A certificate that is not trusted at the first try is a setting that is wrong; later it may have been replaced too late.
+        isRetryable: (error) =>
+          faultOf(error) === "transient" &&
+          (this.#registered !== undefined || !isApiError(error, "server.untrusted")),
         retryAfterMs: retryAfterMsOf,
         signal,
         clock,

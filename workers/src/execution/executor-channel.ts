@@ -29,6 +29,8 @@ const agentSettingsSchema = z.discriminatedUnion("driver", [
 /** What an executor has to know beside its order. The model's key is not in here: it comes by the environment. */
 export const executorSettingsSchema = z.object({
   serverUrl: z.string(),
+  /** CA of its certificate; without it the usual ones count. */
+  caFile: z.string().optional(),
   dataDir: z.string(),
   workerName: z.string(),
   /** The backend runs on this machine for this machine's people: repositories may be paths. */

@@ -2,7 +2,15 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@agentvine/client";
 import type { Claim } from "@agentvine/contracts";
-import { coerceError, createLogger, deferred, type Logger, sleep, systemClock } from "@agentvine/kit";
+import {
+  coerceError,
+  connectBackend,
+  createLogger,
+  deferred,
+  type Logger,
+  sleep,
+  systemClock,
+} from "@agentvine/kit";
 import { createDriver } from "../agents/index.ts";
 import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
@@ -123,7 +131,10 @@ const leaseDoubtMs = 1_000;
 const createContext = (parts: Parts): ExecutionContext => {
   const { claim, settings, environment, relayEntry, stop, channel, logger } = parts;
   const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
-  const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
+  const { serverUrl, caFile } = settings;
+  // The supervisor saw to it that nothing goes out in the clear that must not.
+  const connection = connectBackend({ serverUrl, caFile, allowsPlainHttp: true });
+  const client = createClient({ ...connection, token: claim.attemptToken });
   const api = createExecutionApi(client, claim.executionId);
   const layout = executionLayout(settings.dataDir, claim.executionId);
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 });

@@ -9,15 +9,15 @@ import type { SessionTokens } from "./session.service.ts";
 /** Routes by which one comes in, goes, and gets a new password. */
 export function registerAuthAccountRoutes(app: FastifyInstance, accounts: AccountServices): void {
   const { sessions, signIn, registration, passwords, users, publicUrl } = accounts;
-  const isSecure = () => publicUrl().startsWith("https:");
-
+  /** People use it over TLS: the browser must never send it in the clear. */
+  const isSecure = (request: FastifyRequest) => request.isSecure || publicUrl().startsWith("https:");
   /** The answer of who signs in by a cookie: the refresh token goes where no script reads it. */
   const intoCookie = (tokens: SessionTokens, reply: FastifyReply) => {
-    void reply.header("set-cookie", refreshCookie(tokens.refreshToken, isSecure()));
+    void reply.header("set-cookie", refreshCookie(tokens.refreshToken, isSecure(reply.request)));
     return { ...tokens, refreshToken: null };
   };
   const fromCookie = (request: FastifyRequest) =>
-    readRefreshCookie(request.headers, new URL(publicUrl()).origin);
+    readRefreshCookie(request.headers, new URL(publicUrl()).origin, isSecure(request));
 
   route(app, endpoints.auth.setUp, async ({ body: { token, ...account }, reply }) => {
     assertOn(accounts);
@@ -42,7 +42,7 @@ export function registerAuthAccountRoutes(app: FastifyInstance, accounts: Accoun
       return intoCookie(await sessions.refresh(token), reply);
     } catch (error) {
       // The browser need not bring it again.
-      void reply.header("set-cookie", noRefreshCookie(isSecure()));
+      void reply.header("set-cookie", noRefreshCookie(isSecure(request)));
       throw error;
     }
   });
@@ -50,7 +50,7 @@ export function registerAuthAccountRoutes(app: FastifyInstance, accounts: Accoun
     assertOn(accounts);
     const token = body.refreshToken ?? fromCookie(request);
     if (token !== undefined) await sessions.end(token);
-    void reply.header("set-cookie", noRefreshCookie(isSecure()));
+    void reply.header("set-cookie", noRefreshCookie(isSecure(request)));
   });
   route(app, endpoints.auth.forgotPassword, async ({ body }) => {
     assertOn(accounts);

@@ -19,8 +19,11 @@ export const noRefreshCookie = (isSecure: boolean): string =>
  * @param publicOrigin of the address that people use
  * @throws AppError `request.origin_refused`
  */
-export function readRefreshCookie(headers: IncomingHttpHeaders, publicOrigin: string): string | undefined {
-  const isSecure = publicOrigin.startsWith("https:");
+export function readRefreshCookie(
+  headers: IncomingHttpHeaders,
+  publicOrigin: string,
+  isSecure: boolean,
+): string | undefined {
   const prefix = `${nameOf(isSecure)}=`;
   const value = headers.cookie
     ?.split(";")

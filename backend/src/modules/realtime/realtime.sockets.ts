@@ -13,7 +13,7 @@ import type { FastifyInstance } from "fastify";
 import { type Namespace, Server, type Socket } from "socket.io";
 import type { Actor } from "../../actor.ts";
 import type { Notifications } from "../../database/notifications.ts";
-import { refusalOf } from "../../http/host-guard.ts";
+import { refusalOf, type Welcome } from "../../http/host-guard.ts";
 import { requirePermission } from "../../http/route.ts";
 import { createFeed, type Feed, type Source } from "./feed.sockets.ts";
 import { createPresence, inboxRoom } from "./presence.sockets.ts";
@@ -22,7 +22,7 @@ export interface RealtimeDeps {
   server: FastifyInstance;
   logger: Logger;
   notifications: Pick<Notifications, "on">;
-  allowedHosts: readonly string[];
+  welcome: Welcome;
   channels: { conversations: string; events: string };
   events: Source<Event>;
   /** @throws AppError `conversation.not_found` */
@@ -57,7 +57,7 @@ export interface Realtime {
 
 /** Live news over Socket.IO, on the port of the server: a namespace for each conversation, and one for the events. */
 export function startRealtime(deps: RealtimeDeps): Realtime {
-  const { server, logger, notifications, allowedHosts, channels, limits = {} } = deps;
+  const { server, logger, notifications, welcome, channels, limits = {} } = deps;
   const { bufferBytesMax = 1_048_576, stalledMsMax = 20_000, recheckMs = 5_000 } = limits;
   // No polling: a connection stays with one backend, and there is one buffer to watch.
   const io = new Server(server.server, {
@@ -68,7 +68,7 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
     pingInterval: 20_000,
     pingTimeout: 20_000,
     cleanupEmptyChildNamespaces: true,
-    allowRequest: (request, decide) => decide(null, isWelcome(request, allowedHosts)),
+    allowRequest: (request, decide) => decide(null, isWelcome(request, welcome)),
   });
   let cutOffs = 0;
   const onCutOff = (): void => {
@@ -227,10 +227,10 @@ function keepUp({ io, server, wakeAll, stopListening, recheckMs }: Upkeep): void
 
 const conversationOf = ({ nsp }: Socket): string => idSchema.parse(nsp.name.split("/").at(-1)).toLowerCase();
 
-function isWelcome(request: IncomingMessage, allowedHosts: readonly string[]): boolean {
+function isWelcome(request: IncomingMessage, welcome: Welcome): boolean {
   const { searchParams } = new URL(request.url ?? "/", "http://localhost");
   const isPlain = [...searchParams.keys()].every((name) => protocolParameters.has(name));
-  return isPlain && refusalOf(request.headers, allowedHosts) === undefined;
+  return isPlain && refusalOf(request.headers, welcome) === undefined;
 }
 
 /** @throws AppError when the socket may not be here (any more) */
