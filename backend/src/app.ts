@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import { wireAudit } from "./audit.ts";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
@@ -16,6 +17,7 @@ import { createServer } from "./http/server.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
 import { type ApiKeyService, createApiKeyService, registerApiKeyRoutes } from "./modules/api-keys/index.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
+import type { AuditChain } from "./modules/audit/index.ts";
 import {
   type AuthService,
   createAuthService,
@@ -40,7 +42,7 @@ import {
   type RepositoryService,
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
-import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
+import { createStatsService } from "./modules/stats/index.ts";
 import { type NoticePace, type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
@@ -82,6 +84,7 @@ export interface App {
   server: FastifyInstance;
   local: LocalMode;
   auth: AuthService;
+  auditChain: AuditChain;
   decisions: Decisions;
   apiKeys: ApiKeyService;
   events: EventService;
@@ -138,6 +141,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     pingBackgroundQueue: async () => await jobs?.ping(),
   });
 
+  const auditChain = wireAudit({ server, db, logger });
   const executions = createExecutionService({ db, clock });
   const blobs = createFileBlobStore(join(config.home, "blobs"));
   const artifacts = createArtifactService({ db, blobs });
@@ -178,21 +182,20 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
-  registerStatsRoutes(server, stats);
   registerOperations({ server, database, stats, sequencer, realtime, queues: () => jobs?.queues() ?? [] });
 
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
     ...{ server, config, database, redis, logger, background },
     chores: {
-      ...{ stats, executions, artifacts, attachments, idempotency },
+      ...{ stats, executions, artifacts, attachments, idempotency, auditChain },
       resendNoticesSeconds: limits.noticePace?.resendSeconds,
     },
     telling,
   });
 
   return {
-    ...{ server, local, auth, decisions, apiKeys, events },
+    ...{ server, local, auth, auditChain, decisions, apiKeys, events },
     ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };

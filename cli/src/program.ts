@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { addAuditCommands } from "./commands/audit.ts";
 import type { CommandContext, Finish } from "./commands/command.ts";
 import { addControllerCommands } from "./commands/controller.ts";
 import { demo } from "./commands/demo.ts";
@@ -87,6 +88,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addWorkerCommands(program, context, finish);
   addControllerCommands(program, context, finish);
   addKeyCommands(program, context, finish);
+  addAuditCommands(program, context, finish);
   return program;
 };
 

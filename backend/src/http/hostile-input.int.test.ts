@@ -438,6 +438,25 @@ const requests: {
     list: async () => ({}),
   },
   ...talkRequests({ fixture: () => fixture, running, pendingTask }),
+  audit: {
+    list: async () => ({
+      query: {
+        ...{ from: "2026-01-01T00:00:00Z", until: "2030-01-01T00:00:00Z", action: "policy.changed" },
+        ...{
+          actorId: newId(),
+          userId: newId(),
+          targetType: "policy",
+          targetId: "1",
+          after: newId(),
+          limit: 5,
+        },
+      },
+    }),
+    export: async () => ({
+      query: { from: "2026-01-01T00:00:00Z", action: "policy.changed", targetId: "1" },
+    }),
+    verify: async () => ({}),
+  },
   inbox: {
     list: async () => ({
       query: {

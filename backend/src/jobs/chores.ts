@@ -1,5 +1,6 @@
 import type { IdempotencyStore } from "../http/idempotency.ts";
 import type { ArtifactService } from "../modules/artifacts/index.ts";
+import type { AuditChain } from "../modules/audit/index.ts";
 import type { AttachmentService } from "../modules/chat/index.ts";
 import type { ExecutionService } from "../modules/executions/index.ts";
 import type { NoticeService } from "../modules/notices/index.ts";
@@ -12,6 +13,7 @@ export interface ChoreDeps {
   artifacts: Pick<ArtifactService, "sweep">;
   attachments: Pick<AttachmentService, "sweepUnsent">;
   idempotency: Pick<IdempotencyStore, "deleteOld">;
+  auditChain: Pick<AuditChain, "seal" | "removeOld">;
   notices: Pick<NoticeService, "takeUnqueued" | "forget">;
   /** Makes a job for a notice. */
   enqueueNotice: (noticeId: string) => Promise<void>;
@@ -35,6 +37,7 @@ export const createChores = ({
   artifacts,
   attachments,
   idempotency,
+  auditChain,
   notices,
   enqueueNotice,
   resendNoticesSeconds = 30,
@@ -56,6 +59,11 @@ export const createChores = ({
       logLines: await executions.forgetLogs(logLinesDays),
       notices: await notices.forget(noticesDays),
     }),
+  },
+  {
+    name: "seal-audit-log",
+    everySeconds: 60,
+    run: async () => ({ sealed: await auditChain.seal() }),
   },
   {
     name: "sweep-blobs",

@@ -1,2 +1,5 @@
-export { auditFacts, changeOf } from "./audit-facts.ts";
+export { registerAuditRoutes } from "./audit.routes.ts";
+export { type AuditService, createAuditService } from "./audit.service.ts";
+export { type AuditChain, createAuditChain } from "./audit-chain.service.ts";
+export { changeOf } from "./audit-facts.ts";
 export { type AuditRecord, type AuditWho, recordAudit } from "./record-audit.repository.ts";

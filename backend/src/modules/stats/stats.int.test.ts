@@ -173,6 +173,7 @@ describe("retention", () => {
       },
       artifacts: { sweep: async () => 3 },
       attachments: { sweepUnsent: async () => 4 },
+      auditChain: { seal: async () => 5, removeOld: async () => 6 },
       notices: {
         takeUnqueued: async () => ["a", "b"],
         forget: async (days) => {
