@@ -109,7 +109,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const local = await prepareLocalMode({ db, apiKeys, home: config.home });
   await seedPolicy(db, config.policy);
   const idempotency = createIdempotencyStore(db);
-  const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
+  const auth = createAuthService({ db, local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
   // Nothing runs in the background before what may fail at the start.
   const watch = watchDatabase({
     url: database.url,

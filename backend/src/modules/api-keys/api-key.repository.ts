@@ -90,11 +90,10 @@ export async function touchApiKey(db: Db, id: string): Promise<void> {
     );
 }
 
-/** Revokes a key; a revoked one stays revoked since then. False when there is no such key. */
-export async function revokeApiKey(db: Db, id: string): Promise<boolean> {
-  const updated = await db
+/** Revokes a key; a revoked one stays revoked since then. */
+export async function revokeApiKey(tx: Tx, id: string): Promise<void> {
+  await tx
     .update(apiKeys)
     .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, now())` })
     .where(eq(apiKeys.id, id));
-  return (updated.rowCount ?? 0) > 0;
 }

@@ -1,10 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
 import type { ApiKey, Permission } from "@agentvine/contracts";
 import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { createRecent } from "../../recent.ts";
+import { recordAudit } from "../audit/index.ts";
 import {
   type ApiKeyRow,
   announceKeyChange,
@@ -62,6 +63,18 @@ const sameLifetime = ({ createdAt, expiresAt }: ApiKeyRow, now: Date): Date | nu
 
 const unknownKey = (): AppError => new AppError("api_key.not_found", "There is no such API key.");
 
+/** Notes in the audit log what became of a key. */
+const recordKey = (
+  tx: Tx,
+  action: "api_key.created" | "api_key.rotated" | "api_key.revoked",
+  { id, name, prefix, permissions, expiresAt }: ApiKeyRow,
+  detail: object = {},
+): Promise<void> =>
+  recordAudit(tx, {
+    ...{ action, targetType: "api_key", targetId: id },
+    detail: { name, prefix, permissions, expiresAt, ...detail },
+  });
+
 /** How long a key that was found is taken as live: a revocation elsewhere is felt within this time at the latest. */
 const knownMsMax = 1_000;
 const knownMax = 1_000;
@@ -104,13 +117,13 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         });
       }
       const { key, prefix, keyHash } = makeApiKey();
-      const row = await insertApiKey(db, {
-        name,
-        prefix,
-        keyHash,
-        permissions: [...new Set(permissions)],
-        createdBy,
-        expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+      const row = await inTransaction(db, async (tx) => {
+        const made = await insertApiKey(tx, {
+          ...{ name, prefix, keyHash, createdBy, permissions: [...new Set(permissions)] },
+          expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+        });
+        await recordKey(tx, "api_key.created", made);
+        return made;
       });
       return { apiKey: toResource(row), secret: key };
     },
@@ -130,6 +143,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
           lineId: row.lineId ?? row.id,
         });
         await endApiKeyAfter(tx, row.id, overlapSeconds);
+        await recordKey(tx, "api_key.rotated", row, { overlapSeconds, newKeyId: made.id });
         announceKeyChange(tx);
         return { apiKey: toResource(made), secret: key };
       }),
@@ -137,10 +151,14 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       return (await listApiKeys(db)).map(toResource);
     },
     async revoke(id) {
-      const isThere = await revokeApiKey(db, id);
+      await inTransaction(db, async (tx) => {
+        const found = await lockApiKey(tx, id);
+        if (found === undefined) throw unknownKey();
+        if (found.row.revokedAt === null) await recordKey(tx, "api_key.revoked", found.row);
+        await revokeApiKey(tx, id);
+        announceKeyChange(tx);
+      });
       known.clear();
-      if (!isThere) throw unknownKey();
-      announceKeyChange(db);
     },
     async find(key) {
       const keyHash = hashApiKey(key);

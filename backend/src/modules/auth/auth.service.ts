@@ -2,7 +2,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { AppError, type Clock } from "@agentvine/kit";
 import { type Actor, attemptPermissions, userPermissions } from "../../actor.ts";
+import type { Db } from "../../database/client.ts";
 import { type ApiKeyService, isApiKey } from "../api-keys/index.ts";
+import { recordAudit } from "../audit/index.ts";
 import {
   type AttemptClaims,
   isAttemptToken,
@@ -20,12 +22,13 @@ export interface AuthService {
   issueAttemptToken(workOrderId: string, attempt: number): string;
   /** Which attempt the token speaks for; undefined when it is not ours. The lease is not looked at. */
   verifyAttemptToken(token: string): AttemptClaims | undefined;
-  createLocalLink(): { url: string; expiresAt: string };
+  createLocalLink(): Promise<{ url: string; expiresAt: string }>;
   /** The cookie for a browser that came by a link. @throws AppError `auth.invalid` */
-  openLocalLink(code: string): string;
+  openLocalLink(code: string): Promise<string>;
 }
 
 export interface AuthServiceOptions {
+  db: Db;
   local: Pick<LocalMode, "userId" | "token" | "secret">;
   apiKeys: ApiKeyService;
   clock: Clock;
@@ -57,7 +60,7 @@ const cookieOf = ({ cookie }: IncomingHttpHeaders): string | undefined =>
     ?.slice(cookieName.length + 1);
 
 /** Finds out who is asking: the local user by token or browser session, a machine by its key, an attempt by its own token. */
-export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServiceOptions): AuthService {
+export function createAuthService({ db, local, apiKeys, clock, publicUrl }: AuthServiceOptions): AuthService {
   const attempts = createTokenSigner(local.secret, "attempt token");
   const sessions = createBrowserSessions(createTokenSigner(local.secret, "browser session"), clock);
   const localUser: Actor = {
@@ -108,13 +111,15 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
     },
     issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
     verifyAttemptToken: (token) => verifyAttemptToken(attempts, token),
-    createLocalLink() {
+    async createLocalLink() {
       const { code, expiresAt } = sessions.createLink();
       const url = new URL("/local/open", publicUrl());
       url.searchParams.set("code", code);
+      const detail = { expiresAt };
+      await recordAudit(db, { action: "local_link.created", targetType: "local_link", detail });
       return { url: url.href, expiresAt: expiresAt.toISOString() };
     },
-    openLocalLink(code) {
+    async openLocalLink(code) {
       const opened = sessions.openLink(code);
       if (opened === undefined) {
         throw new AppError(
@@ -123,6 +128,10 @@ export function createAuthService({ local, apiKeys, clock, publicUrl }: AuthServ
         );
       }
       const { session, maxAgeSeconds } = opened;
+      await recordAudit(db, {
+        ...{ action: "user.logged_in", targetType: "user", targetId: local.userId },
+        ...{ who: { kind: "user", id: local.userId }, detail: { by: "local link" } },
+      });
       // Behind TLS the browser must never send it in the clear.
       const secure = publicUrl().startsWith("https:") ? "; Secure" : "";
       return `${cookieName}=${session}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
