@@ -41,6 +41,8 @@ CREATE INDEX "audit_log_user_id_idx" ON "audit_log" USING btree ("user_id","id")
 CREATE INDEX "audit_log_target_idx" ON "audit_log" USING btree ("target_type","target_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "audit_seals_previous_digest_key" ON "audit_seals" USING btree ("previous_digest");--> statement-breakpoint
 CREATE INDEX "audit_seals_kind_last_position_idx" ON "audit_seals" USING btree ("kind","last_position");--> statement-breakpoint
+CREATE INDEX "events_occurred_at_idx" ON "events" USING brin ("occurred_at");
+--> statement-breakpoint
 -- Written by hand from here on: what keeps the audit log append-only.
 CREATE FUNCTION "audit_refuse_change"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

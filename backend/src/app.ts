@@ -30,7 +30,7 @@ import { findWaitingRequest } from "./modules/decisions/index.ts";
 import {
   createEventService,
   type EventRoutesOptions,
-  type EventService,
+  type EventSource,
   registerEventRoutes,
   startEventSequencer,
 } from "./modules/events/index.ts";
@@ -87,7 +87,7 @@ export interface App {
   auditChain: AuditChain;
   decisions: Decisions;
   apiKeys: ApiKeyService;
-  events: EventService;
+  events: EventSource;
   health: HealthService;
   idempotency: IdempotencyStore;
   notices: NoticeWiring;
@@ -188,7 +188,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   jobs = startJobsOnListen({
     ...{ server, config, database, redis, logger, background },
     chores: {
-      ...{ stats, executions, artifacts, attachments, idempotency, auditChain },
+      ...{ stats, executions, artifacts, attachments, events, apiKeys, idempotency, auditChain },
       resendNoticesSeconds: limits.noticePace?.resendSeconds,
     },
     telling,

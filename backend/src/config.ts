@@ -2,6 +2,7 @@ import { attachmentBytesMax, attachmentsPerMessageMax } from "@agentvine/contrac
 import { loadConfig, resolveHome } from "@agentvine/kit";
 import { z } from "zod";
 import type { RatesPerSecond } from "./http/rate-limits.ts";
+import { type RetentionDays, retentionDaysOf, retentionVariables } from "./retention.ts";
 
 const flagOf = (unset: "true" | "false") =>
   z
@@ -63,6 +64,7 @@ export const envSchema = z
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
     /** The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed through the API. */
     AGENTVINE_POLICY: z.string().min(1).max(4_096).default("default"),
+    ...retentionVariables,
     /** False leaves sampling, sweeping and retention to other backends on the same database. */
     AGENTVINE_CHORES: flagOf("true"),
     /** Set by whoever starts us with a pipe as stdin: its end means that the starter is gone. */
@@ -111,6 +113,7 @@ export interface BackendConfig {
   policy: string;
   stopsWithStdin: boolean;
   runsChores: boolean;
+  retentionDays: RetentionDays;
   logLevel: string;
   logFormat: "json" | "pretty";
 }
@@ -154,6 +157,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     policy: values.AGENTVINE_POLICY,
     runsChores: values.AGENTVINE_CHORES,
+    retentionDays: retentionDaysOf(values),
     stopsWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
     logLevel: values.AGENTVINE_LOG_LEVEL,
     logFormat: values.AGENTVINE_LOG_FORMAT,

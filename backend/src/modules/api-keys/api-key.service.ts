@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { ApiKey, Permission } from "@agentvine/contracts";
 import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { createRecent } from "../../recent.ts";
@@ -10,6 +11,7 @@ import {
   type ApiKeyRow,
   announceKeyChange,
   apiKeyChannel,
+  deleteEndedApiKeys,
   endApiKeyAfter,
   findLiveApiKey,
   insertApiKey,
@@ -41,6 +43,8 @@ export interface ApiKeyService {
   list(): Promise<ApiKey[]>;
   /** @throws AppError `api_key.not_found` */
   revoke(id: string): Promise<void>;
+  /** Removes keys that ended more than so many days ago. Returns how many. */
+  forgetEnded(days: number): Promise<number>;
   /** Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. */
   find(key: string): Promise<{ id: string; userId: string; permissions: Permission[] } | undefined>;
 }
@@ -160,6 +164,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       });
       known.clear();
     },
+    forgetEnded: (days) => inBatches((limit) => deleteEndedApiKeys(db, days, limit)),
     async find(key) {
       const keyHash = hashApiKey(key);
       const row = known.get(keyHash) ?? (await lookUp(keyHash));

@@ -8,6 +8,7 @@ import type {
 import { AppError, coerceError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { changeOf, recordAudit } from "../audit/index.ts";
 import { forgetNotices, listNotices, startCursor, takeUnqueued } from "./notice.repository.ts";
@@ -145,7 +146,7 @@ export function createNoticeService(deps: NoticeServiceDeps) {
     takeUnqueued: (): Promise<string[]> => takeUnqueued(db, lostAfterMs, sweepMax),
 
     /** Removes notices that ended more than so many days ago. @returns how many */
-    forget: (days: number): Promise<number> => forgetNotices(db, days),
+    forget: (days: number): Promise<number> => inBatches((limit) => forgetNotices(db, days, limit)),
   };
 }
 
