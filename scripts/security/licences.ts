@@ -9,7 +9,7 @@ const allowed = new Set([
 ]);
 
 /** Packages under another licence that we take all the same. A version is not named: the licence and the reason are what counts. */
-export const exceptions: Readonly<Record<string, { licence: string; reason: string }>> = {
+const exceptions: Readonly<Record<string, { licence: string; reason: string }>> = {
   lightningcss: {
     licence: "MPL-2.0",
     reason: "a build tool that vite brings; unchanged, never shipped, and the MPL covers its own files alone",

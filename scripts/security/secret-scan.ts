@@ -18,7 +18,7 @@ const own = [
 ];
 
 /** Made-up secrets that tests need: the file, and why they may stand there. */
-export const madeUp: Readonly<Record<string, string>> = {
+const madeUp: Readonly<Record<string, string>> = {
   "backend/src/config.test.ts": "an address that is refused",
   "backend/src/modules/audit/audit-facts.test.ts": "a password that must not get into the audit log",
   "backend/src/modules/health/health.int.test.ts": "an address where nothing listens",

@@ -14,12 +14,18 @@ export interface RequestStepsDeps {
 export function requestSteps({ fixture, worker, asking }: RequestStepsDeps) {
   const pendingTask = () => fixture.createTask({ enqueue: false });
 
+  let claimer = worker;
+  let claimed = 0;
+
   /** An attempt that runs, with its own token. */
   async function running() {
+    claimed += 1;
+    // One worker holds only so many.
+    if (claimed % 200 === 0) claimer = await fixture.registerWorker({ slots: 256 });
     const task = await fixture.createTask({ priority: "critical" });
-    let claim = await fixture.mustClaim(worker);
+    let claim = await fixture.mustClaim(claimer);
     // What other requests left in the queue comes first.
-    while (claim.task.id !== task.id) claim = await fixture.mustClaim(worker);
+    while (claim.task.id !== task.id) claim = await fixture.mustClaim(claimer);
     const params = { executionId: claim.executionId };
     const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
     return { claim, params, ref, token: claim.attemptToken };

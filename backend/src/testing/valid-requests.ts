@@ -55,7 +55,8 @@ export async function buildValidRequests(): Promise<{
   all: readonly ValidRequest[];
   send(endpoint: EndpointShape, input: RequestInput): Promise<TestResponse>;
 }> {
-  const fixture = await buildWorkFixture();
+  // Nobody beats for the workers and the attempts: they must last as long as the test.
+  const fixture = await buildWorkFixture({ leaseSeconds: 3_600, heartbeatSeconds: 1_200 });
   const worker = await fixture.registerWorker({ slots: 256 });
   const requests = requestsOf(requestSteps({ fixture, worker, asking: requestFixture(fixture) }));
   const declared: Record<string, Record<string, EndpointShape>> = endpoints;

@@ -3,7 +3,7 @@ import { and, asc, between, desc, eq, gt, gte, isNotNull, isNull, lt, type SQL, 
 import type { Db, Tx } from "../../database/client.ts";
 import { auditLog, auditSeals } from "../../database/schema/index.ts";
 
-export const toAuditEntry = (row: typeof auditLog.$inferSelect): AuditEntry => ({
+const toAuditEntry = (row: typeof auditLog.$inferSelect): AuditEntry => ({
   ...row,
   occurredAt: row.occurredAt.toISOString(),
 });

@@ -1,5 +1,5 @@
 export { registerAuditRoutes } from "./audit.routes.ts";
-export { type AuditService, createAuditService } from "./audit.service.ts";
+export { createAuditService } from "./audit.service.ts";
 export { type AuditChain, createAuditChain } from "./audit-chain.service.ts";
 export { changeOf } from "./audit-facts.ts";
-export { type AuditRecord, type AuditWho, recordAudit } from "./record-audit.repository.ts";
+export { type AuditRecord, recordAudit } from "./record-audit.repository.ts";

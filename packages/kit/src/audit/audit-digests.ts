@@ -5,7 +5,7 @@ import type { AuditEntry, AuditSeal } from "@agentvine/contracts";
 export const noDigest = "0".repeat(64);
 
 /** JSON with the keys of every object in the order of their code units: one value has one text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(",")}]`;
   if (typeof value === "object" && value !== null) {
     const fields = Object.entries(value).filter(([, field]) => field !== undefined);
