@@ -45,9 +45,9 @@ export const auditRequests = () => ({
     },
   }),
   export: async () => ({
-    query: { from: "2026-01-01T00:00:00Z", action: "policy.changed", targetId: "1" },
+    query: { until: "2026-01-01T00:00:00Z", action: "policy.changed", targetId: "1" },
   }),
-  verify: async () => ({}),
+  verify: async () => ({ query: { sealNumber: 1, sealDigest: "0".repeat(64) } }),
 });
 
 export const inboxRequests = () => {
