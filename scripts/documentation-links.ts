@@ -8,7 +8,7 @@ import type { RepositoryTree } from "../workers/src/gate/docs/repository-tree.ts
 import { listRepositoryFiles, repositoryRoot } from "./repository-files.ts";
 
 /** What builds and programs make, which no document can link to but many name. */
-const made = /(^|\/)(dist|node_modules|coverage|staging)(\/|$)/;
+const made = /(^|\/)(dist|node_modules|coverage|staging|\.cache)(\/|$)/;
 
 /** A workspace's README names what lies below its `src/`. */
 const belowSources = (path: string): string => path.replace(/^(packages\/[^/]+|[^/]+)\//, "$1/src/");

@@ -41,7 +41,8 @@ export function stagePackage(root: string, target: string): void {
   chmodSync(join(target, "cli/bin/agentvine.js"), 0o755);
 }
 
-function listWorkspaces(files: string[]): string[] {
+/** Folders of the workspaces whose code is shipped. */
+export function listWorkspaces(files: string[]): string[] {
   const packages = files
     .filter((path) => /^packages\/[^/]+\/package\.json$/.test(path))
     .map((path) => dirname(path));

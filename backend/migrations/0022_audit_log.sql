@@ -24,9 +24,9 @@ CREATE TABLE "audit_seals" (
 	"kind" text NOT NULL,
 	"first_position" bigint NOT NULL,
 	"last_position" bigint NOT NULL,
-	"content_hash" text NOT NULL,
-	"previous_hash" text NOT NULL,
-	"hash" text NOT NULL,
+	"content_digest" text NOT NULL,
+	"previous_digest" text NOT NULL,
+	"digest" text NOT NULL,
 	"sealed_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "audit_seals_kind_check" CHECK ("audit_seals"."kind" in ('entries', 'removal')),
 	CONSTRAINT "audit_seals_positions_check" CHECK ("audit_seals"."first_position" <= "audit_seals"."last_position")
@@ -39,8 +39,10 @@ CREATE INDEX "audit_log_action_idx" ON "audit_log" USING btree ("action","id");-
 CREATE INDEX "audit_log_actor_id_idx" ON "audit_log" USING btree ("actor_id","id");--> statement-breakpoint
 CREATE INDEX "audit_log_user_id_idx" ON "audit_log" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "audit_log_target_idx" ON "audit_log" USING btree ("target_type","target_id","id");--> statement-breakpoint
-CREATE UNIQUE INDEX "audit_seals_previous_hash_key" ON "audit_seals" USING btree ("previous_hash");--> statement-breakpoint
+CREATE UNIQUE INDEX "audit_seals_previous_digest_key" ON "audit_seals" USING btree ("previous_digest");--> statement-breakpoint
 CREATE INDEX "audit_seals_kind_last_position_idx" ON "audit_seals" USING btree ("kind","last_position");--> statement-breakpoint
+CREATE INDEX "events_occurred_at_idx" ON "events" USING brin ("occurred_at");
+--> statement-breakpoint
 -- Written by hand from here on: what keeps the audit log append-only.
 CREATE FUNCTION "audit_refuse_change"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

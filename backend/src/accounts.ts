@@ -15,6 +15,9 @@ import {
   createSessionService,
   createSignInService,
   createUserService,
+  deleteOldFailures,
+  deleteOldLinks,
+  deleteOldSessions,
   isOwnerClaimed,
   type MadeLink,
   type Mailer,
@@ -49,6 +52,8 @@ export interface AccountsDeps {
 
 export interface Accounts extends AccountServices {
   registerRoutes(server: FastifyInstance): void;
+  /** Removes sessions and links that ended more than so many days ago, and wrong passwords that count no more. @returns how many */
+  forgetEnded(days: number): Promise<number>;
   /** A link for the first administrator; undefined when there is one, and in local mode. Ask once the server listens. */
   makeSetUpLink(): Promise<MadeLink | undefined>;
 }
@@ -81,6 +86,8 @@ export function wireAccounts(deps: AccountsDeps): Accounts {
       registerSessionRoutes(server, services);
       registerUserRoutes(server, { ...services, isMailOn: mail.isOn, clock });
     },
+    forgetEnded: async (days) =>
+      (await deleteOldSessions(db, days)) + (await deleteOldLinks(db, days)) + (await deleteOldFailures(db)),
     async makeSetUpLink() {
       if (!isOn || (await isOwnerClaimed(db))) return undefined;
       return await makeSetUpLink(db, links);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import type { AccountLimits } from "./accounts.ts";
+import { wireAudit } from "./audit.ts";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import { type Callers, wireCallers } from "./callers.ts";
 import type { BackendConfig } from "./config.ts";
@@ -18,12 +19,13 @@ import { createServer } from "./http/server.ts";
 import type { ServerTls } from "./http/server-tls.ts";
 import { type JobsOnListen, startJobsOnListen } from "./jobs.ts";
 import { createArtifactService, registerArtifactRoutes } from "./modules/artifacts/index.ts";
+import type { AuditChain } from "./modules/audit/index.ts";
 import { findCited, proposeDocument } from "./modules/context/index.ts";
 import { findWaitingRequest } from "./modules/decisions/index.ts";
 import {
   createEventService,
   type EventRoutesOptions,
-  type EventService,
+  type EventSource,
   registerEventRoutes,
   startEventSequencer,
 } from "./modules/events/index.ts";
@@ -35,7 +37,7 @@ import {
   type RepositoryService,
   registerRepositoryRoutes,
 } from "./modules/repositories/index.ts";
-import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
+import { createStatsService } from "./modules/stats/index.ts";
 import { type NoticePace, type NoticeWiring, openMail, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
@@ -80,8 +82,9 @@ export interface App extends Callers {
   server: FastifyInstance;
   /** Undefined: plain http. */
   tls: ServerTls | undefined;
+  auditChain: AuditChain;
   decisions: Decisions;
-  events: EventService;
+  events: EventSource;
   health: HealthService;
   idempotency: IdempotencyStore;
   notices: NoticeWiring;
@@ -131,6 +134,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     pingBackgroundQueue: async () => await jobs?.ping(),
   });
 
+  const auditChain = wireAudit({ server, db, logger });
   const executions = createExecutionService({ db, clock });
   const blobs = createFileBlobStore(join(config.home, "blobs"));
   const artifacts = createArtifactService({ db, blobs });
@@ -169,21 +173,20 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   registerExecutionRoutes(server, executions);
   registerArtifactRoutes(server, artifacts);
-  registerStatsRoutes(server, stats);
   registerOperations({ server, database, stats, sequencer, realtime, queues: () => jobs?.queues() ?? [] });
 
   registerOpenApi(server, version);
   jobs = startJobsOnListen({
     ...{ server, config, database, redis, logger, background },
     chores: {
-      ...{ stats, executions, artifacts, attachments, idempotency },
+      ...{ stats, executions, artifacts, attachments, events, callers, idempotency, auditChain },
       resendNoticesSeconds: limits.noticePace?.resendSeconds,
     },
     telling,
   });
 
   return {
-    ...{ ...callers, server, tls: edge.tls, decisions, events },
+    ...{ ...callers, server, tls: edge.tls, auditChain, decisions, events },
     ...{ health, idempotency, realtime, repositories, work, background },
     notices: telling,
   };

@@ -15,6 +15,8 @@ export interface Callers {
   accounts: Accounts;
   auth: AuthService;
   registerRoutes(server: FastifyInstance): void;
+  /** Removes keys, sessions and links that ended more than so many days ago. @returns how many */
+  forgetEnded(days: number): Promise<number>;
 }
 
 /** Wires what finds out who makes a request: people by session or in local mode by token, machines by key, attempts by their own token. */
@@ -24,9 +26,12 @@ export async function wireCallers(deps: Omit<AccountsDeps, "secret">): Promise<C
   const local = await prepareLocalMode({ db: database.db, apiKeys, home: config.home });
   const accounts = wireAccounts({ ...deps, secret: local.secret });
   const findSession = accounts.isOn ? accounts.sessions.find : undefined;
-  const auth = createAuthService({ local, apiKeys, findSession, clock, publicUrl });
+  const auth = createAuthService({
+    ...{ db: database.db, local, apiKeys, findSession, clock, publicUrl },
+  });
   return {
     ...{ local, apiKeys, accounts, auth },
+    forgetEnded: async (days) => (await apiKeys.forgetEnded(days)) + (await accounts.forgetEnded(days)),
     registerRoutes(server) {
       registerAuthRoutes(server, auth);
       accounts.registerRoutes(server);

@@ -10,6 +10,7 @@ import { secureDatabaseUrl } from "./database/connection-options.ts";
 import { cidrListSchema, originListSchema } from "./edge-settings.ts";
 import type { RatesPerSecond } from "./http/rate-limits.ts";
 import type { TlsFiles } from "./http/server-tls.ts";
+import { type RetentionDays, retentionDaysOf, retentionVariables } from "./retention.ts";
 
 const flagOf = (unset: "true" | "false") =>
   z
@@ -91,6 +92,7 @@ export const envSchema = z
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
     /** The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed through the API. */
     AGENTVINE_POLICY: z.string().min(1).max(4_096).default("default"),
+    ...retentionVariables,
     /** False leaves sampling, sweeping and retention to other backends on the same database. */
     AGENTVINE_CHORES: flagOf("true"),
     /** Set by whoever starts us with a pipe as stdin: its end means that the starter is gone. */
@@ -164,6 +166,7 @@ export interface BackendConfig {
   policy: string;
   stopsWithStdin: boolean;
   runsChores: boolean;
+  retentionDays: RetentionDays;
   logLevel: string;
   logFormat: "json" | "pretty";
 }
@@ -213,6 +216,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     policy: values.AGENTVINE_POLICY,
     runsChores: values.AGENTVINE_CHORES,
+    retentionDays: retentionDaysOf(values),
     stopsWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,
     logLevel: values.AGENTVINE_LOG_LEVEL,
     logFormat: values.AGENTVINE_LOG_FORMAT,

@@ -15,7 +15,7 @@ export interface JobsDeps {
   redis: SharedRedis | undefined;
   logger: Logger;
   background: Lifecycle;
-  chores: Omit<ChoreDeps, "notices" | "enqueueNotice">;
+  chores: Omit<ChoreDeps, "notices" | "enqueueNotice" | "retentionDays">;
   telling: NoticeWiring;
 }
 
@@ -41,6 +41,7 @@ export function startJobsOnListen(deps: JobsDeps): JobsOnListen {
       ...(redis === undefined ? {} : { redisPrefix: redis.prefix }),
       chores: createChores({
         ...deps.chores,
+        retentionDays: config.retentionDays,
         notices: telling.notices,
         enqueueNotice: async (id) => await jobs?.enqueue(noticeQueue, id, 0),
       }),

@@ -6,18 +6,18 @@ import type { JobQueue } from "./jobs/job-connection.ts";
 import { registerMetrics } from "./metrics/metrics.ts";
 import type { EventSequencer } from "./modules/events/index.ts";
 import type { Realtime } from "./modules/realtime/index.ts";
-import type { StatsService } from "./modules/stats/index.ts";
+import { registerStatsRoutes, type StatsService } from "./modules/stats/index.ts";
 
 export interface OperationsDeps {
   server: FastifyInstance;
   database: Database;
-  stats: Pick<StatsService, "read">;
+  stats: StatsService;
   sequencer: EventSequencer;
   realtime: Pick<Realtime, "counts" | "cutOffs">;
   queues: () => readonly JobQueue[];
 }
 
-/** Registers what operators look at: metrics, and the board of the background queues. */
+/** Registers what operators look at: statistics, metrics, and the board of the background queues. */
 export function registerOperations({
   server,
   database,
@@ -26,6 +26,7 @@ export function registerOperations({
   realtime,
   queues,
 }: OperationsDeps): void {
+  registerStatsRoutes(server, stats);
   registerMetrics(server, {
     readStats: () => stats.read(3_600),
     pools: { requests: database.pool, vital: database.vitalPool },

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { addAuditCommands } from "./commands/audit.ts";
 import type { CommandContext, Finish } from "./commands/command.ts";
 import { addControllerCommands } from "./commands/controller.ts";
 import { demo } from "./commands/demo.ts";
@@ -89,6 +90,7 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addControllerCommands(program, context, finish);
   addKeyCommands(program, context, finish);
   addAccountCommands(program, context, finish);
+  addAuditCommands(program, context, finish);
   return program;
 };
 

@@ -76,16 +76,16 @@ create table audit_seals (
   kind text not null,
   first_position bigint not null,
   last_position bigint not null,
-  content_hash text not null,
-  previous_hash text not null,
-  hash text not null,
+  content_digest text not null,
+  previous_digest text not null,
+  digest text not null,
   sealed_at timestamp(3) with time zone not null default now(),
   constraint audit_seals_kind_check CHECK ((kind = ANY (ARRAY['entries'::text, 'removal'::text]))),
   constraint audit_seals_positions_check CHECK ((first_position <= last_position)),
   constraint audit_seals_pkey PRIMARY KEY (number)
 );
 CREATE INDEX audit_seals_kind_last_position_idx ON public.audit_seals USING btree (kind, last_position);
-CREATE UNIQUE INDEX audit_seals_previous_hash_key ON public.audit_seals USING btree (previous_hash);
+CREATE UNIQUE INDEX audit_seals_previous_digest_key ON public.audit_seals USING btree (previous_digest);
 
 create table auth_tokens (
   id uuid not null,
@@ -283,6 +283,7 @@ create table events (
   constraint events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_execution_id_idx ON public.events USING btree (execution_id, "position") WHERE (("position" IS NOT NULL) AND (execution_id IS NOT NULL));
+CREATE INDEX events_occurred_at_idx ON public.events USING brin (occurred_at);
 CREATE UNIQUE INDEX events_position_key ON public.events USING btree ("position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_task_id_idx ON public.events USING btree (task_id, "position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_unpositioned_idx ON public.events USING btree (xid, id) WHERE ("position" IS NULL);

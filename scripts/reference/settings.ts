@@ -33,6 +33,8 @@ const plainHttpMeaning =
 const rateMeaning = (what: string): string =>
   `${what} per second, averaged over ten seconds; what exceeds it is refused with 429. 0: no limit.`;
 
+const keptMeaning = (what: string): string => `Days for which ${what} are kept; 0: for ever.`;
+
 const backendMeanings: Meanings<typeof backendSchema> = {
   ...shared,
   AGENTVINE_PORT: "Port to listen on; 0 takes a free one.",
@@ -82,6 +84,19 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
   AGENTVINE_POLICY:
     "The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed with `agentvine policy apply`.",
+  AGENTVINE_RETENTION_LOGS_DAYS: keptMeaning("log lines of executions that ended, of tasks that are over"),
+  AGENTVINE_RETENTION_ARTIFACTS_DAYS: keptMeaning(
+    "artifacts (diffs, bundles, transcripts, checkpoints) of tasks that are over",
+  ),
+  AGENTVINE_RETENTION_ATTACHMENTS_DAYS: keptMeaning("files of messages, but for tasks that may still go on"),
+  AGENTVINE_RETENTION_EVENTS_DAYS: keptMeaning("events, but for tasks that may still go on"),
+  AGENTVINE_RETENTION_NOTICES_DAYS: keptMeaning("notices that were sent or given up"),
+  AGENTVINE_RETENTION_SAMPLES_DAYS: keptMeaning("samples of the queue and of workers"),
+  AGENTVINE_RETENTION_TOKENS_DAYS: keptMeaning("keys and tokens that were revoked or have expired"),
+  AGENTVINE_RETENTION_IDEMPOTENCY_KEYS_DAYS: keptMeaning(
+    "answers for repeated requests with the same Idempotency-Key",
+  ),
+  AGENTVINE_RETENTION_AUDIT_DAYS: keptMeaning("entries of the audit log; the seals over them stay"),
   AGENTVINE_CHORES: "False leaves sampling, sweeping and retention to other backends on the same database.",
 };
 

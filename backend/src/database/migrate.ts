@@ -87,6 +87,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
   const client = await connect(url);
   try {
     await lockMigrations(client, onWait);
+    // security: no-raw-sql-of-values because SET takes no parameters; it is a number of ours
     await client.query(`set lock_timeout = ${lockMsMax}`);
     await retry(() => migrate(drizzle(client), { migrationsFolder: folder }), {
       baseMs: 500,

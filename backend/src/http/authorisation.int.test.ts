@@ -158,6 +158,9 @@ const table: readonly [route: string, permission: Permission, who: string][] = [
   ["GET /api/v1/precedents", "requests:read", "VDP"],
   ["GET /api/v1/worker-requests/:requestId/precedents", "controller:work", "PC"],
   ["POST /api/v1/precedents/:precedentId/revoke", "requests:answer", "DP"],
+  ["GET /api/v1/audit-log", "audit:read", "P"],
+  ["GET /api/v1/audit-log/export", "audit:read", "P"],
+  ["GET /api/v1/audit-log/verification", "audit:read", "P"],
 ];
 
 const all = Object.values(endpoints).flatMap((members) => Object.values<EndpointShape>(members));

@@ -165,6 +165,6 @@ test("old answers are forgotten", async () => {
   await app.database.db.execute(
     sql`update idempotency_keys set created_at = now() - interval '25 hours' where key = ${key}`,
   );
-  expect(await app.idempotency.deleteOld()).toBe(1);
+  expect(await app.idempotency.deleteOld(1)).toBe(1);
   expect((await post(key, { name: "b" })).status).toBe(201);
 });

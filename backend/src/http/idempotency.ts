@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { AppError, newId } from "@agentvine/kit";
-import { and, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Db } from "../database/client.ts";
+import { inBatches } from "../database/in-batches.ts";
+import { isOlderThan } from "../database/live-task.ts";
 import { idempotencyKeys } from "../database/schema/index.ts";
 
 /** A request as far as its repeat must be the same. */
@@ -34,13 +36,12 @@ export interface IdempotencyStore {
     request: IdempotentRequest,
     work: (creationId: string) => Promise<{ status: number; response: unknown }>,
   ): Promise<IdempotentAnswer>;
-  /** Forgets answers older than a day; returns how many. */
-  deleteOld(): Promise<number>;
+  /** Forgets answers that are older than so many days; returns how many. */
+  deleteOld(days: number): Promise<number>;
 }
 
 /** After this a holder that never finished counts as dead: its process was killed. */
 const heldSecondsMax = 120;
-const keptInterval = sql`interval '24 hours'`;
 
 const sortedKeys = (_key: string, value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -138,11 +139,13 @@ export function createIdempotencyStore(db: Db): IdempotencyStore {
         throw error;
       }
     },
-    async deleteOld() {
-      const deleted = await db
-        .delete(idempotencyKeys)
-        .where(lt(idempotencyKeys.createdAt, sql`now() - ${keptInterval}`));
-      return deleted.rowCount ?? 0;
-    },
+    deleteOld: (days) =>
+      inBatches(async (limit) => {
+        const { rowCount } = await db.execute(sql`
+          delete from idempotency_keys where (actor, route, key) in (
+            select actor, route, key from idempotency_keys
+            where ${isOlderThan(sql`created_at`, days)} limit ${limit})`);
+        return rowCount ?? 0;
+      }),
   };
 }

@@ -1,27 +1,34 @@
+import type { Callers } from "../callers.ts";
 import type { IdempotencyStore } from "../http/idempotency.ts";
 import type { ArtifactService } from "../modules/artifacts/index.ts";
+import type { AuditChain } from "../modules/audit/index.ts";
 import type { AttachmentService } from "../modules/chat/index.ts";
+import type { EventSource } from "../modules/events/index.ts";
 import type { ExecutionService } from "../modules/executions/index.ts";
 import type { NoticeService } from "../modules/notices/index.ts";
 import type { StatsService } from "../modules/stats/index.ts";
+import type { RetentionDays } from "../retention.ts";
 import type { Chore } from "./chore.ts";
+import { runRetention } from "./retention.ts";
 
 export interface ChoreDeps {
   stats: Pick<StatsService, "sample" | "forgetSamples">;
   executions: Pick<ExecutionService, "forgetLogs">;
-  artifacts: Pick<ArtifactService, "sweep">;
-  attachments: Pick<AttachmentService, "sweepUnsent">;
+  artifacts: Pick<ArtifactService, "sweep" | "forgetOld">;
+  attachments: Pick<AttachmentService, "sweepUnsent" | "forgetOld">;
+  events: Pick<EventSource, "forgetOld">;
+  callers: Pick<Callers, "forgetEnded">;
   idempotency: Pick<IdempotencyStore, "deleteOld">;
+  auditChain: Pick<AuditChain, "seal" | "removeOld">;
   notices: Pick<NoticeService, "takeUnqueued" | "forget">;
+  /** How long what is kept. */
+  retentionDays: RetentionDays;
   /** Makes a job for a notice. */
   enqueueNotice: (noticeId: string) => Promise<void>;
   /** How often notices without a job are looked for; 30 s unless given. */
   resendNoticesSeconds?: number | undefined;
 }
 
-const samplesDays = 30;
-const logLinesDays = 90;
-const noticesDays = 30;
 /** An upload writes its row within this time after it began. */
 const unusedBlobSeconds = 3_600;
 
@@ -34,7 +41,11 @@ export const createChores = ({
   executions,
   artifacts,
   attachments,
+  events,
+  callers,
   idempotency,
+  auditChain,
+  retentionDays,
   notices,
   enqueueNotice,
   resendNoticesSeconds = 30,
@@ -50,12 +61,23 @@ export const createChores = ({
   {
     name: "retention",
     everySeconds: 3_600,
-    run: async () => ({
-      samples: await stats.forgetSamples(samplesDays),
-      idempotencyKeys: await idempotency.deleteOld(),
-      logLines: await executions.forgetLogs(logLinesDays),
-      notices: await notices.forget(noticesDays),
-    }),
+    run: () =>
+      runRetention(retentionDays, {
+        logs: executions.forgetLogs,
+        artifacts: artifacts.forgetOld,
+        attachments: attachments.forgetOld,
+        events: events.forgetOld,
+        notices: notices.forget,
+        samples: stats.forgetSamples,
+        tokens: callers.forgetEnded,
+        idempotencyKeys: idempotency.deleteOld,
+        audit: auditChain.removeOld,
+      }),
+  },
+  {
+    name: "seal-audit-log",
+    everySeconds: 60,
+    run: async () => ({ sealed: await auditChain.seal() }),
   },
   {
     name: "sweep-blobs",

@@ -192,6 +192,7 @@ async function onPostgres(databaseUrl: string, onError: (error: Error) => void):
       try {
         // A pool that is being closed still hands out what was asked for before.
         if (pool.ending) throw new AppError("queue.unavailable", "The background queue is being closed.");
+        // security: no-raw-sql-of-values because SET takes no parameters; it is a number of ours
         await client.query(`begin; set local lock_timeout = ${lockMsMax}`);
         await client.query("select pg_advisory_xact_lock($1)", [schedulingLock]);
         // A lock that is held for good would stop the other runners.

@@ -94,7 +94,7 @@ describe.skipIf(redisServer === undefined)("a backend with Redis", () => {
         const keys = await redis.client.keys("agentvine:*:maintenance:repeat");
         return keys.length > 0 ? keys : undefined;
       });
-      await waitUntil(async () => (await redis.client.zcard(schedules)) === 4);
+      await waitUntil(async () => (await redis.client.zcard(schedules)) === 5);
     } finally {
       await work.close();
     }

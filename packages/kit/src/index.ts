@@ -1,5 +1,7 @@
 export { AppError, type AppErrorOptions, coerceError, type ErrorIssue, isAppError } from "./app-error.ts";
 export { type Deferred, deferred, sleep } from "./async.ts";
+export { canonicalEntry, EntriesDigest, noDigest, removalDigest, sealDigest } from "./audit/audit-digests.ts";
+export { AuditVerifier, type KnownSeal } from "./audit/audit-verifier.ts";
 export {
   type BackendAddress,
   type BackendConnection,

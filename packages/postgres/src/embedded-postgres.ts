@@ -195,6 +195,7 @@ async function ensureDatabase(port: number, password: string): Promise<void> {
     await client.connect();
     const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [databaseName]);
     if (rowCount === 0) {
+      // security: no-raw-sql-of-values because CREATE DATABASE takes no parameters; the name is quoted
       await client.query(`create database ${pg.escapeIdentifier(databaseName)}`);
     }
   } finally {

@@ -32,6 +32,8 @@ export const events = pgTable(
     index("events_execution_id_idx")
       .on(table.executionId, table.position)
       .where(sql`${table.position} is not null and ${table.executionId} is not null`),
+    // A few pages however many events there are: they lie on the disk in the order of their time.
+    index("events_occurred_at_idx").using("brin", table.occurredAt),
     isOneOf("events_type_check", table.type, eventTypes),
   ],
 );

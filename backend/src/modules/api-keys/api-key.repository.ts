@@ -2,6 +2,7 @@ import type { Permission, Role } from "@agentvine/contracts";
 import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
+import { isOlderThan } from "../../database/live-task.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
 import { apiKeys } from "../../database/schema/index.ts";
@@ -100,11 +101,25 @@ export async function touchApiKey(db: Db, id: string): Promise<void> {
     );
 }
 
-/** Revokes a key; a revoked one stays revoked since then. False when there is no such key. */
-export async function revokeApiKey(db: Db, id: string): Promise<boolean> {
-  const updated = await db
+/** Revokes a key; a revoked one stays revoked since then. */
+export async function revokeApiKey(tx: Tx, id: string): Promise<void> {
+  await tx
     .update(apiKeys)
     .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, now())` })
     .where(eq(apiKeys.id, id));
-  return (updated.rowCount ?? 0) > 0;
+}
+
+/**
+ * Removes at most `limit` keys that were revoked or expired more than so many days ago. A key in whose name another one acts stays, and
+ * one that a registered worker holds: without it, the worker would be anybody's. @returns how many
+ */
+export async function deleteEndedApiKeys(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from api_keys where id in (
+      select k.id from api_keys k
+      where ${isOlderThan(sql`least(k.revoked_at, k.expires_at)`, days)}
+        and not exists (select from api_keys o where k.id in (o.rotated_from_id, o.line_id))
+        and not exists (select from workers w where w.api_key_id = k.id and w.deregistered_at is null)
+      limit ${limit})`);
+  return rowCount ?? 0;
 }

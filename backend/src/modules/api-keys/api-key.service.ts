@@ -1,14 +1,17 @@
 import { timingSafeEqual } from "node:crypto";
 import { type ApiKey, isMachineKey, type Permission, rolePermissions } from "@agentvine/contracts";
 import { AppError, type Clock, coerceError, type Logger } from "@agentvine/kit";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import type { Notifications } from "../../database/notifications.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { createRecent } from "../../recent.ts";
+import { recordAudit } from "../audit/index.ts";
 import {
   type ApiKeyRow,
   announceKeyChange,
   apiKeyChannel,
+  deleteEndedApiKeys,
   endApiKeyAfter,
   findApiKey,
   findLiveApiKey,
@@ -44,6 +47,8 @@ export interface ApiKeyService {
   get(id: string): Promise<ApiKey>;
   /** @throws AppError `api_key.not_found` */
   revoke(id: string): Promise<void>;
+  /** Removes keys that ended more than so many days ago. Returns how many. */
+  forgetEnded(days: number): Promise<number>;
   /**
    * Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. A person's key may
    * never do more than the person, and dies with the account; a worker's or controller's goes on.
@@ -75,6 +80,18 @@ const permissionsOf = ({ permissions, ownerRole }: LiveApiKey): Permission[] =>
     : permissions.filter((permission) => rolePermissions[ownerRole].includes(permission));
 
 const unknownKey = (): AppError => new AppError("api_key.not_found", "There is no such API key.");
+
+/** Notes in the audit log what became of a key. */
+const recordKey = (
+  tx: Tx,
+  action: "api_key.created" | "api_key.rotated" | "api_key.revoked",
+  { id, name, prefix, permissions, expiresAt }: ApiKeyRow,
+  detail: object = {},
+): Promise<void> =>
+  recordAudit(tx, {
+    ...{ action, targetType: "api_key", targetId: id },
+    detail: { name, prefix, permissions, expiresAt, ...detail },
+  });
 
 /** How long a key that was found is taken as live: a revocation elsewhere is felt within this time at the latest. */
 const knownMsMax = 1_000;
@@ -119,13 +136,13 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         });
       }
       const { key, prefix, keyHash } = makeApiKey();
-      const row = await insertApiKey(db, {
-        name,
-        prefix,
-        keyHash,
-        permissions: [...new Set(permissions)],
-        createdBy,
-        expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+      const row = await inTransaction(db, async (tx) => {
+        const made = await insertApiKey(tx, {
+          ...{ name, prefix, keyHash, createdBy, permissions: [...new Set(permissions)] },
+          expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+        });
+        await recordKey(tx, "api_key.created", made);
+        return made;
       });
       return { apiKey: toResource(row), secret: key };
     },
@@ -145,6 +162,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
           lineId: row.lineId ?? row.id,
         });
         await endApiKeyAfter(tx, row.id, overlapSeconds);
+        await recordKey(tx, "api_key.rotated", row, { overlapSeconds, newKeyId: made.id });
         announceKeyChange(tx);
         return { apiKey: toResource(made), secret: key };
       }),
@@ -157,11 +175,16 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       return toResource(row);
     },
     async revoke(id) {
-      const isThere = await revokeApiKey(db, id);
+      await inTransaction(db, async (tx) => {
+        const found = await lockApiKey(tx, id);
+        if (found === undefined) throw unknownKey();
+        if (found.row.revokedAt === null) await recordKey(tx, "api_key.revoked", found.row);
+        await revokeApiKey(tx, id);
+        announceKeyChange(tx);
+      });
       known.clear();
-      if (!isThere) throw unknownKey();
-      announceKeyChange(db);
     },
+    forgetEnded: (days) => inBatches((limit) => deleteEndedApiKeys(db, days, limit)),
     async find(key) {
       const keyHash = hashApiKey(key);
       const row = known.get(keyHash) ?? (await lookUp(keyHash));

@@ -2,6 +2,7 @@ import type { Artifact, ArtifactKind, Checkpoint, CheckpointCreate } from "@agen
 import { asc, eq, sql } from "drizzle-orm";
 import { recordBlob } from "../../blobs/blob.repository.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { hasLiveDependent, isLiveTask, isOlderThan } from "../../database/live-task.ts";
 import { artifacts, checkpoints } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
 
@@ -60,4 +61,18 @@ export async function insertCheckpoint(
     throw new Error("the checkpoint was not written");
   }
   return { ...row, createdAt: row.createdAt.toISOString() };
+}
+
+/**
+ * Removes at most `limit` artifacts, and the checkpoints made of them, of tasks that are over and have not changed for so many days, unless
+ * another task still builds upon theirs. Their bytes go with the next sweep of the blobs. @returns how many
+ */
+export async function deleteOldArtifacts(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from artifacts where id in (
+      select a.id from artifacts a join tasks t on t.id = a.task_id
+      where ${isOlderThan(sql`a.created_at`, days)} and ${isOlderThan(sql`t.updated_at`, days)}
+        and not ${isLiveTask(sql`a.task_id`)} and not ${hasLiveDependent(sql`a.task_id`)}
+      limit ${limit})`);
+  return rowCount ?? 0;
 }

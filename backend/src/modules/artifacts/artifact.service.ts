@@ -5,9 +5,16 @@ import type { Actor } from "../../actor.ts";
 import { deleteUnusedBlob, expectBlob, listUnusedDigests, lockDigest } from "../../blobs/blob.repository.ts";
 import type { BlobStore } from "../../blobs/blob-store.ts";
 import type { Db } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { readableTask, requireReadable, requireWritable } from "../executions/index.ts";
-import { findArtifact, insertCheckpoint, listArtifacts, putArtifact } from "./artifact.repository.ts";
+import {
+  deleteOldArtifacts,
+  findArtifact,
+  insertCheckpoint,
+  listArtifacts,
+  putArtifact,
+} from "./artifact.repository.ts";
 
 export interface ArtifactUpload {
   kind: ArtifactKind;
@@ -27,6 +34,8 @@ export interface ArtifactService {
   readText(artifactId: string, bytesMax: number): Promise<{ text: string; isTruncated: boolean }>;
   /** @throws AppError `artifact.not_found` when the checkpoint names files that are not this execution's, `work_order.lease_lost` */
   createCheckpoint(actor: Actor, executionId: string, checkpoint: CheckpointCreate): Promise<Checkpoint>;
+  /** Removes artifacts of tasks that have been over for so many days; returns how many. Their bytes go with the next `sweep`. */
+  forgetOld(days: number): Promise<number>;
   /** Removes bytes that nothing refers to and that nobody has begun to upload for `olderThanSeconds`; returns how many. */
   sweep(olderThanSeconds: number): Promise<number>;
 }
@@ -107,6 +116,8 @@ export function createArtifactService({ db, blobs }: { db: Db; blobs: BlobStore 
         return await insertCheckpoint(tx, { ...checkpoint, taskId, executionId, attempt });
       });
     },
+
+    forgetOld: (days) => inBatches((limit) => deleteOldArtifacts(db, days, limit)),
 
     async sweep(olderThanSeconds) {
       let removed = await blobs.deleteDrafts(olderThanSeconds);

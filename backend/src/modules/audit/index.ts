@@ -1,2 +1,5 @@
-export { auditFacts, changeOf } from "./audit-facts.ts";
-export { type AuditRecord, type AuditWho, recordAudit } from "./record-audit.repository.ts";
+export { registerAuditRoutes } from "./audit.routes.ts";
+export { createAuditService } from "./audit.service.ts";
+export { type AuditChain, createAuditChain } from "./audit-chain.service.ts";
+export { changeOf } from "./audit-facts.ts";
+export { type AuditRecord, recordAudit } from "./record-audit.repository.ts";

@@ -331,7 +331,7 @@ describe("the link into the browser", () => {
 
   test("the session never leaves in the clear when the server is reached over TLS", async () => {
     await using behindTls = await buildTestApp({ config: { publicUrl: "https://agents.example.com" } });
-    const link = new URL(behindTls.auth.createLocalLink().url);
+    const link = new URL((await behindTls.auth.createLocalLink()).url);
     expect(link.origin).toBe("https://agents.example.com");
     const opened = await behindTls.server.inject({ url: `${link.pathname}${link.search}` });
     expect(opened.headers["set-cookie"]).toMatch(/; SameSite=Strict; Secure$/);
@@ -340,7 +340,7 @@ describe("the link into the browser", () => {
   test("only the newest hundred links stay open", async () => {
     const oldest = await newLink();
     for (let i = 0; i < 100; i += 1) {
-      app.auth.createLocalLink();
+      await app.auth.createLocalLink();
     }
     expect((await open(oldest.url)).status).toBe(401);
   });

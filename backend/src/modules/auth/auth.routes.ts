@@ -4,9 +4,9 @@ import { route } from "../../http/route.ts";
 import type { AuthService } from "./auth.service.ts";
 
 export function registerAuthRoutes(app: FastifyInstance, auth: AuthService): void {
-  route(app, endpoints.system.createLocalLink, async () => auth.createLocalLink());
+  route(app, endpoints.system.createLocalLink, () => auth.createLocalLink());
   route(app, endpoints.system.openLocalLink, async ({ query, reply }) => {
-    void reply.header("set-cookie", auth.openLocalLink(query.code)).header("location", "/");
+    void reply.header("set-cookie", await auth.openLocalLink(query.code)).header("location", "/");
     return "";
   });
 }

@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import { rolePermissions } from "@agentvine/contracts";
 import { AppError, type Clock } from "@agentvine/kit";
 import { type Actor, attemptPermissions, operatorPermissions, userPermissions } from "../../actor.ts";
+import type { Db } from "../../database/client.ts";
 import { type ApiKeyService, isApiKey } from "../api-keys/index.ts";
+import { recordAudit } from "../audit/index.ts";
 import {
   type AttemptClaims,
   isAttemptToken,
@@ -22,12 +24,13 @@ export interface AuthService {
   issueAttemptToken(workOrderId: string, attempt: number): string;
   /** Which attempt the token speaks for; undefined when it is not ours. The lease is not looked at. */
   verifyAttemptToken(token: string): AttemptClaims | undefined;
-  createLocalLink(): { url: string; expiresAt: string };
+  createLocalLink(): Promise<{ url: string; expiresAt: string }>;
   /** The cookie for a browser that came by a link. @throws AppError `auth.invalid` */
-  openLocalLink(code: string): string;
+  openLocalLink(code: string): Promise<string>;
 }
 
 export interface AuthServiceOptions {
+  db: Db;
   local: Pick<LocalMode, "userId" | "token" | "secret">;
   apiKeys: ApiKeyService;
   /** Undefined: local mode, where nobody signs in. */
@@ -70,7 +73,7 @@ function assertLocal(findSession: FindSession | undefined): void {
 
 /** Finds out who is asking: a person by session, or in local mode by token or link, a machine by its key, an attempt by its own token. */
 export function createAuthService(options: AuthServiceOptions): AuthService {
-  const { local, apiKeys, findSession, clock, publicUrl } = options;
+  const { db, local, apiKeys, findSession, clock, publicUrl } = options;
   const attempts = createTokenSigner(local.secret, "attempt token");
   const sessions = createBrowserSessions(createTokenSigner(local.secret, "browser session"), clock);
   const localUser: Actor = {
@@ -130,14 +133,16 @@ export function createAuthService(options: AuthServiceOptions): AuthService {
     },
     issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
     verifyAttemptToken: (token) => verifyAttemptToken(attempts, token),
-    createLocalLink() {
+    async createLocalLink() {
       assertLocal(findSession);
       const { code, expiresAt } = sessions.createLink();
       const url = new URL("/local/open", publicUrl());
       url.searchParams.set("code", code);
+      const detail = { expiresAt };
+      await recordAudit(db, { action: "local_link.created", targetType: "local_link", detail });
       return { url: url.href, expiresAt: expiresAt.toISOString() };
     },
-    openLocalLink(code) {
+    async openLocalLink(code) {
       assertLocal(findSession);
       const opened = sessions.openLink(code);
       if (opened === undefined) {
@@ -147,6 +152,10 @@ export function createAuthService(options: AuthServiceOptions): AuthService {
         );
       }
       const { session, maxAgeSeconds } = opened;
+      await recordAudit(db, {
+        ...{ action: "user.logged_in", targetType: "user", targetId: local.userId },
+        ...{ who: { kind: "user", id: local.userId }, detail: { by: "local link" } },
+      });
       // Behind TLS the browser must never send it in the clear.
       const secure = publicUrl().startsWith("https:") ? "; Secure" : "";
       return `${cookieName}=${session}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;

@@ -2,6 +2,7 @@ import type { Attachment } from "@agentvine/contracts";
 import { and, asc, count, eq, inArray, isNull, lt, sql } from "drizzle-orm";
 import { recordBlob } from "../../blobs/blob.repository.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { isLiveTask, isOlderThan } from "../../database/live-task.ts";
 import { chatAttachments } from "../../database/schema/index.ts";
 
 type Row = typeof chatAttachments.$inferSelect;
@@ -112,5 +113,19 @@ export async function deleteOldUnsent(db: Db, olderThanSeconds: number): Promise
         lt(chatAttachments.createdAt, sql`now() - make_interval(secs => ${olderThanSeconds})`),
       ),
     );
+  return rowCount ?? 0;
+}
+
+/**
+ * Removes at most `limit` attachments that were sent more than so many days ago, unless they are about a task that may still go on.
+ * @returns how many
+ */
+export async function deleteOldAttachments(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from chat_attachments where id in (
+      select a.id from chat_attachments a join conversations c on c.id = a.conversation_id
+      where a.message_id is not null and ${isOlderThan(sql`a.created_at`, days)}
+        and not ${isLiveTask(sql`c.task_id`)}
+      limit ${limit})`);
   return rowCount ?? 0;
 }

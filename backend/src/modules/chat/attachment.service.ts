@@ -5,11 +5,13 @@ import type { Actor } from "../../actor.ts";
 import { expectBlob, lockDigest } from "../../blobs/blob.repository.ts";
 import type { BlobStore } from "../../blobs/blob-store.ts";
 import type { Db } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { storableText } from "../../storable-json.ts";
 import { unknownConversation } from "./announce.service.ts";
 import {
   countUnsent,
+  deleteOldAttachments,
   deleteOldUnsent,
   deleteUnsent,
   findAttachment,
@@ -78,6 +80,9 @@ export function createAttachmentService({ db, blobs }: { db: Db; blobs: BlobStor
     remove: async (actor: Actor, id: string): Promise<void> => {
       if (!(await deleteUnsent(db, id, actor.userId))) throw unknownAttachment();
     },
+
+    /** Removes what was sent more than so many days ago, but for tasks that may still go on. @returns how many */
+    forgetOld: (days: number): Promise<number> => inBatches((limit) => deleteOldAttachments(db, days, limit)),
 
     /** Removes uploads that no message has named for so long; their bytes go with the next sweep of the blobs. @returns how many */
     sweepUnsent: (olderThanSeconds: number): Promise<number> => deleteOldUnsent(db, olderThanSeconds),

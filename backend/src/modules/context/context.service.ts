@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type {
   AttemptDocumentMatch,
   ContextDocument,
@@ -16,6 +17,7 @@ import type { Actor } from "../../actor.ts";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { changeOf, recordAudit } from "../audit/index.ts";
 import { assertOwnAttempt, lockHeldWork } from "../queue/index.ts";
 import { findPage, readTexts } from "./attempt-document.repository.ts";
 import {
@@ -30,6 +32,23 @@ import {
 import { type FoundDocument, findMatches, readTaskForMatch } from "./match.repository.ts";
 
 const unknownDocument = (): AppError => new AppError("document.not_found", "There is no such document.");
+
+/** What the audit log tells of a document; its words stand with its versions. */
+const factsOf = ({ content, ...facts }: { content: string }) => ({
+  ...facts,
+  contentDigest: createHash("sha256").update(content).digest("hex"),
+});
+
+const recordDocument = (
+  tx: Tx,
+  action: "document.created" | "document.updated",
+  targetId: string,
+  { before, after }: { before?: object; after: object },
+): Promise<void> =>
+  recordAudit(tx, {
+    ...{ action, targetType: "document", targetId },
+    ...(before === undefined ? { after } : changeOf(before, after)),
+  });
 
 /** A difference that takes longer to find is told as all old, all new. */
 const diffMsMax = 500;
@@ -61,7 +80,10 @@ export function createContextService({
     /** @throws AppError `repository.not_found` */
     create: async (id: string, actor: Actor, body: ContextDocumentCreate): Promise<ContextDocument> => {
       if (body.repositoryId !== null) await hasRepository(body.repositoryId);
-      await inTransaction(db, (tx) => insertDocument(tx, id, body, actor.userId));
+      await inTransaction(db, async (tx) => {
+        await insertDocument(tx, id, body, actor.userId);
+        await recordDocument(tx, "document.created", id, { after: factsOf(body) });
+      });
       return await get(id);
     },
 
@@ -80,7 +102,16 @@ export function createContextService({
       const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
       const text = { ...before, ...given };
       const isDone =
-        isSame && (await inTransaction(db, (tx) => updateDocument(tx, { id, version }, text, actor.userId)));
+        isSame &&
+        (await inTransaction(db, async (tx) => {
+          const isChanged = await updateDocument(tx, { id, version }, text, actor.userId);
+          if (isChanged)
+            await recordDocument(tx, "document.updated", id, {
+              before: factsOf(before),
+              after: factsOf(text),
+            });
+          return isChanged;
+        }));
       if (!isDone)
         throw new AppError("document.changed", "The document was changed meanwhile.", {
           data: { version: (await get(id)).version },

@@ -3,6 +3,7 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   type ControllerRow,
@@ -71,8 +72,11 @@ export function createControllerService({ db, heartbeatMs, leaseMs }: Controller
       await mustOwn(actor, id);
       await inTransaction(db, async (tx) => {
         const row = await markGone(tx, id, instanceId);
-        if (row !== undefined)
-          await recordEvent(tx, { type: "controller.vanished", data: { controllerId: id, name: row.name } });
+        if (row === undefined) return;
+        const { name } = row;
+        await recordEvent(tx, { type: "controller.vanished", data: { controllerId: id, name } });
+        const target = { targetType: "controller", targetId: id };
+        await recordAudit(tx, { action: "controller.removed", ...target, detail: { name } });
       });
     },
 

@@ -8,6 +8,7 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import type { DecidePort } from "./decide.port.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { withCommand } from "./new-request.service.ts";
@@ -75,6 +76,17 @@ function editedFingerprint(row: RequestRow, editedCommand: string): string {
   const args = { ...approval.arguments, command: editedCommand };
   return fingerprintOf({ ...row, approval: { ...approval, arguments: args } });
 }
+
+/** Notes in the audit log who answered what. The words of an answer stand with the request. */
+const recordAnswer = (
+  tx: Tx,
+  { id, taskId, kind, generation }: RequestRow,
+  { decision, scope, choice, editedCommand }: RequestAnswerInput,
+): Promise<void> =>
+  recordAudit(tx, {
+    ...{ action: "request.answered", targetType: "worker_request", targetId: id },
+    detail: { taskId, kind, generation, decision, scope, choice, isEdited: editedCommand !== undefined },
+  });
 
 /** What people answer. */
 export function createAnswerService({ db, decisions, ruleProposals, resume }: AnswerServiceDeps) {
@@ -147,6 +159,7 @@ export function createAnswerService({ db, decisions, ruleProposals, resume }: An
         const settled = await settle(tx, resume, locked, how);
         if (settled === undefined)
           throw new AppError("worker_request.settled", "The request was settled meanwhile.");
+        await recordAnswer(tx, row, input);
         if (settled.kind !== "approval") await keepPrecedent(tx, settled, actor.userId);
         return await mustReadRequest(tx, id);
       }),

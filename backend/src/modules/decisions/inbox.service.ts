@@ -9,6 +9,7 @@ import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import type { AnswerService } from "./answer.service.ts";
 import { findPersonName, isActivePerson } from "./person.repository.ts";
 import { assignRow } from "./request.repository.ts";
@@ -74,6 +75,10 @@ export function createInboxService({ db, answers, resume }: InboxServiceDeps) {
           throw misfit("assignedTo", "there is no such person");
         const by = await findPersonName(tx, actor.userId);
         await assignRow(tx, row, assignedTo, { by, comment });
+        await recordAudit(tx, {
+          ...{ action: "request.delegated", targetType: "worker_request", targetId: id },
+          detail: { taskId: row.taskId, assignedTo, comment },
+        });
         return await mustReadRequest(tx, id);
       }),
   };

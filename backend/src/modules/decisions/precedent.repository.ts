@@ -146,7 +146,11 @@ export async function listPrecedents(db: Db, query: PrecedentQuery): Promise<Pag
 }
 
 /** Lets a precedent settle nothing any more; one that is revoked stays as it is. Undefined when there is none. */
-export async function revokePrecedent(db: Db, id: string, userId: string): Promise<Precedent | undefined> {
+export async function revokePrecedent(
+  db: Db | Tx,
+  id: string,
+  userId: string,
+): Promise<Precedent | undefined> {
   await db
     .update(precedents)
     .set({ revokedAt: sql`now()`, revokedBy: userId })

@@ -2,6 +2,8 @@ import type { Precedent, PrecedentQuery, WorkerRequest, WorkerRequestQuery } fro
 import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import { listPrecedents, revokePrecedent } from "./precedent.repository.ts";
 import { listRequests } from "./request-list.repository.ts";
 import { mustReadRequest, readRequest } from "./request-row.repository.ts";
@@ -18,11 +20,13 @@ export function createRequestListService({ db }: { db: Db }) {
     precedents: (query: PrecedentQuery): Promise<Page<Precedent>> => listPrecedents(db, query),
 
     /** @throws AppError `precedent.not_found` */
-    revokePrecedent: async (id: string, userId: string): Promise<Precedent> => {
-      const precedent = await revokePrecedent(db, id, userId);
-      if (precedent === undefined) throw new AppError("precedent.not_found", "There is no such precedent.");
-      return precedent;
-    },
+    revokePrecedent: (id: string, userId: string): Promise<Precedent> =>
+      inTransaction(db, async (tx) => {
+        const precedent = await revokePrecedent(tx, id, userId);
+        if (precedent === undefined) throw new AppError("precedent.not_found", "There is no such precedent.");
+        await recordAudit(tx, { action: "precedent.revoked", targetType: "precedent", targetId: id });
+        return precedent;
+      }),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Event } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, asc, eq, gt, isNotNull, max } from "drizzle-orm";
+import { and, asc, eq, gt, isNotNull, max, sql } from "drizzle-orm";
 import { beforeCommit } from "../../database/before-commit.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
+import { isLiveTask, isOlderThan } from "../../database/live-task.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { events } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
@@ -153,4 +154,18 @@ export async function assignPositions(db: Db): Promise<{ assigned: number; isInc
     }
     return { assigned, isIncomplete: is_held_up || assigned === batchMax };
   });
+}
+
+/**
+ * Removes at most `limit` events that are older than so many days, but for tasks that may still go on. The last one stays: positions are
+ * counted from it. @returns how many
+ */
+export async function deleteOldEvents(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from events where id in (
+      select e.id from events e
+      where ${isOlderThan(sql`e.occurred_at`, days)} and not ${isLiveTask(sql`e.task_id`)}
+        and e.position < (select max(position) from events where position is not null)
+      limit ${limit})`);
+  return rowCount ?? 0;
 }

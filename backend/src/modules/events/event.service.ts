@@ -1,7 +1,8 @@
 import type { Event } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import type { Notifications } from "../../database/notifications.ts";
-import { lastPosition, listEvents } from "./event.repository.ts";
+import { deleteOldEvents, lastPosition, listEvents } from "./event.repository.ts";
 import { type EventFilter, positionedChannel } from "./event.ts";
 
 export interface EventService {
@@ -17,6 +18,8 @@ export interface EventService {
 export interface EventSource extends EventService {
   /** Position of the last event. */
   last(): Promise<number>;
+  /** Removes events that are older than so many days, but for tasks that may still go on. Returns how many. */
+  forgetOld(days: number): Promise<number>;
 }
 
 export function createEventService({
@@ -40,6 +43,7 @@ export function createEventService({
       return { items, next: items.at(-1)?.position ?? filter.after };
     },
     last: () => lastPosition(db),
+    forgetOld: (days) => inBatches((limit) => deleteOldEvents(db, days, limit)),
     changeCount: () => changes,
     nextChange(seen, timeoutMs, signal) {
       if (changes !== seen || signal.aborted) {

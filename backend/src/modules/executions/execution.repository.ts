@@ -2,6 +2,7 @@ import type { Execution, ExecutionLog, ExecutionQuery, LogLevel, LogLine } from 
 import { and, asc, desc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { isLiveTask, isOlderThan } from "../../database/live-task.ts";
 import { executionLogs, executions, workOrders } from "../../database/schema/index.ts";
 import { levelsFrom, logTailMax } from "./execution.ts";
 
@@ -194,12 +195,12 @@ export async function findTaskOfHolder(
   return row?.taskId;
 }
 
-/** Forgets at most `limit` log lines of executions that ended more than so many days ago; returns how many. */
+/** Forgets at most `limit` log lines of executions that ended more than so many days ago, of tasks that are over; returns how many. */
 export async function deleteOldLogLines(db: Db, days: number, limit: number): Promise<number> {
   const deleted = await db.delete(executionLogs).where(
     sql`${executionLogs.id} in (
       select l.id from ${executionLogs} l join ${executions} e on e.id = l.execution_id
-      where e.completed_at < now() - make_interval(days => ${days}) limit ${limit})`,
+      where ${isOlderThan(sql`e.completed_at`, days)} and not ${isLiveTask(sql`e.task_id`)} limit ${limit})`,
   );
   return deleted.rowCount ?? 0;
 }

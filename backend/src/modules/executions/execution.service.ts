@@ -11,6 +11,7 @@ import { AppError, type Clock } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { storableJson } from "../../storable-json.ts";
 import { recordEvent } from "../events/index.ts";
@@ -44,7 +45,7 @@ export interface ExecutionService {
   appendLog(actor: Actor, executionId: string, chunk: LogChunk): Promise<{ offset: number; isFull: boolean }>;
   /** @throws AppError `work_order.lease_lost` */
   progress(actor: Actor, executionId: string, progress: Progress): Promise<void>;
-  /** Forgets the log lines of executions that ended more than so many days ago; returns how many. The tails stay. */
+  /** Forgets the log lines of executions that ended more than so many days ago, of tasks that are over; returns how many. The tails stay. */
   forgetLogs(days: number): Promise<number>;
 }
 
@@ -98,9 +99,6 @@ export async function requireReadable(
   }
   return execution;
 }
-
-/** What does not fit into one statement's lock time is left to the next. */
-const forgottenLinesMax = 20_000;
 
 const notFound = (): AppError => new AppError("execution.not_found", "There is no such execution.");
 
@@ -174,15 +172,6 @@ export function createExecutionService({ db, clock }: { db: Db; clock: Clock }):
       });
     },
 
-    async forgetLogs(days) {
-      let forgotten = 0;
-      for (;;) {
-        const count = await deleteOldLogLines(db, days, forgottenLinesMax);
-        forgotten += count;
-        if (count < forgottenLinesMax) {
-          return forgotten;
-        }
-      }
-    },
+    forgetLogs: (days) => inBatches((limit) => deleteOldLogLines(db, days, limit)),
   };
 }

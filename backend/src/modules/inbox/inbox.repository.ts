@@ -14,6 +14,7 @@ export interface WaitingRow extends InboxPlace {
   readonly taskId: string;
 }
 
+// security: no-raw-sql-of-values because it names a column of a statement of ours
 const inUs = (moment: string) => sql.raw(`(extract(epoch from ${moment}) * 1000000)::bigint`);
 /** Later than any moment. */
 const never = "999999999999999999";

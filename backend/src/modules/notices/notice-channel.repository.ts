@@ -34,7 +34,11 @@ export async function countChannels(db: Db | Tx, userId: string): Promise<number
 }
 
 /** The channel of that person. */
-export async function findOwnChannel(db: Db, id: string, userId: string): Promise<ChannelRow | undefined> {
+export async function findOwnChannel(
+  db: Db | Tx,
+  id: string,
+  userId: string,
+): Promise<ChannelRow | undefined> {
   const [row] = await db
     .select()
     .from(noticeChannels)
@@ -72,7 +76,7 @@ export async function updateChannel(
   return row;
 }
 
-export async function deleteChannel(db: Db, id: string, userId: string): Promise<boolean> {
+export async function deleteChannel(db: Db | Tx, id: string, userId: string): Promise<boolean> {
   const deleted = await db
     .delete(noticeChannels)
     .where(and(eq(noticeChannels.id, id), eq(noticeChannels.userId, userId)));

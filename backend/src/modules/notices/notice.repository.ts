@@ -1,8 +1,9 @@
 import type { Notice, NoticeQuery } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
-import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, sql } from "drizzle-orm";
 import { countUpTo, type Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
+import { isOlderThan } from "../../database/live-task.ts";
 import {
   events,
   noticeChannels,
@@ -148,16 +149,12 @@ export async function takeUnqueued(db: Db, lostAfterMs: number, limit: number): 
   return rows.map(({ id }) => id);
 }
 
-export async function forgetNotices(db: Db, days: number): Promise<number> {
-  const deleted = await db
-    .delete(notices)
-    .where(
-      and(
-        lt(notices.createdAt, sql`now() - ${`${days} days`}::interval`),
-        sql`${notices.status} <> 'waiting'`,
-      ),
-    );
-  return deleted.rowCount ?? 0;
+/** Removes at most `limit` notices that are older than so many days and no longer wait. @returns how many */
+export async function forgetNotices(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from notices where id in (
+      select id from notices where ${isOlderThan(sql`created_at`, days)} and status <> 'waiting' limit ${limit})`);
+  return rowCount ?? 0;
 }
 
 /** The task as its notices tell of it. */

@@ -7,8 +7,10 @@ import type {
 } from "@agentvine/contracts";
 import { AppError, coerceError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { changeOf, recordAudit } from "../audit/index.ts";
 import { forgetNotices, listNotices, startCursor, takeUnqueued } from "./notice.repository.ts";
 import {
   type ChannelRow,
@@ -54,6 +56,13 @@ const toChannel = (row: ChannelRow): NoticeChannel => ({
   lastError: row.lastError,
 });
 
+const recordChannel = (
+  tx: Tx,
+  action: "notice_channel.created" | "notice_channel.updated" | "notice_channel.deleted",
+  targetId: string,
+  states: { before?: object; after?: object },
+): Promise<void> => recordAudit(tx, { action, targetType: "notice_channel", targetId, ...states });
+
 const notFound = (): AppError => new AppError("notice_channel.not_found", "There is no such notice channel.");
 
 /** Where people want to be told things, and what they were told. Everybody sees only their own. */
@@ -76,11 +85,10 @@ export function createNoticeService(deps: NoticeServiceDeps) {
           );
         // Nobody followed the events so far.
         if (!(await hasChannels(tx))) await startCursor(tx);
-        return await insertChannel(tx, {
-          ...input,
-          userId,
-          format: "format" in input ? input.format : "json",
-        });
+        const format = "format" in input ? input.format : "json";
+        const made = await insertChannel(tx, { ...input, userId, format });
+        await recordChannel(tx, "notice_channel.created", made.id, { after: toChannel(made) });
+        return made;
       });
       return { channel: toChannel(row), signingSecret: row.kind === "webhook" ? secretOf(row.id) : null };
     },
@@ -96,7 +104,16 @@ export function createNoticeService(deps: NoticeServiceDeps) {
     ): Promise<NoticeChannel> => {
       const row = await inTransaction(db, async (tx) => {
         if (change.isEnabled === true && !(await hasChannels(tx))) await startCursor(tx);
-        return await updateChannel(tx, id, userId, change);
+        const before = await findOwnChannel(tx, id, userId);
+        const after = await updateChannel(tx, id, userId, change);
+        if (before !== undefined && after !== undefined)
+          await recordChannel(
+            tx,
+            "notice_channel.updated",
+            id,
+            changeOf(toChannel(before), toChannel(after)),
+          );
+        return after;
       });
       if (row === undefined) throw notFound();
       return toChannel(row);
@@ -104,7 +121,11 @@ export function createNoticeService(deps: NoticeServiceDeps) {
 
     /** @throws AppError `notice_channel.not_found` */
     deleteChannel: async (userId: string, id: string): Promise<void> => {
-      if (!(await deleteChannel(db, id, userId))) throw notFound();
+      await inTransaction(db, async (tx) => {
+        const before = await findOwnChannel(tx, id, userId);
+        if (before === undefined || !(await deleteChannel(tx, id, userId))) throw notFound();
+        await recordChannel(tx, "notice_channel.deleted", id, { before: toChannel(before) });
+      });
     },
 
     /** Sends a test now. That it did not arrive is an answer, no error. @throws AppError `notice_channel.not_found` */
@@ -125,7 +146,7 @@ export function createNoticeService(deps: NoticeServiceDeps) {
     takeUnqueued: (): Promise<string[]> => takeUnqueued(db, lostAfterMs, sweepMax),
 
     /** Removes notices that ended more than so many days ago. @returns how many */
-    forget: (days: number): Promise<number> => forgetNotices(db, days),
+    forget: (days: number): Promise<number> => inBatches((limit) => forgetNotices(db, days, limit)),
   };
 }
 

@@ -5,6 +5,7 @@ import { createTwoFilesPatch } from "diff";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   announcePolicy,
@@ -154,6 +155,14 @@ export function createPolicyService({ db }: { db: Db }): PolicyService {
       data: { version, previousVersion: before, comment },
     });
     announcePolicy(tx);
+    const { yaml } = await existing(tx, before);
+    await recordAudit(tx, {
+      action: content.restoresVersion === null ? "policy.changed" : "policy.activated",
+      ...{ targetType: "policy", targetId: String(version) },
+      before: { version: before, yaml },
+      after: { version, yaml: content.yaml },
+      detail: { comment, restoresVersion: content.restoresVersion },
+    });
     return await existing(tx, version);
   }
 

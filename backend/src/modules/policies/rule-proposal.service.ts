@@ -10,6 +10,7 @@ import { insertRule, type PolicyWithRule, ruleText } from "@agentvine/policy";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import { type PolicyChange, type PolicyService, readValidPolicy } from "./policy.service.ts";
 import {
@@ -100,6 +101,10 @@ export function createRuleProposalService({ db, policies, simulations }: RulePro
         const { version } = await policies.createWithin(tx, placed.yaml, { ...change, comment: why });
         const { userId } = change;
         await decideRuleProposal(tx, id, { status: "accepted", userId, comment, policyVersion: version });
+        await recordAudit(tx, {
+          ...{ action: "rule_proposal.accepted", targetType: "rule_proposal", targetId: id },
+          detail: { ruleId: rule.id, policyVersion: version, comment },
+        });
         return (await read(tx, id)).proposal;
       }),
 
@@ -113,6 +118,10 @@ export function createRuleProposalService({ db, policies, simulations }: RulePro
         await decideRuleProposal(tx, id, { status: "dismissed", userId, comment, policyVersion: null });
         const data = { proposalId: id, ruleId: rule.id, comment };
         await recordEvent(tx, { type: "policy.rule_dismissed", correlationId, data });
+        await recordAudit(tx, {
+          ...{ action: "rule_proposal.dismissed", targetType: "rule_proposal", targetId: id },
+          detail: { ruleId: rule.id, comment },
+        });
         return (await read(tx, id)).proposal;
       }),
   };

@@ -3,6 +3,7 @@ import { AppError } from "@agentvine/kit";
 import type { Db, Tx } from "../../database/client.ts";
 import { shareRead } from "../../database/shared-read.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { recordAudit } from "../audit/index.ts";
 import { recordEvents } from "../events/index.ts";
 import {
   baseBranchOf,
@@ -26,6 +27,13 @@ import { readQueueDepth } from "./status.repository.ts";
 interface BatchReply {
   items: { taskId: string; workOrderId: string | null; error: string | null }[];
 }
+
+const recordOrder = (
+  tx: Tx,
+  action: "work_order.requeued" | "work_order.resumed",
+  { id, taskId, kind, status }: OrderRow,
+): Promise<void> =>
+  recordAudit(tx, { action, targetType: "work_order", targetId: id, detail: { taskId, kind, status } });
 
 const unknownOrder = (orderId: string): AppError =>
   new AppError("work_order.not_found", `There is no work order ${orderId}.`);
@@ -203,6 +211,7 @@ export function createOrderService({
         if (task.status === "failed") {
           await moveTask(tx, task.id, { event: "retry", workOrderId: order.id });
         }
+        await recordOrder(tx, "work_order.requeued", order);
         return toWorkOrder(requeued);
       }),
 
@@ -221,6 +230,7 @@ export function createOrderService({
           );
         }
         await requests.endLive(tx, task, "superseded", "a person resumed the work by hand");
+        await recordOrder(tx, "work_order.resumed", order);
         return toWorkOrder(resumed);
       }),
   };

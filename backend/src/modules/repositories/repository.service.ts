@@ -10,6 +10,7 @@ import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { changeOf, recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   countTasksOf,
@@ -61,6 +62,15 @@ const toResource = (row: RepositoryRow): Repository => ({
   egress: row.egress,
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),
+});
+
+const target = (targetId: string) => ({ targetType: "repository", targetId }) as const;
+
+/** What the audit log tells of a repository. Of its environment the names alone: the values may be secrets. */
+const shownState = ({ url, name, defaultBranch, egress, settings }: RepositoryRow) => ({
+  ...{ url, name, defaultBranch, egress },
+  ...settings,
+  environment: Object.keys(settings.environment ?? {}),
 });
 
 const notFound = (): AppError => new AppError("repository.not_found", "There is no such repository.");
@@ -118,6 +128,8 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
         correlationId,
         data: { repositoryId: row.id, name: row.name },
       });
+      const after = shownState(row);
+      await recordAudit(tx, { action: "repository.created", ...target(row.id), after });
     }
     return toResource(row);
   }
@@ -161,12 +173,17 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
           correlationId: correlationId ?? null,
           data: { repositoryId: id },
         });
+        await recordAudit(tx, {
+          ...{ action: "repository.updated", ...target(id) },
+          ...changeOf(shownState(before), shownState(row ?? before)),
+        });
         return toResource(row ?? before);
       });
     },
     async delete(id, correlationId) {
       await inTransaction(db, async (tx) => {
-        if ((await lockRepository(tx, id)) === undefined) {
+        const before = await lockRepository(tx, id);
+        if (before === undefined) {
           throw notFound();
         }
         const taskCount = await countTasksOf(tx, id);
@@ -183,6 +200,7 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
           correlationId: correlationId ?? null,
           data: { repositoryId: id },
         });
+        await recordAudit(tx, { action: "repository.deleted", ...target(id), before: shownState(before) });
       });
     },
   };

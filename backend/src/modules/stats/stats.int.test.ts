@@ -160,32 +160,34 @@ describe("retention", () => {
        select 'user:x', 'POST /x', 'k' || n, '', 'done', 'r', now() - make_interval(days => n), now()
        from unnest(array[0, 3]) n`,
     );
-    const forgotten: number[] = [];
+    const forgotten: [string, number][] = [];
+    const forget = (name: string) => async (days: number) => {
+      forgotten.push([name, days]);
+      return 7;
+    };
     const enqueued: string[] = [];
+    const days = { artifacts: 180, attachments: 365, events: 0, notices: 30, tokens: 90, audit: 730 };
     const chores = createChores({
       stats,
       idempotency: work.app.idempotency,
-      executions: {
-        forgetLogs: async (days) => {
-          forgotten.push(days);
-          return 7;
-        },
-      },
-      artifacts: { sweep: async () => 3 },
-      attachments: { sweepUnsent: async () => 4 },
-      notices: {
-        takeUnqueued: async () => ["a", "b"],
-        forget: async (days) => {
-          forgotten.push(days);
-          return 2;
-        },
-      },
+      executions: { forgetLogs: forget("logs") },
+      artifacts: { sweep: async () => 3, forgetOld: forget("artifacts") },
+      attachments: { sweepUnsent: async () => 4, forgetOld: forget("attachments") },
+      events: { forgetOld: forget("events") },
+      callers: { forgetEnded: forget("tokens") },
+      auditChain: { seal: async () => 5, removeOld: forget("audit") },
+      notices: { takeUnqueued: async () => ["a", "b"], forget: forget("notices") },
+      retentionDays: { ...days, samples: 30, idempotencyKeys: 1, logs: 90 },
       enqueueNotice: async (id) => void enqueued.push(id),
     });
     const run = (name: string) => chores.find((chore) => chore.name === name)?.run();
-    expect(await run("retention")).toEqual({ samples: 4, idempotencyKeys: 1, logLines: 7, notices: 2 });
+    const others = { logs: 7, artifacts: 7, attachments: 7, notices: 7, tokens: 7, audit: 7 };
+    expect(await run("retention")).toEqual({ ...others, samples: 4, idempotencyKeys: 1 });
+    // Zero days are for ever: of events nothing is asked.
+    const { events: _, ...asked } = days;
+    expect(Object.fromEntries(forgotten)).toEqual({ ...asked, logs: 90 });
     expect(await run("retention")).toMatchObject({ samples: 0, idempotencyKeys: 0 });
-    expect(forgotten).toEqual([90, 30, 90, 30]);
+    expect(await run("seal-audit-log")).toEqual({ sealed: 5 });
     expect(await run("resend-notices")).toEqual({ enqueued: 2 });
     expect(enqueued).toEqual(["a", "b"]);
     expect(await run("sweep-blobs")).toEqual({ unsentAttachments: 4, removed: 3 });

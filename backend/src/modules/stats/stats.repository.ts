@@ -1,8 +1,9 @@
 import type { Stats, StatsSample } from "@agentvine/contracts";
 import { lanes } from "@agentvine/contracts";
-import { desc, gte, lt, sql } from "drizzle-orm";
+import { desc, gte, sql } from "drizzle-orm";
 import type { Db } from "../../database/client.ts";
-import { statsSamples, workerSamples } from "../../database/schema/index.ts";
+import { isOlderThan } from "../../database/live-task.ts";
+import { statsSamples } from "../../database/schema/index.ts";
 
 type LaneDepth = Stats["lanes"][number];
 
@@ -106,10 +107,18 @@ export async function listSamples(db: Db, since: Date | undefined, limit: number
   return rows.reverse().map((row) => ({ ...row, sampledAt: row.sampledAt.toISOString() }));
 }
 
-/** Forgets samples of the queue and of workers that are older than so many days. */
-export async function deleteOldSamples(db: Db, days: number): Promise<number> {
-  const oldest = sql`now() - make_interval(days => ${days})`;
-  const stats = await db.delete(statsSamples).where(lt(statsSamples.sampledAt, oldest));
-  const workers = await db.delete(workerSamples).where(lt(workerSamples.sampledAt, oldest));
-  return (stats.rowCount ?? 0) + (workers.rowCount ?? 0);
+/** Forgets at most `limit` samples of the queue that are older than so many days. @returns how many */
+export async function deleteOldStatsSamples(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from stats_samples where sampled_at in (
+      select sampled_at from stats_samples where ${isOlderThan(sql`sampled_at`, days)} limit ${limit})`);
+  return rowCount ?? 0;
+}
+
+/** Forgets at most `limit` samples of workers that are older than so many days. @returns how many */
+export async function deleteOldWorkerSamples(db: Db, days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.execute(sql`
+    delete from worker_samples where (worker_id, sampled_at) in (
+      select worker_id, sampled_at from worker_samples where ${isOlderThan(sql`sampled_at`, days)} limit ${limit})`);
+  return rowCount ?? 0;
 }

@@ -1,12 +1,14 @@
 import type { Stats, StatsSample, WaitingStats, WaitingStatsQuery } from "@agentvine/contracts";
 import type { Db } from "../../database/client.ts";
+import { inBatches } from "../../database/in-batches.ts";
 import { shareRead } from "../../database/shared-read.ts";
 import {
   countClaimed,
   countEndedLastMinute,
   countTasksByStatus,
   countWorkersByStatus,
-  deleteOldSamples,
+  deleteOldStatsSamples,
+  deleteOldWorkerSamples,
   insertSample,
   listSamples,
   readLaneDepths,
@@ -69,6 +71,8 @@ export function createStatsService({ db }: { db: Db }): StatsService {
       ]);
       await insertSample(db, { lanes, claimed, ...ended, workersOnline: online(workers) });
     },
-    forgetSamples: (days) => deleteOldSamples(db, days),
+    forgetSamples: async (days) =>
+      (await inBatches((limit) => deleteOldStatsSamples(db, days, limit))) +
+      (await inBatches((limit) => deleteOldWorkerSamples(db, days, limit))),
   };
 }

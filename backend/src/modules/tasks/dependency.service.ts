@@ -15,6 +15,7 @@ import {
 import type { DispatchPort } from "./dispatch.port.ts";
 import { mustFindTask, mustLockTask } from "./task.service.ts";
 import { blockedReason } from "./task.ts";
+import { recordTaskAudit } from "./task-audit.service.ts";
 import { annotateTask } from "./task-move.repository.ts";
 
 /** Which task waits for which. */
@@ -61,6 +62,7 @@ export function createDependencyService({ db, dispatch }: { db: Db; dispatch: Di
           correlationId: task.correlationId,
           data: { fields: ["dependsOn"] },
         });
+        await recordTaskAudit(tx, "task.dependency_added", task, { detail: { dependsOnTaskId } });
         return await mustFindTask(tx, taskId);
       }),
 
@@ -77,6 +79,7 @@ export function createDependencyService({ db, dispatch }: { db: Db; dispatch: Di
           correlationId: task.correlationId,
           data: { fields: ["dependsOn"] },
         });
+        await recordTaskAudit(tx, "task.dependency_removed", task, { detail: { dependsOnTaskId } });
         await dispatch.startReady(tx, [taskId]);
       }),
   };

@@ -8,6 +8,7 @@ import type { DispatchPort } from "./dispatch.port.ts";
 import { filesOfDiff, followUpOf } from "./review-comments.ts";
 import { mustFindTask, mustLockTask } from "./task.service.ts";
 import { cancelTask, retryTask } from "./task-actions.service.ts";
+import { recordTaskAudit } from "./task-audit.service.ts";
 import { annotateTask, moveTask } from "./task-move.repository.ts";
 import type { TaskRow } from "./task-row.repository.ts";
 
@@ -82,14 +83,18 @@ export function createReviewService({ db, dispatch, readArtifactText }: ReviewSe
     /** Cancels a live task. @throws AppError `task.not_found`, `task.illegal_transition` */
     cancel: (taskId: string, reason: string): Promise<Task> =>
       inTransaction(db, async (tx) => {
-        await cancelTask(tx, dispatch, await mustLockTask(tx, taskId), reason);
+        const task = await mustLockTask(tx, taskId);
+        await cancelTask(tx, dispatch, task, reason);
+        await recordTaskAudit(tx, "task.cancelled", task, { detail: { reason } });
         return await mustFindTask(tx, taskId);
       }),
 
     /** Queues a failed task, or a failed push, again. @throws AppError `task.not_found`, `task.illegal_transition` */
     retry: (taskId: string): Promise<Task> =>
       inTransaction(db, async (tx) => {
-        await retryTask(tx, dispatch, await mustLockTask(tx, taskId));
+        const task = await mustLockTask(tx, taskId);
+        await retryTask(tx, dispatch, task);
+        await recordTaskAudit(tx, "task.retried", task);
         return await mustFindTask(tx, taskId);
       }),
 
@@ -118,6 +123,7 @@ export function createReviewService({ db, dispatch, readArtifactText }: ReviewSe
         } else {
           await reject(tx, task, comment.trim() || "see the lines", followUp);
         }
+        await recordTaskAudit(tx, "task.reviewed", task, { detail: { decision, comment } });
         return await mustFindTask(tx, taskId);
       });
     },

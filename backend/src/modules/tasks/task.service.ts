@@ -7,6 +7,7 @@ import { recordEvent } from "../events/index.ts";
 import { hasDependents, shareDependencies } from "./dependency.repository.ts";
 import { deleteTask, listTasks, updateTask } from "./task.repository.ts";
 import { cancelTask, queueTask, retryTask } from "./task-actions.service.ts";
+import { recordTaskAudit } from "./task-audit.service.ts";
 import {
   assertRunnable,
   type CreateTask,
@@ -69,6 +70,9 @@ export function createTaskService(deps: TaskCreatorDeps) {
         const before = await mustLockTask(tx, taskId);
         if (Object.values(change).some((value) => value !== undefined)) {
           await updateTask(tx, taskId, change);
+          const old: Record<string, unknown> = { ...before };
+          const states = Object.fromEntries(Object.keys(change).map((name) => [name, old[name]]));
+          await recordTaskAudit(tx, "task.updated", before, { before: states, after: change });
           await recordEvent(tx, {
             type: "task.updated",
             taskId,
@@ -109,6 +113,7 @@ export function createTaskService(deps: TaskCreatorDeps) {
           correlationId: task.correlationId,
           data: { title: task.title },
         });
+        await recordTaskAudit(tx, "task.deleted", task);
         await deleteTask(tx, taskId);
       }),
   };
@@ -116,13 +121,16 @@ export function createTaskService(deps: TaskCreatorDeps) {
   async function moveByHand(tx: Tx, task: TaskRow, status: Task["status"]): Promise<void> {
     if (status === "cancelled") {
       await cancelTask(tx, dispatch, task, "");
+      await recordTaskAudit(tx, "task.cancelled", task);
     } else if (status === "queued" && task.status === "pending") {
       if (!allowsUnrunnable) {
         await assertRunnable(tx, { ...task, type: task.taskType });
       }
       await queueTask(tx, dispatch, task);
+      await recordTaskAudit(tx, "task.updated", task, { after: { status } });
     } else if (status === "queued" && task.status === "failed") {
       await retryTask(tx, dispatch, task);
+      await recordTaskAudit(tx, "task.retried", task);
     } else {
       throw new AppError("task.illegal_transition", `A ${task.status} task can't be made ${status}.`, {
         data: { status: task.status },

@@ -11,6 +11,7 @@ import type { Actor } from "../../actor.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { version } from "../../version.ts";
+import { recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import { insertCommand } from "./command.repository.ts";
 import { listSamples } from "./heartbeat.repository.ts";
@@ -123,6 +124,9 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
         }
         await insertCommand(tx, { workerId, instanceId: drained.instanceId, type: "drain", reason });
         await recordStatusChange(tx, drained);
+        const { name } = drained;
+        const target = { targetType: "worker", targetId: workerId };
+        await recordAudit(tx, { action: "worker.drained", ...target, detail: { name, reason } });
         return toWorker(drained);
       }),
 
@@ -132,7 +136,8 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
      */
     deregister: async (actor: Actor, workerId: string, isForced: boolean): Promise<void> => {
       await inTransaction(db, async (tx) => {
-        assertOwnKey(actor, await mustFind(tx, workerId));
+        const { name, ...worker } = await mustFind(tx, workerId);
+        assertOwnKey(actor, { name, ...worker });
         // First, so that it can claim nothing between the count and the end.
         if (!(await markDeregistered(tx, workerId))) {
           throw unknownWorker(workerId);
@@ -149,6 +154,8 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
           await leases.takeBack(tx, workerId, "the worker was deregistered");
         }
         await recordEvent(tx, { type: "worker.deregistered", workerId, data: { isForced } });
+        const target = { targetType: "worker", targetId: workerId };
+        await recordAudit(tx, { action: "worker.removed", ...target, detail: { name, isForced, held } });
       });
     },
 

@@ -1,3 +1,4 @@
+import { auditEndpoints } from "./audit-endpoints.ts";
 import { authEndpoints } from "./auth-endpoints.ts";
 import { chatEndpoints } from "./chat-endpoints.ts";
 import { contextEndpoints } from "./context-endpoints.ts";
@@ -32,5 +33,6 @@ export const endpoints = {
   policies: policyEndpoints,
   context: contextEndpoints,
   chat: chatEndpoints,
+  audit: auditEndpoints,
   workerRequests: workerRequestEndpoints,
 } as const;

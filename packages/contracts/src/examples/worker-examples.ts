@@ -13,7 +13,7 @@ export const workerExamples = {
       contextWindowSize: 200_000,
       capabilities,
     },
-    response: { worker, heartbeatMs: 15_000, leaseMs: 60_000 },
+    response: { worker, heartbeatMs: 15_000, leaseMs: 60_000, protocol: 1 },
   },
   list: { query: { status: "idle,busy" }, response: pageOfOne(worker) },
   get: { params, response: worker },

@@ -131,10 +131,10 @@ export const auditSealSchema = z
     firstPosition: z.number().int().min(1),
     lastPosition: z.number().int().min(1),
     /** SHA-256 over the entries' canonical bytes; for a removal over what it states. */
-    contentHash: digestSchema,
-    /** Hash of the seal before; 64 zeros for the first. */
-    previousHash: digestSchema,
-    hash: digestSchema,
+    contentDigest: digestSchema,
+    /** Digest of the seal before; 64 zeros for the first. */
+    previousDigest: digestSchema,
+    digest: digestSchema,
     sealedAt: timestampSchema,
   })
   .meta({ id: "AuditSeal" });
@@ -166,6 +166,17 @@ export const auditListSchema = z
   .meta({ id: "AuditList" });
 
 export const auditExportQuerySchema = z.object(filters);
+
+/** A seal that was noted down elsewhere: then a log whose end was cut off or rewritten is told too. Both or none. */
+export const auditVerifyQuerySchema = z
+  .object({
+    sealNumber: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+    sealDigest: digestSchema.optional(),
+  })
+  .refine(({ sealNumber, sealDigest }) => (sealNumber === undefined) === (sealDigest === undefined), {
+    message: "sealNumber and sealDigest go together",
+    path: ["sealDigest"],
+  });
 
 /** What can be wrong with the sealed log. */
 export const auditFaultKinds = [
@@ -199,8 +210,8 @@ export const auditVerificationSchema = z
     /** Entries that no seal closes yet. */
     unsealed: z.number().int().min(0),
     seals: z.number().int().min(0),
-    /** The last seal. Keep its hash elsewhere: it tells whether the end of the log was cut off. */
-    last: z.object({ number: z.number().int().min(1), hash: digestSchema }).nullable(),
+    /** The last seal. Keep its digest elsewhere: it tells whether the end of the log was cut off. */
+    last: z.object({ number: z.number().int().min(1), digest: digestSchema }).nullable(),
     /** The first of them, 100 at most. */
     faults: z.array(auditFaultSchema),
   })
@@ -208,6 +219,7 @@ export const auditVerificationSchema = z
 
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 export type AuditSeal = z.infer<typeof auditSealSchema>;
+export type AuditList = z.infer<typeof auditListSchema>;
 export type AuditQuery = z.infer<typeof auditQuerySchema>;
 export type AuditExportQuery = z.infer<typeof auditExportQuerySchema>;
 export type AuditFault = z.infer<typeof auditFaultSchema>;
