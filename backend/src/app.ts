@@ -35,16 +35,14 @@ import {
 import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
 import { type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
 import type { Realtime } from "./modules/realtime/index.ts";
-import {
-  createRepositoryService,
-  type RepositoryService,
-  registerRepositoryRoutes,
-} from "./modules/repositories/index.ts";
+import type { RepositoryService } from "./modules/repositories/index.ts";
+import type { Secrets } from "./modules/secrets/index.ts";
 import { createStatsService, registerStatsRoutes } from "./modules/stats/index.ts";
 import { type NoticePace, type NoticeWiring, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
+import { wireRepositories } from "./repositories.ts";
 import { type TalkDeps, wireTalk } from "./talk.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -54,6 +52,7 @@ export interface AppDeps {
   logger: Logger;
   clock: Clock;
   database: Database;
+  secrets: Secrets;
   notifications: Notifications;
   /** Undefined: this backend shares its database with others at most. */
   redis: SharedRedis | undefined;
@@ -90,6 +89,7 @@ export interface App {
   notices: NoticeWiring;
   realtime: Realtime;
   repositories: RepositoryService;
+  secrets: Secrets;
   work: Work;
   /** Background work that runs besides requests; stopped before the database is closed. */
   background: Lifecycle;
@@ -97,13 +97,13 @@ export interface App {
 
 /** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { config, logger, clock, database, notifications, redis, limits = {} } = deps;
+  const { config, logger, clock, database, secrets, notifications, redis, limits = {} } = deps;
   const { db } = database;
   const background = new Lifecycle();
   let jobs: JobsOnListen | undefined;
 
   const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
-  const local = await prepareLocalMode({ db, apiKeys, home: config.home });
+  const local = await prepareLocalMode({ db, apiKeys, secrets, home: config.home });
   await seedPolicy(db, config.policy);
   const idempotency = createIdempotencyStore(db);
   const auth = createAuthService({ local, apiKeys, clock, publicUrl: () => publicUrlOf(config, server) });
@@ -129,10 +129,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const events = createEventService({ db, notifications });
   const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
   background.add("event sequencer", () => sequencer.stop());
-  const repositories = createRepositoryService({
-    db,
-    gate: { allowsPaths: true, allowsPrivateHosts: config.allowsPrivateHosts },
-  });
+  const repositories = wireRepositories({ server, config, db, secrets });
   const health = wireHealth({
     ...{ config, clock, database, redis, lag, sequencer },
     pingBackgroundQueue: async () => await jobs?.ping(),
@@ -146,7 +143,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerAuthRoutes(server, auth);
   registerApiKeyRoutes(server, apiKeys);
   registerEventRoutes(server, events, limits.eventStream);
-  registerRepositoryRoutes(server, repositories);
   const policies = wirePolicies({ server, database, notifications, clock });
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
@@ -170,6 +166,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const telling = wireNotices({
     ...{ server, config, database, notifications, logger, clock, background },
     secret: local.secret,
+    secrets,
     requests: { find: findWaitingRequest },
     ...{ isLooking: realtime.isLooking, isAtInbox: realtime.isAtInbox },
     publicUrl: () => publicUrlOf(config, server),
@@ -193,7 +190,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   return {
     ...{ server, local, auth, decisions, apiKeys, events },
-    ...{ health, idempotency, realtime, repositories, work, background },
+    ...{ health, idempotency, realtime, repositories, secrets, work, background },
     notices: telling,
   };
 }

@@ -61,6 +61,12 @@ export const envSchema = z
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
+    /** Paths of this machine may be registered as repositories. */
+    AGENTVINE_ALLOW_LOCAL_PATHS: flagOf("true"),
+    /** Keys that stored secrets are sealed with, newest first. */
+    AGENTVINE_MASTER_KEY: z.string().min(1).optional(),
+    /** A file that holds them. */
+    AGENTVINE_MASTER_KEY_FILE: z.string().min(1).max(4_096).optional(),
     /** The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed through the API. */
     AGENTVINE_POLICY: z.string().min(1).max(4_096).default("default"),
     /** False leaves sampling, sweeping and retention to other backends on the same database. */
@@ -107,6 +113,11 @@ export interface BackendConfig {
   socketsPerCallerMax: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
+  /** Paths of this machine may be registered as repositories. */
+  allowsPaths: boolean;
+  /** Undefined, both of them: the file `master.key` of the home, made when there is none. */
+  masterKey: string | undefined;
+  masterKeyFile: string | undefined;
   /** Name of a preset or path of a file; only a new installation looks at it. */
   policy: string;
   stopsWithStdin: boolean;
@@ -152,6 +163,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     socketsPerCallerMax: values.AGENTVINE_SOCKETS_PER_CALLER_MAX,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
+    allowsPaths: values.AGENTVINE_ALLOW_LOCAL_PATHS,
+    masterKey: values.AGENTVINE_MASTER_KEY,
+    masterKeyFile: values.AGENTVINE_MASTER_KEY_FILE,
     policy: values.AGENTVINE_POLICY,
     runsChores: values.AGENTVINE_CHORES,
     stopsWithStdin: values.AGENTVINE_STOP_ON_STDIN_END,

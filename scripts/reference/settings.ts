@@ -61,6 +61,10 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_SOCKETS_PER_CALLER_MAX: "Live connections that one caller may have at one backend.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_ALLOW_LOCAL_PATHS: "Take paths of the backend's machine as repositories.",
+  AGENTVINE_MASTER_KEY:
+    "Keys that stored secrets are sealed with: 32 bytes each in base64 or hexadecimal, the newest first, by comma. Unset, they are in the file below, or in master.key in the data directory, which is made when there is none. A secret.",
+  AGENTVINE_MASTER_KEY_FILE: "File that holds these keys, one per line, the newest first.",
   AGENTVINE_POLICY:
     "The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed with `agentvine policy apply`.",
   AGENTVINE_CHORES: "False leaves sampling, sweeping and retention to other backends on the same database.",

@@ -8,6 +8,7 @@ import { buildApp } from "../../../backend/src/app.ts";
 import { readConfig } from "../../../backend/src/config.ts";
 import { openDatabase } from "../../../backend/src/database/client.ts";
 import { openNotifications } from "../../../backend/src/database/notifications.ts";
+import { openSecrets } from "../../../backend/src/modules/secrets/index.ts";
 import { openArtifactRows } from "./artifact-row.ts";
 import { resultBody, taskBody, taskTypes, workerBody } from "./life.ts";
 
@@ -39,6 +40,7 @@ export async function openSite(databaseUrl: string, instanceIds: readonly string
     logger,
     clock: systemClock,
     database,
+    secrets: await openSecrets({ db: database.db, source: config, logger }),
     notifications,
     redis: undefined,
   });

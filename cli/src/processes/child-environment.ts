@@ -5,6 +5,7 @@ const plainNames =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|NODE_OPTIONS|NODE_V8_COVERAGE|NO_COLOR|FORCE_COLOR|XDG_.*)$/;
 const ownNames = /^AGENTVINE_/;
 const databaseNames = /^(DATABASE_URL|REDIS_URL)(_FILE)?$/;
+const masterKeyNames = /^AGENTVINE_MASTER_KEY(_FILE)?$/;
 const modelNames = /^(ANTHROPIC|OPENAI|OLLAMA|GEMINI|GOOGLE|AGENTVINE_MODEL)_/;
 
 const pick = (environment: Environment, isWanted: (name: string) => boolean): Record<string, string> =>
@@ -22,9 +23,15 @@ export const backendEnvironment = (environment: Environment): Record<string, str
       plainNames.test(name) || databaseNames.test(name) || (ownNames.test(name) && !modelNames.test(name)),
   );
 
-/** A worker gets model keys and its own settings, never the database. */
+/** A worker gets model keys and its own settings, never the database nor what opens its secrets. */
 export const workerEnvironment = (environment: Environment): Record<string, string> =>
-  pick(environment, (name) => plainNames.test(name) || ownNames.test(name) || modelNames.test(name));
+  pick(
+    environment,
+    (name) =>
+      plainNames.test(name) ||
+      modelNames.test(name) ||
+      (ownNames.test(name) && !masterKeyNames.test(name)),
+  );
 
 /** Neither: for the demo, which must never use a key it finds. */
 export const bareEnvironment = (environment: Environment): Record<string, string> =>

@@ -5,10 +5,11 @@ import type {
   NoticeChannelUpdate,
   NoticeQuery,
 } from "@agentvine/contracts";
-import { AppError, coerceError } from "@agentvine/kit";
+import { AppError, coerceError, isAppError, newId } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import type { ChannelAddresses } from "./channel-addresses.service.ts";
 import { forgetNotices, listNotices, startCursor, takeUnqueued } from "./notice.repository.ts";
 import {
   type ChannelRow,
@@ -29,6 +30,7 @@ export interface NoticeServiceDeps {
   webhooks: Pick<WebhookSender, "checkAddress">;
   canMail: boolean;
   secretOf: (channelId: string) => string;
+  addresses: ChannelAddresses;
 }
 
 const channelsMax = 20;
@@ -37,14 +39,22 @@ const lostAfterMs = 1_800_000;
 const sweepMax = 500;
 
 /** Of a webhook only where it leads: the rest of its address is as good as a password. */
-const shownAddress = ({ kind, address }: ChannelRow): string =>
-  kind === "email" ? address : `${new URL(address).origin}/…`;
+function shownAddress(row: ChannelRow, addresses: ChannelAddresses): string {
+  if (row.kind === "email") return row.address;
+  try {
+    return `${new URL(addresses.open(row)).origin}/…`;
+  } catch (error) {
+    // One that can't be opened any more must not hide the others, nor itself from who wants to delete it.
+    if (isAppError(error)) return "…";
+    throw error;
+  }
+}
 
-const toChannel = (row: ChannelRow): NoticeChannel => ({
+const toChannel = (row: ChannelRow, addresses: ChannelAddresses): NoticeChannel => ({
   id: row.id,
   kind: row.kind,
   name: row.name,
-  address: shownAddress(row),
+  address: shownAddress(row, addresses),
   format: row.format,
   types: row.types,
   scope: row.scope,
@@ -58,7 +68,7 @@ const notFound = (): AppError => new AppError("notice_channel.not_found", "There
 
 /** Where people want to be told things, and what they were told. Everybody sees only their own. */
 export function createNoticeService(deps: NoticeServiceDeps) {
-  const { db, delivery, webhooks, canMail, secretOf } = deps;
+  const { db, delivery, webhooks, canMail, secretOf, addresses } = deps;
   return {
     /** @throws AppError `notice_channel.mail_not_configured`, `.address_refused`, `.limit_reached` */
     createChannel: async (
@@ -76,17 +86,21 @@ export function createNoticeService(deps: NoticeServiceDeps) {
           );
         // Nobody followed the events so far.
         if (!(await hasChannels(tx))) await startCursor(tx);
+        const id = newId();
         return await insertChannel(tx, {
           ...input,
-          userId,
+          ...{ id, userId, address: addresses.seal({ id, userId, ...input }) },
           format: "format" in input ? input.format : "json",
         });
       });
-      return { channel: toChannel(row), signingSecret: row.kind === "webhook" ? secretOf(row.id) : null };
+      return {
+        channel: toChannel(row, addresses),
+        signingSecret: row.kind === "webhook" ? secretOf(row.id) : null,
+      };
     },
 
     listChannels: async (userId: string): Promise<NoticeChannel[]> =>
-      (await listChannels(db, userId)).map(toChannel),
+      (await listChannels(db, userId)).map((row) => toChannel(row, addresses)),
 
     /** @throws AppError `notice_channel.not_found` */
     updateChannel: async (
@@ -99,7 +113,7 @@ export function createNoticeService(deps: NoticeServiceDeps) {
         return await updateChannel(tx, id, userId, change);
       });
       if (row === undefined) throw notFound();
-      return toChannel(row);
+      return toChannel(row, addresses);
     },
 
     /** @throws AppError `notice_channel.not_found` */

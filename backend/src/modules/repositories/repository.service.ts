@@ -10,6 +10,7 @@ import { AppError } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { definedOf } from "../../defined-of.ts";
 import { recordEvent } from "../events/index.ts";
 import {
   countTasksOf,
@@ -185,12 +186,5 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
         });
       });
     },
-  };
-}
-
-/** The fields that were given: an absent setting keeps its value. */
-function definedOf<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }

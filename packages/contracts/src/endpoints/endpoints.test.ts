@@ -80,6 +80,9 @@ test("no response holds a hash, a token or a key, but the tokens of leases and w
   const harmless =
     /\.(canonicalKey|inputTokens|outputTokens|cacheReadTokens|cacheWriteTokens|tokensMax|apiKey)$/;
   expect([...new Set(found)].filter((path) => !harmless.test(path)).sort()).toEqual([
+    "credentials.forAttempt.credential.password",
+    "credentials.forAttempt.credential.privateKey",
+    "credentials.forAttempt.testSecrets",
     "notices.createChannel.signingSecret",
     "queue.claim.attemptToken",
     "system.createApiKey.secret",

@@ -1,6 +1,7 @@
 import { chatEndpoints } from "./chat-endpoints.ts";
 import { contextEndpoints } from "./context-endpoints.ts";
 import { controllerEndpoints } from "./controller-endpoints.ts";
+import { credentialEndpoints, secretEndpoints } from "./credential-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
 import { inboxEndpoints } from "./inbox-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
@@ -18,6 +19,8 @@ export * from "./endpoint.ts";
 export const endpoints = {
   system: systemEndpoints,
   repositories: repositoryEndpoints,
+  credentials: credentialEndpoints,
+  secrets: secretEndpoints,
   tasks: taskEndpoints,
   workers: workerEndpoints,
   queue: queueEndpoints,
