@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
+import { type Clock, Lifecycle, type Logger, type LookUpHost } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import { createFileBlobStore } from "./blobs/file-blob-store.ts";
 import type { BackendConfig } from "./config.ts";
@@ -74,6 +74,8 @@ export interface AppLimits {
   realtime?: TalkDeps["limits"];
   /** How soon people are told of what waits for them. */
   noticePace?: NoticePace;
+  /** Where names of repositories' hosts lead. */
+  lookUpHost?: LookUpHost;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -129,7 +131,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const events = createEventService({ db, notifications });
   const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
   background.add("event sequencer", () => sequencer.stop());
-  const repositories = wireRepositories({ server, config, db, secrets });
+  const repositories = wireRepositories({
+    ...{ server, config, db, secrets },
+    lookUpHost: limits.lookUpHost,
+  });
   const health = wireHealth({
     ...{ config, clock, database, redis, lag, sequencer },
     pingBackgroundQueue: async () => await jobs?.ping(),

@@ -1,3 +1,4 @@
+import type { LookUpHost } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import type { BackendConfig } from "./config.ts";
 import type { Db } from "./database/client.ts";
@@ -19,13 +20,21 @@ export interface RepositoriesDeps {
   config: BackendConfig;
   db: Db;
   secrets: Secrets;
+  lookUpHost: LookUpHost | undefined;
 }
 
 /** Wires what is known of repositories, and what opens them. */
-export function wireRepositories({ server, config, db, secrets }: RepositoriesDeps): RepositoryService {
+export function wireRepositories({
+  server,
+  config,
+  db,
+  secrets,
+  lookUpHost,
+}: RepositoriesDeps): RepositoryService {
   const repositories = createRepositoryService({
     db,
     gate: { allowsPaths: config.allowsPaths, allowsPrivateHosts: config.allowsPrivateHosts },
+    lookUpHost,
   });
   const deps = { db, box: secrets, repositories };
   registerRepositoryRoutes(server, repositories);

@@ -28,9 +28,7 @@ export const workerEnvironment = (environment: Environment): Record<string, stri
   pick(
     environment,
     (name) =>
-      plainNames.test(name) ||
-      modelNames.test(name) ||
-      (ownNames.test(name) && !masterKeyNames.test(name)),
+      plainNames.test(name) || modelNames.test(name) || (ownNames.test(name) && !masterKeyNames.test(name)),
   );
 
 /** Neither: for the demo, which must never use a key it finds. */

@@ -6,7 +6,7 @@ import {
   type RepositoryUpdate,
   repositorySettingsSchema,
 } from "@agentvine/contracts";
-import { AppError } from "@agentvine/kit";
+import { AppError, judgeHost, type LookUpHost } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
@@ -23,13 +23,15 @@ import {
   type RepositoryRow,
   updateRepositoryRow,
 } from "./repository.repository.ts";
-import { parseRepositoryUrl, type UrlGate } from "./repository-url.ts";
+import { parseRepositoryUrl, privateHost, type UrlGate } from "./repository-url.ts";
 
 /** A repository address as it is stored. */
 export interface ResolvedRepository {
   url: string;
   canonicalKey: string;
   name: string;
+  /** Undefined for paths. */
+  hostname?: string;
 }
 
 export interface RepositoryService {
@@ -38,9 +40,16 @@ export interface RepositoryService {
    * @throws AppError `repository.url_invalid`, `repository.unreachable`
    */
   resolve(url: string): Promise<ResolvedRepository>;
-  /** The repository of an address within a transaction; registered when it is new. @throws as `resolve` */
+  /**
+   * The repository of an address within a transaction; registered when it is new. Nobody is asked about its host here: `findByUrl` has done
+   * that before.
+   * @throws as `resolve`
+   */
   ensure(tx: Tx, url: string): Promise<Repository>;
-  /** The registered repository of an address; undefined when it is new. @throws as `resolve` */
+  /**
+   * The registered repository of an address; undefined when it is new, and its host may be used.
+   * @throws as `resolve`, and when the name of its host leads into a private network
+   */
   findByUrl(url: string): Promise<Repository | undefined>;
   create(input: RepositoryCreate, correlationId?: string): Promise<Repository>;
   list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<Page<Repository>>;
@@ -63,6 +72,9 @@ const toResource = (row: RepositoryRow): Repository => ({
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),
 });
+
+/** Longer nobody waits for an answer about a name. */
+const lookUpMsMax = 2_000;
 
 const notFound = (): AppError => new AppError("repository.not_found", "There is no such repository.");
 
@@ -94,10 +106,27 @@ async function resolvePath(path: string): Promise<ResolvedRepository> {
 }
 
 /** Repositories, each under one key however it is spelled. */
-export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate }): RepositoryService {
+export function createRepositoryService(deps: {
+  db: Db;
+  gate: UrlGate;
+  lookUpHost?: LookUpHost | undefined;
+}): RepositoryService {
+  const { db, gate, lookUpHost } = deps;
+
   async function resolve(url: string): Promise<ResolvedRepository> {
     const address = parseRepositoryUrl(url, gate);
     return address.kind === "path" ? await resolvePath(address.path) : address;
+  }
+
+  /** Undefined for a new one, after a look at where the name of its host leads. */
+  async function findKnown({ canonicalKey, hostname }: ResolvedRepository): Promise<Repository | undefined> {
+    const row = await findRepositoryByKey(db, canonicalKey);
+    if (row !== undefined) return toResource(row);
+    // A name that is not known here may be known to the workers, who judge it again each time they connect.
+    if (hostname === undefined || gate.allowsPrivateHosts) return undefined;
+    const verdict = await judgeHost(hostname, lookUpHost, lookUpMsMax);
+    if (verdict.kind === "private") throw privateHost(verdict.address);
+    return undefined;
   }
 
   async function ensure(
@@ -127,12 +156,12 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
     resolve,
     ensure: async (tx, url) => await ensure(tx, await resolve(url)),
     async findByUrl(url) {
-      const { canonicalKey } = await resolve(url);
-      const row = await findRepositoryByKey(db, canonicalKey);
-      return row && toResource(row);
+      const resolved = await resolve(url);
+      return await findKnown(resolved);
     },
     async create({ url, ...input }, correlationId) {
       const resolved = await resolve(url);
+      await findKnown(resolved);
       return await inTransaction(db, (tx) => ensure(tx, resolved, input, correlationId));
     },
     async list(query) {
