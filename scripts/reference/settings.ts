@@ -72,6 +72,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
 
 const workerMeanings: Meanings<typeof workerSchema> = {
   ...shared,
+  AGENTVINE_ALLOW_PRIVATE_HOSTS:
+    "Let git connect to hosts in private networks, and over plain http; unset, every address of a host is checked and git is held to it.",
   AGENTVINE_SERVER: "Address of the backend.",
   AGENTVINE_TOKEN: "The worker's key; without it, the file below is read.",
   AGENTVINE_TOKEN_FILE:

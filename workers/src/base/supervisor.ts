@@ -180,6 +180,7 @@ const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): Execut
   dataDir: config.dataDir,
   workerName: config.name,
   isLocalMode: isLoopback(config.serverUrl),
+  allowsPrivateHosts: config.allowsPrivateHosts,
   agent: config.agent,
   sandbox: sandbox.driver,
   limits: config.limits,

@@ -1,9 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createClient } from "@agentvine/client";
+import { type Client, createClient } from "@agentvine/client";
 import type { Claim } from "@agentvine/contracts";
 import { coerceError, createLogger, deferred, type Logger, sleep, systemClock } from "@agentvine/kit";
 import { createDriver } from "../agents/index.ts";
+import { createSecretRedactor } from "../agents/secret-redactor.ts";
 import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
 import { createGit } from "../workspace/git.ts";
@@ -23,9 +24,10 @@ import {
   type ToExecutor,
   toExecutorSchema,
 } from "./executor-channel.ts";
+import { fetchHandedOut, type HandedOut } from "./handed-out.ts";
 import { LogStreamer } from "./log-streamer.ts";
 import { MetricsRecorder } from "./metrics.ts";
-import { failureOf, faultOfError } from "./outcome.ts";
+import { failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
 import { createPeopleApi, People } from "./people.ts";
 import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
@@ -85,14 +87,20 @@ export const runExecutor = async (
 };
 
 /** Also when not even the frame of an execution can be made, on a full disk for example, there is a typed result. */
-const runGuarded = async (parts: Parts): Promise<AttemptResult | null> => {
+const runGuarded = async (start: Omit<Parts, "client" | "handedOut">): Promise<AttemptResult | null> => {
   try {
-    const context = createContext(parts);
+    const { claim, settings, stop } = start;
+    const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
+    const handedOut = await fetchHandedOut(client, claim.workOrder.id, stop.work);
+    const context = createContext({ ...start, client, handedOut });
     const result = await runWorkOrder(context);
     await context.log.close();
     return result;
   } catch (error) {
-    const { claim, stop, logger } = parts;
+    const { claim, stop, logger } = start;
+    if (isLeaseLost(error)) stop.request("lease_lost", coerceError(error).message);
+    if (stop.stop?.kind === "lease_lost") return null;
+    if (stop.stop?.kind === "drained") return { kind: "release", reason: stop.stop.reason.slice(0, 2_000) };
     logger.error({ err: coerceError(error) }, "the execution could not be run");
     return failureOf(faultOfError(error, stop, claim.workOrder.timeoutSeconds), null);
   }
@@ -115,16 +123,17 @@ interface Parts {
   readonly stop: StopRequest;
   readonly channel: Channel;
   readonly logger: Logger;
+  /** Carries the attempt's token. */
+  readonly client: Client;
+  readonly handedOut: HandedOut;
 }
 
 /** A cancelled order has no lease either, and the command that says so may be a moment behind. */
 const leaseDoubtMs = 1_000;
 
 const createContext = (parts: Parts): ExecutionContext => {
-  const { claim, settings, environment, relayEntry, stop, channel, logger } = parts;
+  const { claim, settings, environment, relayEntry, stop, channel, logger, client, handedOut } = parts;
   const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
-  const client = createClient({ baseUrl: settings.serverUrl, token: claim.attemptToken });
-  const api = createExecutionApi(client, claim.executionId);
   const layout = executionLayout(settings.dataDir, claim.executionId);
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 });
   const onLeaseLost = (): void => {
@@ -134,7 +143,9 @@ const createContext = (parts: Parts): ExecutionContext => {
     }, leaseDoubtMs).unref();
   };
   const { toolPath, modelApiKey } = environment;
-  const secrets = [claim.attemptToken, modelApiKey];
+  const secrets = [claim.attemptToken, modelApiKey, ...handedOut.secrets];
+  const redactor = createSecretRedactor(secrets);
+  const api = createExecutionApi(client, claim.executionId, redactor);
   const log = new LogStreamer({
     spoolPath: join(layout.spool, "log.ndjson"),
     send: (chunk, signal) => api.appendLog(chunk, signal),
@@ -167,7 +178,13 @@ const createContext = (parts: Parts): ExecutionContext => {
     settings,
     api,
     layout,
-    git: createGit({ toolPath, isLocalMode: settings.isLocalMode, tempDir: layout.host }),
+    git: createGit({
+      ...{ toolPath, tempDir: layout.host, credential: handedOut.credential },
+      isLocalMode: settings.isLocalMode,
+      allowsPrivateHosts: settings.allowsPrivateHosts,
+    }),
+    testEnvironment: handedOut.testEnvironment,
+    redactor,
     // The supervisor proved the driver and had it accepted before it claimed anything.
     sandboxes: createSandboxFactory(settings.sandbox, { acceptNoSandbox: true, toolPath }),
     createDriver: () => createDriver(driverConfigOf(settings, claim, modelApiKey)),
