@@ -41,12 +41,12 @@ const readKinds: ReadonlySet<ArtifactKind> = new Set(["evidence", "transcript", 
 
 /**
  * @param client must carry the attempt's token.
- * @param redactor takes the secrets at hand out of what is uploaded for people to read.
+ * @param redactor takes the secrets at hand out of what people read.
  */
 export const createExecutionApi = (
   client: Client,
   executionId: string,
-  redactor: Pick<SecretRedactor, "text">,
+  redactor: Pick<SecretRedactor, "text" | "value">,
 ): ExecutionApi => {
   const readable = (kind: ArtifactKind, bytes: Uint8Array): Uint8Array =>
     readKinds.has(kind) ? Buffer.from(redactor.text(Buffer.from(bytes).toString("utf8"))) : bytes;
@@ -60,7 +60,8 @@ export const createExecutionApi = (
     });
   return {
     appendLog: (body, signal) => client.call(endpoints.executions.appendLog, { params, body, signal }),
-    progress: async (body, signal) => {
+    progress: async (progress, signal) => {
+      const body = redactor.value(progress);
       await client.call(endpoints.executions.progress, { params, body, signal, timeoutMs: 10_000 });
     },
     upload: ({ kind, name, contentType, bytes: given }, signal) => {
@@ -80,7 +81,12 @@ export const createExecutionApi = (
           }),
         signal,
       ),
-    createCheckpoint: (body, signal) =>
-      retried(() => client.call(endpoints.executions.createCheckpoint, { params, body, signal }), signal),
+    createCheckpoint: (checkpoint, signal) => {
+      const body = redactor.value(checkpoint);
+      return retried(
+        () => client.call(endpoints.executions.createCheckpoint, { params, body, signal }),
+        signal,
+      );
+    },
   };
 };

@@ -80,7 +80,12 @@ const prepareBench = async (context: ExecutionContext): Promise<Bench> => {
       : { branch: "the checkpoint's base", commit: checkpoint.baseCommit };
   const found = await readTestPlan(mirror, { commit: base.commit, settings: claim.repository.settings });
   // What people stored for the repository comes before what a file in it says.
-  const plan = { ...found, environment: { ...found.environment, ...context.testEnvironment } };
+  const { testEnvironment } = context;
+  const plan = {
+    ...found,
+    environment: { ...found.environment, ...testEnvironment },
+    secrets: Object.values(testEnvironment),
+  };
   const sandbox = await openWorkspace(context, mirror, base.commit);
   context.log.say("git", "info", `base ${base.commit} (${base.branch})`);
 
