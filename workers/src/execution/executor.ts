@@ -4,7 +4,7 @@ import { type Client, createClient } from "@agentvine/client";
 import type { Claim } from "@agentvine/contracts";
 import { coerceError, createLogger, deferred, type Logger, sleep, systemClock } from "@agentvine/kit";
 import { createDriver } from "../agents/index.ts";
-import { createSecretRedactor } from "../agents/secret-redactor.ts";
+import { createSecretRedactor, type SecretRedactor } from "../agents/secret-redactor.ts";
 import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
 import { createGit } from "../workspace/git.ts";
@@ -76,8 +76,15 @@ export const runExecutor = async (
   });
   await channel.send({ type: "ready" });
   const { claim, settings } = await started.promise;
-  const logger = executionLogger(claim, settings);
-  const result = await runGuarded({ claim, settings, environment, relayEntry, stop, channel, logger });
+  const known = { redactor: createSecretRedactor([claim.attemptToken, environment.modelApiKey]) };
+  const logger = executionLogger(claim, settings, (line) => known.redactor.text(line));
+  const onSecrets = (redactor: SecretRedactor): void => {
+    known.redactor = redactor;
+  };
+  const result = await runGuarded({
+    ...{ claim, settings, environment, relayEntry, stop, channel },
+    ...{ logger, onSecrets },
+  });
   if (result === null) {
     await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
     return;
@@ -106,8 +113,8 @@ const runGuarded = async (start: Omit<Parts, "client" | "handedOut">): Promise<A
   }
 };
 
-const executionLogger = (claim: Claim, settings: ExecutorSettings): Logger =>
-  createLogger({ name: "executor", level: settings.logLevel }).child({
+const executionLogger = (claim: Claim, settings: ExecutorSettings, hide: (line: string) => string): Logger =>
+  createLogger({ name: "executor", level: settings.logLevel, hide }).child({
     taskId: claim.task.id,
     workOrderId: claim.workOrder.id,
     executionId: claim.executionId,
@@ -123,6 +130,8 @@ interface Parts {
   readonly stop: StopRequest;
   readonly channel: Channel;
   readonly logger: Logger;
+  /** Told what takes all the secrets out, once they are known. */
+  readonly onSecrets: (redactor: SecretRedactor) => void;
   /** Carries the attempt's token. */
   readonly client: Client;
   readonly handedOut: HandedOut;
@@ -145,6 +154,7 @@ const createContext = (parts: Parts): ExecutionContext => {
   const { toolPath, modelApiKey } = environment;
   const secrets = [claim.attemptToken, modelApiKey, ...handedOut.secrets];
   const redactor = createSecretRedactor(secrets);
+  parts.onSecrets(redactor);
   const api = createExecutionApi(client, claim.executionId, redactor);
   const log = new LogStreamer({
     spoolPath: join(layout.spool, "log.ndjson"),

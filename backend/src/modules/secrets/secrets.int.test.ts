@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import type { ErrorResponse, SealRotated, SealState } from "@agentvine/contracts";
 import { createLogger, newId } from "@agentvine/kit";
 import { useTempDir } from "@agentvine/testkit";
@@ -158,6 +159,53 @@ describe("rotation", () => {
     expect(await rotate(app)).toMatchObject({ failed: 0 });
     const { masterKeys, newestKeyId } = await state(app);
     expect(masterKeys.find(({ id }) => id === newestKeyId)?.sealed).toBe(5);
+  });
+});
+
+describe("the log of the backend", () => {
+  test("holds no value at its finest level: neither of requests that are taken, nor of refused ones, nor of those that fail inside", async () => {
+    let text = "";
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        text += String(chunk);
+        done();
+      },
+    });
+    const fine = createLogger({ name: "test", level: "trace", stream });
+    await using app = await buildTestApp({ logger: fine });
+    const value = `planted-${newId()}`;
+    const host = () => `h${newId()}.example.org`;
+    const store = (body: object) => app.request("POST", "/api/v1/credentials", { body });
+    const { body: repository } = await app.request<{ id: string }>("POST", "/api/v1/repositories", {
+      body: { url: "https://example.org/a/logged" },
+    });
+    const path = `/api/v1/repositories/${repository.id}/secrets/TEST_KEY`;
+    const twice = host();
+    for (const one of [twice, twice]) await store({ kind: "token", host: one, value });
+    await store({ kind: "token", host: "not a host", value });
+    await store({ kind: "ssh_key", host: host(), value, knownHosts: "x" });
+    await app.request("PUT", path, { body: { value } });
+    await app.request("PUT", `${path}%20`, { body: { value } });
+    await rotate(app, true);
+    await app.database.db.execute(
+      sql.raw(`
+      create function refuse() returns trigger language plpgsql as $$ begin raise exception 'crashed'; end $$;
+      create trigger crash before insert or update on credentials for each row execute function refuse();
+      create trigger crash before insert or update on repository_secrets for each row execute function refuse();`),
+    );
+    const failed = [
+      await store({ kind: "token", host: host(), value }),
+      await app.request("PUT", path, { body: { value } }),
+    ];
+    expect(failed.map(({ status }) => status)).toEqual([500, 500]);
+    await app.database.db.execute(
+      sql.raw("drop trigger crash on credentials; drop trigger crash on repository_secrets"),
+    );
+    await app.database.db.execute(sql`update credentials set host = 'moved.example.org'`);
+    await rotate(app, true);
+    expect(text).toContain("could not be sealed anew");
+    const masterKeys = (await readFile(join(app.home, "master.key"), "utf8")).trim().split("\n");
+    for (const secret of [value, app.local.secret, ...masterKeys]) expect(text).not.toContain(secret);
   });
 });
 
