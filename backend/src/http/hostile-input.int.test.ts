@@ -3,6 +3,7 @@ import { newId } from "@agentvine/kit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cursorOf } from "../modules/inbox/inbox-cursor.ts";
+import { secretRequests } from "../testing/hostile-secrets.ts";
 import { talkRequests } from "../testing/hostile-talk.ts";
 import { hostile, placesIn, replaced } from "../testing/hostile-values.ts";
 import { approvalOf, type RequestFixture, requestFixture } from "../testing/request-fixture.ts";
@@ -134,22 +135,6 @@ async function ruleProposal(): Promise<string> {
   const request = await asking.askToRun(claim, `make ${newId()}`);
   const { body } = await asking.answer(request, { decision: "deny", scope: "rule" });
   return body.answer?.ruleProposal?.id ?? "";
-}
-
-async function credential(): Promise<string> {
-  const { body } = await fixture.app.request<{ id: string }>("POST", "/api/v1/credentials", {
-    body: { kind: "token", host: `h${newId()}.example.org`, value: "a-token-of-a-bot" },
-  });
-  return body.id;
-}
-
-async function repositorySecret(): Promise<{ repositoryId: string; name: string }> {
-  const { repositoryId } = await pendingTask();
-  await fixture.sql("delete from repository_secrets");
-  const name = "TEST_TOKEN";
-  const path = `/api/v1/repositories/${repositoryId}/secrets/${name}`;
-  await fixture.app.request("PUT", path, { body: { value: "some value" } });
-  return { repositoryId, name };
 }
 
 const { queue, tasks, workers, executions, notices, system } = endpoints;
@@ -380,28 +365,6 @@ const requests: {
     }),
     delete: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
   },
-  credentials: {
-    create: async () => ({
-      body: { kind: "token", host: `h${newId()}.example.org`, username: "u", value: "a-token-of-a-bot" },
-    }),
-    list: async () => ({ query: { repositoryId: newId() } }),
-    update: async () => ({
-      params: { credentialId: await credential() },
-      body: { username: "v", value: "another-token" },
-    }),
-    delete: async () => ({ params: { credentialId: await credential() } }),
-    forAttempt: async () => {
-      const { ref, token } = await running();
-      return { token, params: { workOrderId: ref.workOrderId } };
-    },
-  },
-  secrets: {
-    list: async () => ({ params: { repositoryId: (await pendingTask()).repositoryId } }),
-    set: async () => ({ params: await repositorySecret(), body: { value: "another value" } }),
-    remove: async () => ({ params: await repositorySecret() }),
-    state: async () => ({}),
-    rotate: async () => ({ body: { makesKey: false } }),
-  },
   workerRequests: {
     raise: async () => {
       const { ref, token } = await running();
@@ -476,6 +439,7 @@ const requests: {
     list: async () => ({}),
   },
   ...talkRequests({ fixture: () => fixture, running, pendingTask }),
+  ...secretRequests({ fixture: () => fixture, running, pendingTask }),
   inbox: {
     list: async () => ({
       query: {
