@@ -14,11 +14,14 @@ export type HostVerdict =
   | { readonly kind: "public"; readonly addresses: readonly string[] }
   /** Written as a number, or without an address that everybody can reach: `address` is the first that is private. */
   | { readonly kind: "private"; readonly address: string }
-  /** The resolver knows no such name, or gave no answer in time. */
-  | { readonly kind: "unknown" };
+  /** The resolver knows no such name; or, where it may be another time, it was away or gave no answer in time. */
+  | { readonly kind: "unknown"; readonly isTemporary: boolean };
 
 const inBrackets = (address: string): string => (isIP(address) === 6 ? `[${address}]` : address);
 const withoutZone = (address: string): string => address.split("%")[0] ?? address;
+
+const isTemporary = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "EAI_AGAIN" || error.code === "ETIMEOUT");
 
 async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
@@ -47,9 +50,15 @@ export async function judgeHost(
   const name = URL.canParse(text) ? new URL(text).hostname : hostname;
   if (isIP(name.replace(/^\[|\]$/g, "")) !== 0 || isPrivateHost(name))
     return { kind: "private", address: name };
-  const answers = await inTime(lookUp(name.replace(/\.$/, "")), timeoutMs).catch(() => undefined);
-  const addresses = (answers ?? []).map(({ address }) => withoutZone(address));
+  let answers: Awaited<ReturnType<LookUpHost>> | undefined;
+  try {
+    answers = await inTime(lookUp(name.replace(/\.$/, "")), timeoutMs);
+  } catch (error) {
+    return { kind: "unknown", isTemporary: isTemporary(error) };
+  }
+  if (answers === undefined) return { kind: "unknown", isTemporary: true };
+  const addresses = answers.map(({ address }) => withoutZone(address));
   const hidden = addresses.find((address) => isIP(address) === 0 || isPrivateHost(inBrackets(address)));
   if (hidden !== undefined) return { kind: "private", address: hidden };
-  return addresses.length === 0 ? { kind: "unknown" } : { kind: "public", addresses };
+  return addresses.length === 0 ? { kind: "unknown", isTemporary: false } : { kind: "public", addresses };
 }

@@ -21,7 +21,8 @@ const defaultPorts = { https: 443, http: 80, ssh: 22 } as const;
 /**
  * Finds out where the host of an address leads, now. The backend did so when the repository was registered, but a name may have changed
  * its mind since: what is told here is what git is held to.
- * @throws AppError `repository.url_invalid` when it leads into a private network, `repository.unreachable` when it leads nowhere
+ * @throws AppError `repository.url_invalid` when it leads into a private network, `repository.unreachable` when it leads nowhere,
+ * `repository.network_failed` (to be tried again) when the resolver is away
  */
 export async function pinRemote(address: RemoteAddress, options: PinOptions): Promise<HostPin | null> {
   const { transport } = address;
@@ -35,7 +36,9 @@ export async function pinRemote(address: RemoteAddress, options: PinOptions): Pr
         `The repository address can't be used: its host leads to ${verdict.address}, in a private network or written as a number. Set AGENTVINE_ALLOW_PRIVATE_HOSTS=true for this worker to allow such hosts.`,
       );
     case "unknown":
-      throw new AppError("repository.unreachable", `The host ${hostname} of the repository is not known.`);
+      throw verdict.isTemporary
+        ? new AppError("repository.network_failed", `Nobody could say where the host ${hostname} is.`)
+        : new AppError("repository.unreachable", `The host ${hostname} of the repository is not known.`);
     case "public":
       return {
         hostname,

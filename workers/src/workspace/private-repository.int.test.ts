@@ -189,6 +189,19 @@ describe("the address of a host", () => {
     expect(inside.requests).toEqual([]);
   });
 
+  it("that nobody can tell for now is worth another try, one that nobody knows is not", async () => {
+    const failing = (code: string) => ({
+      lookUpHost: () => Promise.reject(Object.assign(new Error(code), { code })),
+    });
+    const address = "https://rebind.example.org/a";
+    expect(await codeOf(refresh(await guarded([], failing("EAI_AGAIN")).git, address))).toBe(
+      "repository.network_failed",
+    );
+    expect(await codeOf(refresh(await guarded([], failing("ENOTFOUND")).git, address))).toBe(
+      "repository.unreachable",
+    );
+  });
+
   it("that was found is where git connects, whatever the name says elsewhere", async () => {
     const git = await aGit(dir(), { credential });
     const port = Number(new URL(url).port);
