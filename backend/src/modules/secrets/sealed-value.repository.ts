@@ -15,7 +15,7 @@ export interface StoredValue {
 const name = (text: string) => sql.identifier(text);
 const textOf = ({ column, isJson }: SealedColumn) =>
   isJson === true ? sql`(${name(column)} #>> '{}')` : sql`${name(column)}`;
-const chosen = ({ where }: SealedColumn) => sql.raw(where === undefined ? "true" : where);
+const chosen = ({ where }: SealedColumn) => sql.raw(where === undefined ? "true" : `(${where})`);
 const sealedPattern = "^avs1[.][0-9a-f]{16}[.]";
 
 const readValues = async (db: Db, column: SealedColumn, condition: ReturnType<typeof sql>) => {

@@ -93,13 +93,16 @@ describe("rotation", () => {
   test("seals everything anew with a key that the backend makes, and only the new key is needed then", async () => {
     await using app = await buildTestApp();
     await storeOneOfEach(app);
+    await app.secrets.ensureSetting("some.later.setting", () => "its secret");
+    await app.database.db.execute(sql`insert into settings (key, value) values ('plain', '{"a": "avs1."}')`);
     const before = await state(app);
-    expect(before.masterKeys).toEqual([{ id: before.newestKeyId, sealed: 5, isKnown: true }]);
+    expect(before.masterKeys).toEqual([{ id: before.newestKeyId, sealed: 6, isKnown: true }]);
     const after = await rotate(app, true);
-    expect(after).toMatchObject({ resealed: 5, failed: 0 });
+    expect(after).toMatchObject({ resealed: 6, failed: 0 });
+    expect(await app.secrets.ensureSetting("some.later.setting", () => "another")).toBe("its secret");
     expect(after.newestKeyId).not.toBe(before.newestKeyId);
     expect(after.masterKeys).toEqual([
-      { id: after.newestKeyId, sealed: 5, isKnown: true },
+      { id: after.newestKeyId, sealed: 6, isKnown: true },
       { id: before.newestKeyId, sealed: 0, isKnown: true },
     ]);
     expect(await rotate(app)).toMatchObject({ resealed: 0, failed: 0 });
