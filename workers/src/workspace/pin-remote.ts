@@ -37,8 +37,11 @@ export async function pinRemote(address: RemoteAddress, options: PinOptions): Pr
       );
     case "unknown":
       throw verdict.isTemporary
-        ? new AppError("repository.network_failed", `Nobody could say where the host ${hostname} is.`)
-        : new AppError("repository.unreachable", `The host ${hostname} of the repository is not known.`);
+        ? new AppError(
+            "repository.network_failed",
+            `The connection to the repository broke: nobody could say where its host ${hostname} is.`,
+          )
+        : new AppError("repository.unreachable", `The host of the repository is not known: ${hostname}.`);
     case "public":
       return {
         hostname,
