@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, Lifecycle, type Logger } from "@agentvine/kit";
+import { type Clock, Lifecycle, type Logger, type LookUpHost } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import type { AccountLimits } from "./accounts.ts";
 import { wireAudit } from "./audit.ts";
@@ -32,16 +32,14 @@ import {
 import { createExecutionService, registerExecutionRoutes } from "./modules/executions/index.ts";
 import { type HealthService, registerHealthRoutes } from "./modules/health/index.ts";
 import type { Realtime } from "./modules/realtime/index.ts";
-import {
-  createRepositoryService,
-  type RepositoryService,
-  registerRepositoryRoutes,
-} from "./modules/repositories/index.ts";
+import type { RepositoryService } from "./modules/repositories/index.ts";
+import type { Secrets } from "./modules/secrets/index.ts";
 import { createStatsService } from "./modules/stats/index.ts";
 import { type NoticePace, type NoticeWiring, openMail, wireNotices } from "./notices.ts";
 import { registerOperations } from "./operations.ts";
 import { seedPolicy, wirePolicies } from "./policies.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
+import { wireRepositories } from "./repositories.ts";
 import { type TalkDeps, wireTalk } from "./talk.ts";
 import { version } from "./version.ts";
 import { type Work, wireWork } from "./work.ts";
@@ -51,6 +49,7 @@ export interface AppDeps {
   logger: Logger;
   clock: Clock;
   database: Database;
+  secrets: Secrets;
   notifications: Notifications;
   /** Undefined: this backend shares its database with others at most. */
   redis: SharedRedis | undefined;
@@ -75,6 +74,8 @@ export interface AppLimits {
   realtime?: TalkDeps["limits"];
   /** How soon people are told of what waits for them. */
   noticePace?: NoticePace;
+  /** Where names of repositories' hosts lead. */
+  lookUpHost?: LookUpHost;
 }
 
 /** Everything that was wired, for the process and for tests. */
@@ -90,6 +91,7 @@ export interface App extends Callers {
   notices: NoticeWiring;
   realtime: Realtime;
   repositories: RepositoryService;
+  secrets: Secrets;
   work: Work;
   /** Background work that runs besides requests; stopped before the database is closed. */
   background: Lifecycle;
@@ -97,7 +99,7 @@ export interface App extends Callers {
 
 /** The composition root: makes every service, in order, and registers every route. Nothing listens yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { config, logger, clock, database, notifications, redis, limits = {} } = deps;
+  const { config, logger, clock, database, secrets, notifications, redis, limits = {} } = deps;
   const { db } = database;
   const background = new Lifecycle();
   let jobs: JobsOnListen | undefined;
@@ -105,7 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const publicUrl = () => publicUrlOf(config, server);
   const mail = openMail(config, background);
   const callers = await wireCallers({
-    ...{ config, database, notifications, logger, clock, background, publicUrl },
+    ...{ config, database, secrets, notifications, logger, clock, background, publicUrl },
     ...{ mailer: mail, limits: limits.accounts },
   });
   const { local, auth } = callers;
@@ -125,9 +127,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const events = createEventService({ db, notifications });
   const sequencer = startEventSequencer({ db, notifications, logger, lateMs: limits.eventsLateMs });
   background.add("event sequencer", () => sequencer.stop());
-  const repositories = createRepositoryService({
-    db,
-    gate: { allowsPaths: true, allowsPrivateHosts: config.allowsPrivateHosts },
+  const repositories = wireRepositories({
+    ...{ server, config, db, secrets },
+    lookUpHost: limits.lookUpHost,
   });
   const health = wireHealth({
     ...{ config, clock, database, redis, lag, sequencer },
@@ -142,7 +144,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   registerHealthRoutes(server, health);
   callers.registerRoutes(server);
   registerEventRoutes(server, events, limits.eventStream);
-  registerRepositoryRoutes(server, repositories);
   const policies = wirePolicies({ server, database, notifications, clock });
   const work = wireWork({
     ...{ server, config, database, notifications, logger, auth, events, repositories, background },
@@ -166,6 +167,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const telling = wireNotices({
     ...{ server, config, database, notifications, logger, clock, mail, background, publicUrl },
     secret: local.secret,
+    secrets,
     requests: { find: findWaitingRequest },
     ...{ isLooking: realtime.isLooking, isAtInbox: realtime.isAtInbox },
     pace: limits.noticePace,
@@ -187,7 +189,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
   return {
     ...{ ...callers, server, tls: edge.tls, auditChain, decisions, events },
-    ...{ health, idempotency, realtime, repositories, work, background },
+    ...{ health, idempotency, realtime, repositories, secrets, work, background },
     notices: telling,
   };
 }

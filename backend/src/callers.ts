@@ -8,6 +8,7 @@ import {
   prepareLocalMode,
   registerAuthRoutes,
 } from "./modules/auth/index.ts";
+import type { Secrets } from "./modules/secrets/index.ts";
 
 export interface Callers {
   local: LocalMode;
@@ -20,10 +21,12 @@ export interface Callers {
 }
 
 /** Wires what finds out who makes a request: people by session or in local mode by token, machines by key, attempts by their own token. */
-export async function wireCallers(deps: Omit<AccountsDeps, "secret">): Promise<Callers> {
-  const { config, database, notifications, logger, clock, publicUrl } = deps;
+export async function wireCallers(
+  deps: Omit<AccountsDeps, "secret"> & { secrets: Secrets },
+): Promise<Callers> {
+  const { config, database, secrets, notifications, logger, clock, publicUrl } = deps;
   const apiKeys = createApiKeyService({ db: database.vital, clock, logger, notifications });
-  const local = await prepareLocalMode({ db: database.db, apiKeys, home: config.home });
+  const local = await prepareLocalMode({ db: database.db, apiKeys, secrets, home: config.home });
   const accounts = wireAccounts({ ...deps, secret: local.secret });
   const findSession = accounts.isOn ? accounts.sessions.find : undefined;
   const auth = createAuthService({

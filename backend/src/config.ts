@@ -12,11 +12,10 @@ import type { RatesPerSecond } from "./http/rate-limits.ts";
 import type { TlsFiles } from "./http/server-tls.ts";
 import { type RetentionDays, retentionDaysOf, retentionVariables } from "./retention.ts";
 
-const flagOf = (unset: "true" | "false") =>
-  z
-    .enum(["true", "false", "1", "0"], "must be true or false")
-    .default(unset)
-    .transform((text) => text === "true" || text === "1");
+const flagValues = z.enum(["true", "false", "1", "0"], "must be true or false");
+const isYes = (text: z.infer<typeof flagValues>): boolean => text === "true" || text === "1";
+const flagOf = (unset: "true" | "false") => flagValues.default(unset).transform(isYes);
+const optionalFlag = flagValues.transform(isYes).optional();
 
 const flag = flagOf("false");
 
@@ -90,6 +89,13 @@ export const envSchema = z
     /** Queue tasks that no worker could run now, instead of refusing them. */
     AGENTVINE_ALLOW_UNRUNNABLE: flag,
     AGENTVINE_ALLOW_PRIVATE_HOSTS: flag,
+    /** Paths of this machine may be registered as repositories. */
+    /** Unset: without accounts alone, where whoever asks could read those paths anyway. */
+    AGENTVINE_ALLOW_LOCAL_PATHS: optionalFlag,
+    /** Keys that stored secrets are sealed with, newest first. */
+    AGENTVINE_MASTER_KEY: z.string().min(1).optional(),
+    /** A file that holds them. */
+    AGENTVINE_MASTER_KEY_FILE: z.string().min(1).max(4_096).optional(),
     /** The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed through the API. */
     AGENTVINE_POLICY: z.string().min(1).max(4_096).default("default"),
     ...retentionVariables,
@@ -162,6 +168,11 @@ export interface BackendConfig {
   socketsPerCallerMax: number;
   allowsUnrunnable: boolean;
   allowsPrivateHosts: boolean;
+  /** Paths of this machine may be registered as repositories. */
+  allowsPaths: boolean;
+  /** Undefined, both of them: the file `master.key` of the home, made when there is none. */
+  masterKey: string | undefined;
+  masterKeyFile: string | undefined;
   /** Name of a preset or path of a file; only a new installation looks at it. */
   policy: string;
   stopsWithStdin: boolean;
@@ -214,6 +225,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     socketsPerCallerMax: values.AGENTVINE_SOCKETS_PER_CALLER_MAX,
     allowsUnrunnable: values.AGENTVINE_ALLOW_UNRUNNABLE,
     allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
+    allowsPaths: values.AGENTVINE_ALLOW_LOCAL_PATHS ?? values.AGENTVINE_ACCOUNTS === "off",
+    masterKey: values.AGENTVINE_MASTER_KEY,
+    masterKeyFile: values.AGENTVINE_MASTER_KEY_FILE,
     policy: values.AGENTVINE_POLICY,
     runsChores: values.AGENTVINE_CHORES,
     retentionDays: retentionDaysOf(values),

@@ -7,6 +7,7 @@ import type { Delivery } from "./jobs/delivery.ts";
 import type { JobRunner } from "./jobs/job-runner.ts";
 import { createTokenSigner } from "./modules/auth/index.ts";
 import {
+  createChannelAddresses,
   createMailSender,
   createNoticeDelivery,
   createNoticeSender,
@@ -20,6 +21,7 @@ import {
   triesMax,
   type WaitingRequests,
 } from "./modules/notices/index.ts";
+import type { SecretBox } from "./modules/secrets/index.ts";
 
 /** How soon people are told of what waits for them; each has a default. */
 export interface NoticePace {
@@ -44,6 +46,7 @@ export interface NoticeWiringDeps {
   mail: MailSender | undefined;
   /** The installation's secret. */
   secret: string;
+  secrets: SecretBox;
   requests: WaitingRequests;
   isLooking: IsLooking;
   isAtInbox: (userId: string) => boolean;
@@ -79,16 +82,20 @@ export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
   // Nothing secret needs to be kept per channel: its key follows from the installation's own.
   const signer = createTokenSigner(deps.secret, "webhook signatures");
   const secretOf = (channelId: string): string => `avw_${signer.sign(channelId)}`;
+  const addresses = createChannelAddresses(deps.secrets);
   const webhooks = createWebhookSender({ allowsPrivateHosts: config.allowsPrivateHosts, clock });
   const delivery = createNoticeDelivery({
     ...{ db, clock, logger },
     requests: deps.requests,
     isLooking: deps.isLooking,
     isAtInbox: deps.isAtInbox,
-    send: createNoticeSender({ mail, webhooks, secretOf, publicUrl: deps.publicUrl }),
+    send: createNoticeSender({ mail, webhooks, secretOf, addresses, publicUrl: deps.publicUrl }),
     lookAgainMs: pace.lookAgainMs,
   });
-  const notices = createNoticeService({ db, delivery, webhooks, canMail: mail !== undefined, secretOf });
+  const notices = createNoticeService({
+    ...{ db, delivery, webhooks, secretOf, addresses },
+    canMail: mail !== undefined,
+  });
   registerNoticeRoutes(deps.server, notices);
   return {
     notices,

@@ -23,6 +23,8 @@ const configOf = (change: Partial<BackendConfig> = {}): BackendConfig => ({
     AGENTVINE_HOME: join(directory(), "home"),
     AGENTVINE_PORT: "0",
     DATABASE_URL: testDatabase.url,
+    // One database, and a home for each test.
+    AGENTVINE_MASTER_KEY: "00".repeat(32),
   }),
   runsChores: false,
   ...change,

@@ -10,7 +10,7 @@ import {
 } from "@agentvine/kit";
 import { resolveClusterDir, startEmbeddedPostgres } from "@agentvine/postgres";
 import type { BackendConfig } from "./config.ts";
-import type { Database } from "./database/client.ts";
+import type { Secrets } from "./modules/secrets/index.ts";
 import type { SharedRedis } from "./redis/shared-redis.ts";
 
 /** The line on standard output that tells the starter that the backend takes requests. */
@@ -94,11 +94,16 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
   if ((await readSchemaState(database.db)) === "ahead") {
     logger.warn("a newer version has migrated this database: it is served, but update this backend too");
   }
-  const redis = await openRedis(config, database, logger);
+  const { openSecrets } = await import("./modules/secrets/index.ts");
+  const secrets = await openSecrets({ db: database.db, source: config, logger });
+  const redis = await openRedis(config, secrets, logger);
   lifecycle.add("Redis", () => redis?.close());
   const notifications = openNotifications({ database, redis, logger });
   lifecycle.add("notifications", () => notifications.close());
-  const app = await buildApp({ config, logger, clock: systemClock, database, notifications, redis });
+  const app = await buildApp({
+    ...{ config, logger, clock: systemClock },
+    ...{ database, secrets, notifications, redis },
+  });
   lifecycle.add("background work", () => app.background.stop());
   lifecycle.add("server", () => app.server.close());
   const stopHearing = onHangUp(() => void app.tls?.reload(), app.tls !== undefined);
@@ -124,7 +129,7 @@ function onHangUp(listener: () => void, isWanted: boolean): () => void {
 /** What backends share by Redis; undefined when there is none. Does not wait until it is reached. */
 export async function openRedis(
   { redisUrl, redisCaFile }: BackendConfig,
-  { db }: Database,
+  secrets: Secrets,
   logger: Logger,
 ): Promise<SharedRedis | undefined> {
   if (redisUrl === undefined) return undefined;
@@ -132,7 +137,7 @@ export async function openRedis(
     import("./redis/shared-redis.ts"),
     import("./modules/auth/index.ts"),
   ]);
-  const prefix = `agentvine:${await nameInstallation(db)}`;
+  const prefix = `agentvine:${await nameInstallation(secrets)}`;
   return await openSharedRedis({ url: redisUrl, caFile: redisCaFile, prefix, logger });
 }
 

@@ -16,6 +16,8 @@ export interface BenchBackend {
 
 const readySchema = z.object({ ready: z.literal(true), url: z.string() });
 const rateMax = "100000";
+/** Backends on one database have one master key, wherever their homes are. */
+export const benchMasterKey = "00".repeat(32);
 const entry = fileURLToPath(new URL("../../backend/dist/main.js", import.meta.url));
 
 /** @throws Error when it ends before it is ready; its own words are on standard error */
@@ -31,6 +33,7 @@ export async function startBenchBackend(
       AGENTVINE_HOME: home,
       DATABASE_URL: databaseUrl,
       AGENTVINE_PORT: "0",
+      AGENTVINE_MASTER_KEY: benchMasterKey,
       AGENTVINE_LOG_LEVEL: "warn",
       // One caller sends what a team does together: counted as always, only never refused.
       AGENTVINE_RATE_READS_PER_SECOND: rateMax,

@@ -2,11 +2,14 @@ import { Command, InvalidArgumentError } from "commander";
 import { addAuditCommands } from "./commands/audit.ts";
 import type { CommandContext, Finish } from "./commands/command.ts";
 import { addControllerCommands } from "./commands/controller.ts";
+import { addCredentialCommands } from "./commands/credential.ts";
 import { demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { addInboxCommands } from "./commands/inbox.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
+import { addRepositoryCommands } from "./commands/repository.ts";
+import { addSecretsCommands } from "./commands/secrets.ts";
 import { addTaskCommands } from "./commands/task.ts";
 import { up } from "./commands/up.ts";
 import { addAccountCommands } from "./commands/user.ts";
@@ -91,6 +94,9 @@ export const createProgram = (context: CommandContext, finish: Finish): Command 
   addKeyCommands(program, context, finish);
   addAccountCommands(program, context, finish);
   addAuditCommands(program, context, finish);
+  addCredentialCommands(program, context, finish);
+  addRepositoryCommands(program, context, finish);
+  addSecretsCommands(program, context, finish);
   return program;
 };
 

@@ -266,6 +266,28 @@ create table conversations (
 CREATE UNIQUE INDEX conversations_task_id_key ON public.conversations USING btree (task_id);
 CREATE INDEX conversations_updated_at_idx ON public.conversations USING btree (updated_at, id);
 
+create table credentials (
+  id uuid not null,
+  kind text not null,
+  repository_id uuid,
+  host text,
+  username text,
+  sealed_value text not null,
+  known_hosts text,
+  created_by uuid not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone,
+  constraint credentials_kind_check CHECK ((kind = ANY (ARRAY['token'::text, 'ssh_key'::text]))),
+  constraint credentials_place_check CHECK (((repository_id IS NULL) <> (host IS NULL))),
+  constraint credentials_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint credentials_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id) ON DELETE CASCADE,
+  constraint credentials_pkey PRIMARY KEY (id)
+);
+CREATE INDEX credentials_created_by_idx ON public.credentials USING btree (created_by);
+CREATE UNIQUE INDEX credentials_host_kind_key ON public.credentials USING btree (host, kind);
+CREATE UNIQUE INDEX credentials_repository_id_kind_key ON public.credentials USING btree (repository_id, kind);
+
 create table events (
   id uuid not null,
   "position" bigint,
@@ -503,6 +525,22 @@ create table repositories (
 );
 CREATE UNIQUE INDEX repositories_canonical_key_key ON public.repositories USING btree (canonical_key);
 CREATE INDEX repositories_name_idx ON public.repositories USING btree (name);
+
+create table repository_secrets (
+  id uuid not null,
+  repository_id uuid not null,
+  name text not null,
+  sealed_value text not null,
+  created_by uuid not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone,
+  constraint repository_secrets_created_by_users_id_fk FOREIGN KEY (created_by) REFERENCES users(id),
+  constraint repository_secrets_repository_id_repositories_id_fk FOREIGN KEY (repository_id) REFERENCES repositories(id) ON DELETE CASCADE,
+  constraint repository_secrets_pkey PRIMARY KEY (id)
+);
+CREATE INDEX repository_secrets_created_by_idx ON public.repository_secrets USING btree (created_by);
+CREATE UNIQUE INDEX repository_secrets_repository_id_name_key ON public.repository_secrets USING btree (repository_id, name);
 
 create table rule_proposals (
   id uuid not null,

@@ -37,6 +37,9 @@ interface Expected {
   readonly reason: RegExp;
 }
 
+/** Backend and workers each decide which hosts they let git connect to. */
+const inside = { AGENTVINE_ALLOW_PRIVATE_HOSTS: "true" };
+
 describe("bad input", () => {
   let temp: TempDir;
   let backend: BackendProcess;
@@ -62,7 +65,7 @@ describe("bad input", () => {
       "test/sum.test.js": "import test from 'node:test';\ntest('adds', () => {});\n",
     });
     backend = await startBackend({
-      env: { AGENTVINE_RETRY_BASE_SECONDS: "0.1", AGENTVINE_ALLOW_PRIVATE_HOSTS: "true" },
+      env: { AGENTVINE_RETRY_BASE_SECONDS: "0.1", ...inside },
     });
     client = createClient({ baseUrl: backend.url, token: backend.token });
     const token = (await readFile(join(backend.home, "worker.key"), "utf8")).trim();
@@ -77,6 +80,7 @@ describe("bad input", () => {
         agent: await writeAgent(temp.path),
         env: {
           AGENTVINE_WORKER_LABELS: "shell",
+          ...inside,
           AGENTVINE_WORKER_SLOTS: "2",
           AGENTVINE_WORKER_WORKSPACE_BYTES_MAX: String(20 * mebibyte),
           AGENTVINE_WORKER_DISK_FREE_BYTES_MIN: "0",
@@ -88,6 +92,7 @@ describe("bad input", () => {
         dataDir: join(temp.path, "model"),
         env: {
           AGENTVINE_WORKER_LABELS: "model",
+          ...inside,
           AGENTVINE_WORKER_STEPS_MAX: "30",
           AGENTVINE_MODEL: "scripted/demo",
           AGENTVINE_MODEL_BASE_URL: scripted.baseUrl,

@@ -82,6 +82,11 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_SOCKETS_PER_CALLER_MAX: "Live connections that one caller may have at one backend.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
   AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_ALLOW_LOCAL_PATHS:
+    "Take paths of the backend's machine as repositories; unset, without accounts alone.",
+  AGENTVINE_MASTER_KEY:
+    "Keys that stored secrets are sealed with: 32 bytes each in base64 or hexadecimal, the newest first, by comma. Unset, they are in the file below, or in master.key in the data directory, which is made when there is none. A secret.",
+  AGENTVINE_MASTER_KEY_FILE: "File that holds these keys, one per line, the newest first.",
   AGENTVINE_POLICY:
     "The policy a new installation begins with: `default`, `no-sandbox`, or the path of a YAML file. Later it is changed with `agentvine policy apply`.",
   AGENTVINE_RETENTION_LOGS_DAYS: keptMeaning("log lines of executions that ended, of tasks that are over"),
@@ -105,6 +110,8 @@ const workerMeanings: Meanings<typeof workerSchema> = {
   AGENTVINE_SERVER: "Address of the backend: https, or http on this machine.",
   AGENTVINE_CA_FILE: caMeaning,
   AGENTVINE_ALLOW_PLAIN_HTTP: plainHttpMeaning,
+  AGENTVINE_ALLOW_PRIVATE_HOSTS:
+    "Let git connect to hosts in private networks, and over plain http; unset, every address of a host is checked and git is held to it.",
   AGENTVINE_TOKEN: "The worker's key; without it, the file below is read.",
   AGENTVINE_TOKEN_FILE:
     "File that holds the key; unset, worker.key in the data directory, where the backend of this machine puts it.",

@@ -27,6 +27,8 @@ export interface WorkerConfig {
   readonly dataDir: string;
   readonly sandbox: (typeof sandboxDrivers)[number] | "auto";
   readonly isNoSandboxAccepted: boolean;
+  /** Repositories may lie in private networks, and be reached over plain http. */
+  readonly allowsPrivateHosts: boolean;
   /** Null when no agent is configured: the worker still publishes. */
   readonly agent: AgentSettings | null;
   readonly modelApiKey: string | undefined;
@@ -79,6 +81,7 @@ export const environmentSchema = z.object({
   AGENTVINE_WORKER_DATA_DIR: z.string().optional(),
   AGENTVINE_WORKER_SANDBOX: z.enum(["auto", ...sandboxDrivers]).default("auto"),
   AGENTVINE_WORKER_ACCEPT_NO_SANDBOX: flagSchema,
+  AGENTVINE_ALLOW_PRIVATE_HOSTS: flagSchema,
   AGENTVINE_WORKER_AGENT_COMMAND: z.string().optional(),
   AGENTVINE_WORKER_STEPS_MAX: countSchema.default(200),
   AGENTVINE_WORKER_TOKENS_MAX: countSchema.default(5_000_000),
@@ -111,6 +114,7 @@ const fileSchema = z.strictObject({
   dataDir: z.string().optional(),
   sandbox: z.string().optional(),
   acceptNoSandbox: z.boolean().optional(),
+  allowPrivateHosts: z.boolean().optional(),
   model: z.string().optional(),
   modelBaseUrl: z.string().optional(),
   agentCommand: z.union([z.string(), z.array(z.string())]).optional(),
@@ -136,6 +140,7 @@ export const variableOf: Record<keyof z.output<typeof fileSchema>, keyof Values>
   dataDir: "AGENTVINE_WORKER_DATA_DIR",
   sandbox: "AGENTVINE_WORKER_SANDBOX",
   acceptNoSandbox: "AGENTVINE_WORKER_ACCEPT_NO_SANDBOX",
+  allowPrivateHosts: "AGENTVINE_ALLOW_PRIVATE_HOSTS",
   model: "AGENTVINE_MODEL",
   modelBaseUrl: "AGENTVINE_MODEL_BASE_URL",
   agentCommand: "AGENTVINE_WORKER_AGENT_COMMAND",
@@ -174,6 +179,7 @@ export const loadWorkerConfig = (environment: Environment = process.env): Worker
     dataDir: resolve(values.AGENTVINE_WORKER_DATA_DIR ?? join(home, "worker")),
     sandbox: values.AGENTVINE_WORKER_SANDBOX,
     isNoSandboxAccepted: values.AGENTVINE_WORKER_ACCEPT_NO_SANDBOX,
+    allowsPrivateHosts: values.AGENTVINE_ALLOW_PRIVATE_HOSTS,
     ...agentOf(values),
     limits: {
       stepsMax: values.AGENTVINE_WORKER_STEPS_MAX,

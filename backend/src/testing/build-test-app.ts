@@ -6,6 +6,7 @@ import { type BackendConfig, readConfig } from "../config.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../database/client.ts";
 import { migrateDatabase } from "../database/migrate.ts";
 import { type Notifications, openNotifications } from "../database/notifications.ts";
+import { openSecrets } from "../modules/secrets/index.ts";
 import { openRedis } from "../process.ts";
 
 export interface TestRequest {
@@ -88,11 +89,13 @@ export async function buildTestApp(options: TestAppOptions = {}): Promise<TestAp
     connectionsMax: config.databaseConnections,
     ...options.database,
   });
-  const redis = await openRedis(config, database, logger);
+  const secrets = await openSecrets({ db: database.db, source: config, logger });
+  const redis = await openRedis(config, secrets, logger);
   const notifications = openNotifications({ database, redis, logger });
   const app = await buildApp({
-    ...{ config, logger, clock, database, notifications, redis },
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...{ config, logger, clock, database, secrets, notifications, redis },
+    // Nobody outside is asked.
+    limits: { lookUpHost: async () => [{ address: "93.184.216.34" }], ...options.limits },
   });
   options.prepare?.(app);
   await Promise.all([app.server.listen({ host: config.host, port: config.port }), notifications.listening()]);

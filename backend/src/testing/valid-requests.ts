@@ -1,5 +1,6 @@
 import { type EndpointShape, endpoints } from "@agentvine/contracts";
 import type { TestResponse } from "./build-test-app.ts";
+import { secretRequests } from "./hostile-secrets.ts";
 import { requestFixture } from "./request-fixture.ts";
 import type { RequestInput } from "./request-input.ts";
 import { type RequestSteps, requestSteps } from "./request-steps.ts";
@@ -48,6 +49,7 @@ const requestsOf = (steps: RequestSteps): ValidRequests => ({
   notices: noticesRequests(steps),
   system: systemRequests(steps),
   ...talkRequests({ ...steps, fixture: () => steps.fixture }),
+  ...secretRequests({ ...steps, fixture: () => steps.fixture }),
 });
 
 const segment = (value: unknown): string => encodeURIComponent(wellFormed(value));

@@ -8,6 +8,8 @@ import { buildApp } from "../../../backend/src/app.ts";
 import { readConfig } from "../../../backend/src/config.ts";
 import { openDatabase } from "../../../backend/src/database/client.ts";
 import { openNotifications } from "../../../backend/src/database/notifications.ts";
+import { openSecrets } from "../../../backend/src/modules/secrets/index.ts";
+import { benchMasterKey } from "../backend-process.ts";
 import { openArtifactRows } from "./artifact-row.ts";
 import { resultBody, taskBody, taskTypes, workerBody } from "./life.ts";
 
@@ -29,6 +31,7 @@ export async function openSite(databaseUrl: string, instanceIds: readonly string
   const logger = createLogger({ name: "bench", level: "warn", stream: process.stderr });
   const config = {
     ...readConfig({ AGENTVINE_HOME: home, DATABASE_URL: databaseUrl, AGENTVINE_PORT: "0" }),
+    masterKey: benchMasterKey,
     runsChores: false,
     allowsUnrunnable: true,
   };
@@ -39,6 +42,7 @@ export async function openSite(databaseUrl: string, instanceIds: readonly string
     logger,
     clock: systemClock,
     database,
+    secrets: await openSecrets({ db: database.db, source: config, logger }),
     notifications,
     redis: undefined,
   });

@@ -6,7 +6,7 @@ const plainNames =
 const ownNames = /^AGENTVINE_/;
 const databaseNames = /^((DATABASE_URL|REDIS_URL)(_FILE)?|REDIS_CA_FILE)$/;
 /** What is the backend's alone: secrets, and files that hold them. */
-const backendNames = /^AGENTVINE_(SMTP|TLS|DATABASE)_/;
+const backendNames = /^AGENTVINE_(SMTP_|TLS_|DATABASE_|MASTER_KEY)/;
 const modelNames = /^(ANTHROPIC|OPENAI|OLLAMA|GEMINI|GOOGLE|AGENTVINE_MODEL)_/;
 
 const pick = (environment: Environment, isWanted: (name: string) => boolean): Record<string, string> =>

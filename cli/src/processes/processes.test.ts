@@ -149,6 +149,7 @@ describe("environments of the started processes", () => {
     ANTHROPIC_API_KEY: "sk-ant",
     AGENTVINE_MODEL_API_KEY: "sk-own",
     AGENTVINE_LOG_LEVEL: "debug",
+    AGENTVINE_MASTER_KEY: "master",
     AWS_SECRET_ACCESS_KEY: "aws",
     UNSET: undefined,
   };
@@ -159,6 +160,7 @@ describe("environments of the started processes", () => {
       "HOME",
       "DATABASE_URL",
       "AGENTVINE_LOG_LEVEL",
+      "AGENTVINE_MASTER_KEY",
     ]);
   });
 
@@ -176,7 +178,7 @@ describe("environments of the started processes", () => {
     expect(workerEnvironment(all)).toEqual({ AGENTVINE_CA_FILE: "ca.pem" });
   });
 
-  it("keeps the database from workers", () => {
+  it("keeps the database and the master key from workers", () => {
     expect(Object.keys(workerEnvironment(environment))).toEqual([
       "PATH",
       "HOME",

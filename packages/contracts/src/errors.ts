@@ -94,6 +94,42 @@ export const errorCatalog = {
     "Nothing; it is tried again.",
     true,
   ),
+  "credential.not_found": entry("not_found", "There is no such credential.", "List the credentials."),
+  "credential.exists": entry(
+    "conflict",
+    "There is a credential of that kind already.",
+    "Replace its value, or delete it first.",
+  ),
+  "repository_secret.not_found": entry(
+    "not_found",
+    "The repository has no such test-run secret.",
+    "List its secrets.",
+  ),
+  "repository_secret.limit_reached": entry(
+    "conflict",
+    "The repository has as many test-run secrets as it may have.",
+    "Delete one first.",
+  ),
+  "secret.master_key_wrong": entry(
+    "internal",
+    "The stored secrets were sealed with a master key that this backend does not have.",
+    "Give every backend on one database the same AGENTVINE_MASTER_KEY, or the same master.key file.",
+  ),
+  "secret.key_unknown": entry(
+    "internal",
+    "A stored secret was sealed with a master key that this backend does not have.",
+    "Add the older key to the backend's key ring, or store the secret again.",
+  ),
+  "secret.damaged": entry(
+    "internal",
+    "A stored secret can't be opened: it was changed, or belongs somewhere else.",
+    "Store the secret again, and find out who writes to the database.",
+  ),
+  "secret.key_not_ours": entry(
+    "conflict",
+    "The backend did not make the master key, so it can't make another.",
+    "Put a new key before the old one where the key comes from, restart every backend, then rotate.",
+  ),
   "repository.in_use": entry("conflict", "Tasks refer to the repository.", "Delete its tasks first."),
   "task.not_found": entry("not_found", "There is no such task.", "List the tasks."),
   "task.illegal_transition": entry(

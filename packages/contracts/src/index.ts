@@ -7,6 +7,7 @@ export * from "./resources/audit.ts";
 export * from "./resources/chat.ts";
 export * from "./resources/context.ts";
 export * from "./resources/controller.ts";
+export * from "./resources/credential.ts";
 export * from "./resources/event.ts";
 export * from "./resources/evidence.ts";
 export * from "./resources/execution.ts";

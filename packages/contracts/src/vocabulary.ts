@@ -74,6 +74,7 @@ export const permissions = [
   "tasks:review",
   "repositories:read",
   "repositories:write",
+  "credentials:manage",
   "workers:read",
   "workers:admin",
   "worker:register",

@@ -11,11 +11,13 @@ export {
 export { type Clock, systemClock } from "./clock.ts";
 export { prepareDataDirectory } from "./data-directory.ts";
 export { newId } from "./ids.ts";
+export { type HostVerdict, judgeHost, type LookUpHost, lookUpHost } from "./judge-host.ts";
 export { Lifecycle } from "./lifecycle.ts";
 export { loadConfig } from "./load-config.ts";
 export { createLogger, type Logger, type LoggerOptions } from "./logger.ts";
 export { type ModelName, type ModelProvider, modelProviders, parseModelName } from "./model-name.ts";
 export { type ModelSettings, type ModelVariables, readModelSettings } from "./model-settings.ts";
+export { isPrivateHost } from "./private-address.ts";
 export { type ReadTokenOptions, readToken } from "./read-token.ts";
 export { type ResolveHomeOptions, resolveHome } from "./resolve-home.ts";
 export { type BackoffOptions, backoffDelayMs, type RetryOptions, retry, retryDelayMs } from "./retry.ts";

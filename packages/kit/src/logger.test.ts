@@ -42,6 +42,23 @@ describe("createLogger", () => {
     expect(text()).toContain("[redacted]");
   });
 
+  it("writes no line before what is known to be secret by then is taken out of it", () => {
+    const { stream, text } = capture();
+    const known = ["hush1"];
+    const hide = (line: string) => known.reduce((rest, one) => rest.replaceAll(one, "[redacted]"), line);
+    const log = createLogger({ name: "x", level: "info", stream, hide }).child({ id: 1 });
+    log.info({ detail: "so hush1 it is" }, "hush1");
+    known.push("hush2");
+    log.warn({ err: new Error("not hush2") }, "again");
+    expect(text()).not.toContain("hush");
+    expect(
+      text()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).id),
+    ).toEqual([1, 1]);
+  });
+
   it("says which query failed, and none of its values", () => {
     const { stream, text } = capture();
     const log = createLogger({ name: "x", level: "info", stream });

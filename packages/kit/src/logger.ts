@@ -13,6 +13,8 @@ export interface LoggerOptions {
   pretty?: boolean;
   /** Where lines go; standard error by default, because standard output belongs to a program's answers. */
   stream?: Writable;
+  /** Called with each line as JSON before it is written; gives it back without the secrets that are known by then. */
+  hide?: (line: string) => string;
 }
 
 const secretNames = [
@@ -28,6 +30,10 @@ const secretNames = [
   "apiKey",
   "password",
   "secret",
+  "privateKey",
+  "masterKey",
+  "signingSecret",
+  "testSecrets",
   "databaseUrl",
   "DATABASE_URL",
 ];
@@ -82,7 +88,7 @@ function describeError(error: unknown, depth = 0): LoggedError {
 }
 
 /** A JSON logger that never writes the value of a field whose name marks it as a secret. */
-export function createLogger({ name, level, pretty = false, stream }: LoggerOptions): Logger {
+export function createLogger({ name, level, pretty = false, stream, hide }: LoggerOptions): Logger {
   const target = stream ?? (pretty ? process.stderr : undefined);
   // Written synchronously to the descriptor: what was logged before a crash is not lost.
   const output =
@@ -94,6 +100,6 @@ export function createLogger({ name, level, pretty = false, stream }: LoggerOpti
       redact: { paths: secretPaths, censor: "[redacted]" },
       serializers: { err: (error: unknown) => describeError(error) },
     },
-    output,
+    hide === undefined ? output : { write: (line: string) => output.write(hide(line)) },
   );
 }

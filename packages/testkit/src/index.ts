@@ -3,6 +3,7 @@ export { createTestCa, type TestCa, type TestCertificate } from "./certificates.
 export { createDatabase, ensureTemplate, type TestDatabase, testCluster } from "./database.ts";
 export { FaultProxy, type ProxiedRequest, type ProxyMode, type RequestMatcher } from "./fault-proxy.ts";
 export { commitFiles, createRepository, type FixtureRepository, git } from "./git-fixtures.ts";
+export { type GitServer, type GitServerOptions, startGitServer } from "./git-server.ts";
 export { type OwnPostgres, startOwnPostgres } from "./own-postgres.ts";
 export { listProcessesWithEnv, processIsAlive } from "./processes.ts";
 export { type PropertyRuns, propertyRuns, propertyTimeoutMs } from "./property-runs.ts";

@@ -13,6 +13,7 @@ const settings: ExecutorSettings = {
   dataDir: "/nowhere",
   workerName: "w",
   isLocalMode: true,
+  allowsPrivateHosts: false,
   agent: null,
   sandbox: "none",
   limits: { stepsMax: 1, tokensMax: 1, workspaceBytesMax: 1, diskFreeBytesMin: 0 },

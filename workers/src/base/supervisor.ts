@@ -185,6 +185,7 @@ const executorSettings = (config: WorkerConfig, sandbox: SandboxFactory): Execut
   workerName: config.name,
   // A backend on the loopback interface serves the people of this machine; theirs are its paths.
   isLocalMode: isLoopback(config.serverUrl),
+  allowsPrivateHosts: config.allowsPrivateHosts,
   agent: config.agent,
   sandbox: sandbox.driver,
   limits: config.limits,

@@ -10,6 +10,7 @@ import {
   type Progress,
 } from "@agentvine/contracts";
 import { retry } from "@agentvine/kit";
+import type { SecretRedactor } from "../agents/secret-redactor.ts";
 import { attemptFaultOf, retryAfterMsOf } from "../base/api-fault.ts";
 
 export interface ArtifactUpload {
@@ -35,8 +36,20 @@ export interface ExecutionApi {
 const transferTimeoutMs = 600_000;
 const retries = { baseMs: 500, maxMs: 10_000, elapsedMsMax: 600_000 };
 
-/** @param client must carry the attempt's token. */
-export const createExecutionApi = (client: Client, executionId: string): ExecutionApi => {
+/** What people read; bundles and diffs are the result itself, which nobody may change. */
+const readKinds: ReadonlySet<ArtifactKind> = new Set(["evidence", "transcript", "analysis"]);
+
+/**
+ * @param client must carry the attempt's token.
+ * @param redactor takes the secrets at hand out of what people read.
+ */
+export const createExecutionApi = (
+  client: Client,
+  executionId: string,
+  redactor: Pick<SecretRedactor, "text" | "value">,
+): ExecutionApi => {
+  const readable = (kind: ArtifactKind, bytes: Uint8Array): Uint8Array =>
+    readKinds.has(kind) ? Buffer.from(redactor.text(Buffer.from(bytes).toString("utf8"))) : bytes;
   const params = { executionId };
   const retried = <T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> =>
     retry(call, {
@@ -47,10 +60,12 @@ export const createExecutionApi = (client: Client, executionId: string): Executi
     });
   return {
     appendLog: (body, signal) => client.call(endpoints.executions.appendLog, { params, body, signal }),
-    progress: async (body, signal) => {
+    progress: async (progress, signal) => {
+      const body = redactor.value(progress);
       await client.call(endpoints.executions.progress, { params, body, signal, timeoutMs: 10_000 });
     },
-    upload: ({ kind, name, contentType, bytes }, signal) => {
+    upload: ({ kind, name, contentType, bytes: given }, signal) => {
+      const bytes = readable(kind, given);
       const digest = createHash("sha256").update(bytes).digest("hex");
       const query = { kind, name, digest, contentType };
       const input = { params, query, bytes, signal, timeoutMs: transferTimeoutMs };
@@ -66,7 +81,12 @@ export const createExecutionApi = (client: Client, executionId: string): Executi
           }),
         signal,
       ),
-    createCheckpoint: (body, signal) =>
-      retried(() => client.call(endpoints.executions.createCheckpoint, { params, body, signal }), signal),
+    createCheckpoint: (checkpoint, signal) => {
+      const body = redactor.value(checkpoint);
+      return retried(
+        () => client.call(endpoints.executions.createCheckpoint, { params, body, signal }),
+        signal,
+      );
+    },
   };
 };

@@ -1,6 +1,7 @@
 import type { Claim, ExecutionPhase } from "@agentvine/contracts";
 import type { Logger } from "@agentvine/kit";
 import type { AgentDriver, AgentEvent, AgentServices, Hear, Relay } from "../agents/agent-driver.ts";
+import type { SecretRedactor } from "../agents/secret-redactor.ts";
 import type { Sandbox, SandboxFactory } from "../sandbox/sandbox.ts";
 import type { Git } from "../workspace/git.ts";
 import type { ExecutionLayout } from "../workspace/layout.ts";
@@ -21,6 +22,10 @@ export interface ExecutionContext {
   readonly api: ExecutionApi;
   readonly layout: ExecutionLayout;
   readonly git: Git;
+  /** For the commands that set the repository up and judge the result, and for nothing else. */
+  readonly testEnvironment: Readonly<Record<string, string>>;
+  /** Takes every secret at hand out of what is shown or kept. */
+  readonly redactor: SecretRedactor;
   readonly sandboxes: SandboxFactory;
   /** Makes the agent for the task; throws when none is configured or the task's wish can't be met. */
   readonly createDriver: () => AgentDriver;

@@ -35,6 +35,8 @@ export const executorSettingsSchema = z.object({
   workerName: z.string(),
   /** The backend runs on this machine for this machine's people: repositories may be paths. */
   isLocalMode: z.boolean(),
+  /** Repositories may lie in private networks. */
+  allowsPrivateHosts: z.boolean(),
   agent: agentSettingsSchema.nullable(),
   sandbox: sandboxDriverSchema,
   limits: z.object({

@@ -72,6 +72,7 @@ describe("runExecutor", { timeout: 60_000 }, () => {
     dataDir: join(dir(), "worker"),
     workerName: "w",
     isLocalMode: true,
+    allowsPrivateHosts: true,
     agent: { driver: "command", argv: ["sh", "-c", script], isScripted: false },
     sandbox: "none",
     limits: { stepsMax: 10, tokensMax: 10, workspaceBytesMax: 1_000_000_000, diskFreeBytesMin: 0 },

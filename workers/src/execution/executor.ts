@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createClient } from "@agentvine/client";
+import { type Client, createClient } from "@agentvine/client";
 import type { Claim } from "@agentvine/contracts";
 import {
   coerceError,
@@ -12,6 +12,7 @@ import {
   systemClock,
 } from "@agentvine/kit";
 import { createDriver } from "../agents/index.ts";
+import { createSecretRedactor, type SecretRedactor } from "../agents/secret-redactor.ts";
 import type { ExecutorEnvironment } from "../config.ts";
 import { createSandboxFactory } from "../sandbox/sandbox-factory.ts";
 import { createGit } from "../workspace/git.ts";
@@ -31,9 +32,10 @@ import {
   type ToExecutor,
   toExecutorSchema,
 } from "./executor-channel.ts";
+import { fetchHandedOut, type HandedOut } from "./handed-out.ts";
 import { LogStreamer } from "./log-streamer.ts";
 import { MetricsRecorder } from "./metrics.ts";
-import { failureOf, faultOfError } from "./outcome.ts";
+import { failureOf, faultOfError, isLeaseLost } from "./outcome.ts";
 import { createPeopleApi, People } from "./people.ts";
 import { ProgressReporter } from "./progress.ts";
 import { runWorkOrder } from "./run-work-order.ts";
@@ -82,8 +84,15 @@ export const runExecutor = async (
   });
   await channel.send({ type: "ready" });
   const { claim, settings } = await started.promise;
-  const logger = executionLogger(claim, settings);
-  const result = await runGuarded({ claim, settings, environment, relayEntry, stop, channel, logger });
+  const known = { redactor: createSecretRedactor([claim.attemptToken, environment.modelApiKey]) };
+  const logger = executionLogger(claim, settings, (line) => known.redactor.text(line));
+  const onSecrets = (redactor: SecretRedactor): void => {
+    known.redactor = redactor;
+  };
+  const result = await runGuarded({
+    ...{ claim, settings, environment, relayEntry, stop, channel },
+    ...{ logger, onSecrets },
+  });
   if (result === null) {
     await channel.send({ type: "lease_lost", reason: stop.stop?.reason ?? "the lease is lost" });
     return;
@@ -93,21 +102,30 @@ export const runExecutor = async (
 };
 
 /** Also when not even the frame of an execution can be made, on a full disk for example, there is a typed result. */
-const runGuarded = async (parts: Parts): Promise<AttemptResult | null> => {
+const runGuarded = async (start: Omit<Parts, "client" | "handedOut">): Promise<AttemptResult | null> => {
   try {
-    const context = createContext(parts);
+    const { claim, settings, stop } = start;
+    const { serverUrl, caFile } = settings;
+    // The supervisor saw to it that nothing goes out in the clear that must not.
+    const connection = connectBackend({ serverUrl, caFile, allowsPlainHttp: true });
+    const client = createClient({ ...connection, token: claim.attemptToken });
+    const handedOut = await fetchHandedOut(client, claim.workOrder.id, stop.work);
+    const context = createContext({ ...start, client, handedOut });
     const result = await runWorkOrder(context);
     await context.log.close();
     return result;
   } catch (error) {
-    const { claim, stop, logger } = parts;
+    const { claim, stop, logger } = start;
+    if (isLeaseLost(error)) stop.request("lease_lost", coerceError(error).message);
+    if (stop.stop?.kind === "lease_lost") return null;
+    if (stop.stop?.kind === "drained") return { kind: "release", reason: stop.stop.reason.slice(0, 2_000) };
     logger.error({ err: coerceError(error) }, "the execution could not be run");
     return failureOf(faultOfError(error, stop, claim.workOrder.timeoutSeconds), null);
   }
 };
 
-const executionLogger = (claim: Claim, settings: ExecutorSettings): Logger =>
-  createLogger({ name: "executor", level: settings.logLevel }).child({
+const executionLogger = (claim: Claim, settings: ExecutorSettings, hide: (line: string) => string): Logger =>
+  createLogger({ name: "executor", level: settings.logLevel, hide }).child({
     taskId: claim.task.id,
     workOrderId: claim.workOrder.id,
     executionId: claim.executionId,
@@ -123,19 +141,19 @@ interface Parts {
   readonly stop: StopRequest;
   readonly channel: Channel;
   readonly logger: Logger;
+  /** Told what takes all the secrets out, once they are known. */
+  readonly onSecrets: (redactor: SecretRedactor) => void;
+  /** Carries the attempt's token. */
+  readonly client: Client;
+  readonly handedOut: HandedOut;
 }
 
 /** A cancelled order has no lease either, and the command that says so may be a moment behind. */
 const leaseDoubtMs = 1_000;
 
 const createContext = (parts: Parts): ExecutionContext => {
-  const { claim, settings, environment, relayEntry, stop, channel, logger } = parts;
+  const { claim, settings, environment, relayEntry, stop, channel, logger, client, handedOut } = parts;
   const ref = { workOrderId: claim.workOrder.id, attempt: claim.attempt };
-  const { serverUrl, caFile } = settings;
-  // The supervisor saw to it that nothing goes out in the clear that must not.
-  const connection = connectBackend({ serverUrl, caFile, allowsPlainHttp: true });
-  const client = createClient({ ...connection, token: claim.attemptToken });
-  const api = createExecutionApi(client, claim.executionId);
   const layout = executionLayout(settings.dataDir, claim.executionId);
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 });
   const onLeaseLost = (): void => {
@@ -145,7 +163,10 @@ const createContext = (parts: Parts): ExecutionContext => {
     }, leaseDoubtMs).unref();
   };
   const { toolPath, modelApiKey } = environment;
-  const secrets = [claim.attemptToken, modelApiKey];
+  const secrets = [claim.attemptToken, modelApiKey, ...handedOut.secrets];
+  const redactor = createSecretRedactor(secrets);
+  parts.onSecrets(redactor);
+  const api = createExecutionApi(client, claim.executionId, redactor);
   const log = new LogStreamer({
     spoolPath: join(layout.spool, "log.ndjson"),
     send: (chunk, signal) => api.appendLog(chunk, signal),
@@ -178,7 +199,13 @@ const createContext = (parts: Parts): ExecutionContext => {
     settings,
     api,
     layout,
-    git: createGit({ toolPath, isLocalMode: settings.isLocalMode, tempDir: layout.host }),
+    git: createGit({
+      ...{ toolPath, tempDir: layout.host, credential: handedOut.credential },
+      isLocalMode: settings.isLocalMode,
+      allowsPrivateHosts: settings.allowsPrivateHosts,
+    }),
+    testEnvironment: handedOut.testEnvironment,
+    redactor,
     // The supervisor proved the driver and had it accepted before it claimed anything.
     sandboxes: createSandboxFactory(settings.sandbox, { acceptNoSandbox: true, toolPath }),
     createDriver: () => createDriver(driverConfigOf(settings, claim, modelApiKey)),

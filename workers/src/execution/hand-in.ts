@@ -5,6 +5,7 @@ import { parseAnalysis } from "../specialized/analysis.ts";
 import { unifiedDiff } from "../workspace/changes.ts";
 import type { ArtifactUpload } from "./execution-api.ts";
 import type { ExecutionContext } from "./execution-context.ts";
+import { failed } from "./outcome.ts";
 import type { RunResult } from "./run-order.ts";
 
 const json = (value: unknown): Uint8Array => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
@@ -29,8 +30,16 @@ export const uploadResult = async (
   context: ExecutionContext,
   result: RunResult & { readonly bundle: Uint8Array },
 ): Promise<{ readonly bundle: Artifact; readonly diff: Artifact }> => {
-  const { api, stop, claim } = context;
+  const { api, stop, claim, redactor } = context;
   const { patch } = await unifiedDiff(result.mirror, result.baseCommit, result.commit);
+  // It can't be taken out of commits, and a branch is for everybody to read.
+  if (redactor.text(patch) !== patch) {
+    throw failed(
+      "verification",
+      "The result holds a secret: a key of this worker, a credential or a test-run secret of the repository. Nothing was handed in.",
+      { evidence: result.evidence },
+    );
+  }
   const [bundle, diff] = await Promise.all([
     api.upload(
       {

@@ -12,6 +12,7 @@ import {
 } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSecretRedactor } from "../agents/secret-redactor.ts";
 import { silentLogger } from "../base/testing/fakes.ts";
 import { createExecutionApi } from "./execution-api.ts";
 import { LogStreamer } from "./log-streamer.ts";
@@ -72,7 +73,11 @@ describe("output of any kind, from the streamer to the reader", { timeout: 60_00
   /** Writes the pieces as an execution does, and reads the log as a person does. */
   const through = async (pieces: readonly (Uint8Array | string)[], bytesMax?: number) => {
     const { executionId, attemptToken } = await aClaim();
-    const api = createExecutionApi(createClient({ baseUrl: backend.url, token: attemptToken }), executionId);
+    const api = createExecutionApi(
+      createClient({ baseUrl: backend.url, token: attemptToken }),
+      executionId,
+      createSecretRedactor([]),
+    );
     const log = new LogStreamer({
       spoolPath: join(dir.path, executionId),
       send: (chunk, signal) => api.appendLog(chunk, signal),

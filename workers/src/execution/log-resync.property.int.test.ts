@@ -14,6 +14,7 @@ import {
 } from "@agentvine/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSecretRedactor } from "../agents/secret-redactor.ts";
 import { FakeClock } from "../base/testing/fake-clock.ts";
 import { apiError, silentLogger } from "../base/testing/fakes.ts";
 import { createExecutionApi } from "./execution-api.ts";
@@ -57,7 +58,10 @@ async function startExecution() {
   });
   if (claim === undefined) throw new Error("nothing to claim");
   const client = createClient({ baseUrl: backend.url, token: claim.attemptToken });
-  return { id: claim.executionId, api: createExecutionApi(client, claim.executionId) };
+  return {
+    id: claim.executionId,
+    api: createExecutionApi(client, claim.executionId, createSecretRedactor([])),
+  };
 }
 
 type Execution = Awaited<ReturnType<typeof startExecution>>;

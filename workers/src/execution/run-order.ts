@@ -78,7 +78,14 @@ const prepareBench = async (context: ExecutionContext): Promise<Bench> => {
           defaultBranch: claim.repository.defaultBranch,
         })
       : { branch: "the checkpoint's base", commit: checkpoint.baseCommit };
-  const plan = await readTestPlan(mirror, { commit: base.commit, settings: claim.repository.settings });
+  const found = await readTestPlan(mirror, { commit: base.commit, settings: claim.repository.settings });
+  // What people stored for the repository comes before what a file in it says.
+  const { testEnvironment } = context;
+  const plan = {
+    ...found,
+    environment: { ...found.environment, ...testEnvironment },
+    secrets: Object.values(testEnvironment),
+  };
   const sandbox = await openWorkspace(context, mirror, base.commit);
   context.log.say("git", "info", `base ${base.commit} (${base.branch})`);
 

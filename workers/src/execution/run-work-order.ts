@@ -54,12 +54,12 @@ export const runWorkOrder = async (context: ExecutionContext): Promise<AttemptRe
     logger.warn({ reason: stop.stop.reason }, "the lease is lost, nothing is handed in");
     return null;
   }
-  if (draft !== undefined) return { kind: "complete", result: draft(metrics) };
+  if (draft !== undefined) return context.redactor.value({ kind: "complete", result: draft(metrics) });
   if (park !== undefined) return park.result;
   if (stop.stop?.kind === "drained") return { kind: "release", reason: stop.stop.reason.slice(0, 2_000) };
   const fault = judged();
   logger.info({ outcome: fault.outcome, failure: fault.failure, err: coerceError(error) }, "ended");
-  return failureOf(fault, metrics);
+  return context.redactor.value(failureOf(fault, metrics));
 };
 
 const lookAtDisk = async ({ settings }: ExecutionContext) => ({

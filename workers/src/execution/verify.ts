@@ -30,7 +30,7 @@ export interface JudgeInput {
 
 /** Commits what the agent left, takes it into the mirror, and lets the recipe's gate judge it on fresh checkouts. */
 export const judge = async (context: ExecutionContext, input: JudgeInput): Promise<JudgedResult> => {
-  const { claim, stop, log, progress, metrics } = context;
+  const { claim, stop, log, progress, metrics, redactor } = context;
   const { recipe, mirror, baseCommit, plan, round } = input;
   const { commit, bundle, dirtyPaths } = await handIn(context, input);
   const files = bundle === null ? [] : await changedFiles(mirror, baseCommit, commit);
@@ -45,7 +45,7 @@ export const judge = async (context: ExecutionContext, input: JudgeInput): Promi
     return checkout;
   };
   try {
-    const evidence = await recipe.gate({
+    const found = await recipe.gate({
       task: claim.task,
       plan,
       settings: claim.repository.settings,
@@ -59,6 +59,8 @@ export const judge = async (context: ExecutionContext, input: JudgeInput): Promi
       onOutput: (text) => log.write("gate", "stdout", text),
     });
     stop.work.throwIfAborted();
+    // Before anybody sees it: people, the backend, the agent that gets it back.
+    const evidence = redactor.value(found);
     metrics.addGateRound();
     progress.gate(evidence);
     log.endLine("gate", "stdout");

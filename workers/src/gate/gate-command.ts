@@ -1,5 +1,6 @@
 import type { EvidenceCommand } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
+import { createSecretRedactor } from "../agents/secret-redactor.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { OutputTail } from "./output-tail.ts";
 
@@ -11,6 +12,8 @@ export interface GateCommandOptions {
   /** A line for the shell. */
   readonly line: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Values that are taken out of the output before any of it is kept or told. */
+  readonly secrets?: readonly string[] | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly onOutput: (text: string) => void;
@@ -32,7 +35,16 @@ const stdoutBytesKept = 8 * 1024 * 1024;
 export async function runGateCommand(options: GateCommandOptions): Promise<GateCommandResult> {
   const { sandbox, where, line, env, timeoutMs, signal, onOutput } = options;
   const tail = new OutputTail();
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const keep = (text: string): void => {
+    tail.push(Buffer.from(text));
+    onOutput(text);
+  };
+  // Before the tail is cut: of half a secret nobody could tell what it is.
+  const redactor = createSecretRedactor(options.secrets ?? []);
+  const outputs = {
+    stdout: { decoder: new TextDecoder(), redacted: redactor.stream() },
+    stderr: { decoder: new TextDecoder(), redacted: redactor.stream() },
+  };
   signal.throwIfAborted();
   const result = await sandbox.run({
     argv: ["sh", "-c", line],
@@ -42,10 +54,12 @@ export async function runGateCommand(options: GateCommandOptions): Promise<GateC
     outputBytesLimit,
     signal,
     onOutput: (stream, chunk) => {
-      tail.push(chunk);
-      onOutput(decoders[stream].decode(chunk, { stream: true }));
+      const { decoder, redacted } = outputs[stream];
+      keep(redacted.push(decoder.decode(chunk, { stream: true })));
     },
   });
+  for (const { decoder, redacted } of Object.values(outputs))
+    keep(redacted.push(decoder.decode()) + redacted.flush());
   signal.throwIfAborted();
   if (result.endedBy === "spawn_error" || result.endedBy === "abort") {
     throw new AppError("sandbox.failed", "A command of the gate could not be started in the sandbox.", {

@@ -24,6 +24,7 @@ export async function setUpCheckout(
     where: options.where,
     line: plan.setupCommand,
     env: plan.environment,
+    secrets: plan.secrets,
     timeoutMs: plan.commandTimeoutMs,
     signal: options.signal,
     onOutput: options.onOutput ?? (() => {}),

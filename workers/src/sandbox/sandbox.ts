@@ -5,7 +5,7 @@ export interface SandboxCommand {
   readonly argv: readonly [string, ...string[]];
   /** Directory relative to the workspace root; the root itself when left out. */
   readonly cwd?: string;
-  /** Added to the sandbox's own small environment. Never secrets. */
+  /** Added to the sandbox's own small environment. No key of ours; at most what a repository's people stored for its own commands. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;
   /** The command and everything it started is killed after this. */

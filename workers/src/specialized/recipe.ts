@@ -16,6 +16,8 @@ export interface TestPlan {
   readonly coverageCommand: string | null;
   readonly commandTimeoutMs: number;
   readonly environment: Readonly<Record<string, string>>;
+  /** Values of the environment that nobody may see in what the commands print. */
+  readonly secrets?: readonly string[];
 }
 
 export interface InstructionInput {

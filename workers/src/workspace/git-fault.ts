@@ -17,6 +17,12 @@ const remoteFaults: readonly FaultPattern[] = [
     pattern: /transport '.*' not allowed|unable to find remote helper|strange (hostname|pathname) .* blocked/,
   },
   {
+    code: "repository.url_invalid",
+    message:
+      "The repository answers with a redirect, which is not followed: register the address that it leads to.",
+    pattern: /unable to update url base from redirection|error: 30[12378]\b/,
+  },
+  {
     code: "repository.network_failed",
     message: "The connection to the repository broke.",
     pattern: /Temporary failure in name resolution|error: (429|5\d\d)\b/,

@@ -1,12 +1,12 @@
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { AppError, type LookUpHost } from "@agentvine/kit";
 import { runProcess } from "../process/run-process.ts";
-import { withStorageFaults } from "../process/storage-fault.ts";
 import { processTags } from "../process/sweep-processes.ts";
 import { toolPath as toolPathOf } from "../process/tool-path.ts";
 import type { CommandResult } from "../sandbox/sandbox.ts";
 import { gitFault, lastWords } from "./git-fault.ts";
+import { type GitCredential, type OwnSsh, tokenEnvironment, withSshEnvironment } from "./git-secrets.ts";
 import { localAccess, type Remote } from "./local-repository.ts";
+import { httpPin, pinRemote } from "./pin-remote.ts";
 import { parseRemoteAddress } from "./remote-address.ts";
 
 export interface GitOptions {
@@ -16,13 +16,13 @@ export interface GitOptions {
   readonly tempDir: string;
   /** Paths, file:// and http are allowed as repositories. */
   readonly isLocalMode: boolean;
-  /** For https; handed to git by an askpass program, never in an address or in argv. */
-  readonly credentials?: { readonly username: string; readonly password: string } | null;
-  readonly ssh?: {
-    readonly authSock?: string;
-    readonly identityFile?: string;
-    readonly knownHostsFile?: string;
-  };
+  /** Hosts of private networks, and http, are allowed as repositories. */
+  readonly allowsPrivateHosts: boolean;
+  /** What a repository elsewhere is opened with; never in an address or in argv. */
+  readonly credential?: GitCredential | null;
+  readonly ssh?: OwnSsh;
+  /** Where names of hosts lead; the resolver of this machine unless told. */
+  readonly lookUpHost?: LookUpHost;
   /** Marks git's processes, so that they die with the execution. */
   readonly executionId?: string;
 }
@@ -105,7 +105,10 @@ const outputBytesMaxDefault = 8 * 1_048_576;
 
 export function createGit(options: GitOptions): Git {
   const baseEnv = baseEnvironment(options);
-  const redact = createRedactor(options.credentials?.password);
+  const redact = createRedactor(
+    options.credential?.kind === "token" ? options.credential.password : undefined,
+  );
+  const assertPins = createPinCheck(() => execute({ args: ["version"] }, ["version"], baseEnv));
 
   const execute = async (command: GitCommand, argv: string[], env: Record<string, string>) => {
     const kept: Uint8Array[] = [];
@@ -142,10 +145,11 @@ export function createGit(options: GitOptions): Git {
   const tryRemote: Git["tryRemote"] = async (remote, command) => {
     const [name = "", ...rest] = command.args;
     const accessOptions = accessArguments(remote, command.service);
+    if (remote.pin !== null && remote.transport !== "ssh") await assertPins();
     return await withRemoteEnvironment(options, remote, baseEnv, async (env) => {
       const { result, output } = await execute(
         command,
-        [...transportArguments(options, remote), name, ...accessOptions, ...rest],
+        [...transportArguments(remote), name, ...accessOptions, ...rest],
         env,
       );
       return {
@@ -169,10 +173,14 @@ export function createGit(options: GitOptions): Git {
       return output;
     },
     async resolveRemote(url) {
-      const address = parseRemoteAddress(url, options.isLocalMode);
+      const { isLocalMode, allowsPrivateHosts } = options;
+      const address = parseRemoteAddress(url, {
+        allowsPaths: isLocalMode,
+        allowsHttp: isLocalMode || allowsPrivateHosts,
+      });
       return address.transport === "local"
         ? await localAccess(address, baseEnv)
-        : { ...address, access: null };
+        : { ...address, access: null, pin: await pinRemote(address, options) };
     },
     tryRemote,
     async runRemote(remote, command) {
@@ -220,6 +228,25 @@ function baseEnvironment(options: GitOptions): Record<string, string> {
   };
 }
 
+/** Since this version of git its http transport can be held to addresses; an older one would pass over the setting. */
+const pinsSince = [2, 37] as const;
+
+/** Asks git for its version, once. @param askVersion runs `git version` */
+function createPinCheck(askVersion: () => Promise<{ output: GitOutput }>): () => Promise<void> {
+  let version: Promise<string> | undefined;
+  return async () => {
+    version ??= askVersion().then(({ output }) => output.text);
+    const text = await version;
+    const [, major = "0", minor = "0"] = /(\d+)\.(\d+)/.exec(text) ?? [];
+    if (Number(major) > pinsSince[0] || (Number(major) === pinsSince[0] && Number(minor) >= pinsSince[1]))
+      return;
+    throw new AppError(
+      "git.failed",
+      `git 2.37 or newer is needed to hold a connection to the address that was checked; this is ${text.trim() || "none"}. Install a newer git, or set AGENTVINE_ALLOW_PRIVATE_HOSTS=true for this worker to connect unchecked.`,
+    );
+  };
+}
+
 /** What fsck finds in old repositories and nobody can mend any more. */
 export const harmlessFlaws = [
   "zeroPaddedFilemode",
@@ -228,10 +255,11 @@ export const harmlessFlaws = [
   "missingEmail",
 ] as const;
 
-/** Redirects can lead to hosts that nobody checked. */
-function transportArguments(options: GitOptions, remote: Remote): string[] {
+/** Redirects lead to hosts that nobody checked. */
+function transportArguments(remote: Remote): string[] {
   return [
-    `http.followRedirects=${options.isLocalMode ? "initial" : "false"}`,
+    "http.followRedirects=false",
+    ...(remote.pin === null || remote.transport === "ssh" ? [] : [httpPin(remote.pin)]),
     `protocol.file.allow=${remote.transport === "local" ? "always" : "never"}`,
     ...harmlessFlaws.map((flaw) => `fetch.fsck.${flaw}=ignore`),
   ].flatMap((setting) => ["-c", setting]);
@@ -252,43 +280,20 @@ async function withRemoteEnvironment<T>(
     ...baseEnv,
     GIT_ALLOW_PROTOCOL: remote.transport === "local" ? "file" : remote.transport,
   };
+  const { credential, tempDir, ssh: own = {} } = options;
   if (remote.transport === "ssh") {
-    Object.assign(env, sshEnvironment(options.ssh ?? {}));
+    const key = credential?.kind === "ssh_key" ? credential : null;
+    return await withSshEnvironment(key, { tempDir, own, pin: remote.pin }, (more) =>
+      fn({ ...env, ...more }),
+    );
   }
-  if ((remote.transport === "https" || remote.transport === "http") && options.credentials) {
-    env.GIT_ASKPASS = await askpassProgram(options.tempDir);
-    env.AGENTVINE_GIT_USERNAME = options.credentials.username;
-    env.AGENTVINE_GIT_PASSWORD = options.credentials.password;
+  if (remote.transport !== "local" && credential?.kind === "token") {
+    Object.assign(env, await tokenEnvironment(credential, tempDir));
   }
   if (remote.access?.trustFile !== undefined) {
     return await remote.access.trustFile(options.tempDir, (file) => fn({ ...env, GIT_CONFIG_GLOBAL: file }));
   }
   return await fn(env);
-}
-
-function sshEnvironment(ssh: NonNullable<GitOptions["ssh"]>): Record<string, string> {
-  const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`;
-  const command = [
-    "ssh -F /dev/null -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=15",
-    ssh.knownHostsFile === undefined ? "" : `-oUserKnownHostsFile=${quoted(ssh.knownHostsFile)}`,
-    ssh.identityFile === undefined ? "" : `-oIdentitiesOnly=yes -i ${quoted(ssh.identityFile)}`,
-  ].filter((part) => part !== "");
-  return {
-    GIT_SSH_COMMAND: command.join(" "),
-    ...(ssh.authSock === undefined ? {} : { SSH_AUTH_SOCK: ssh.authSock }),
-  };
-}
-
-/** The program holds no secret: it prints what stands in the environment of the one git command that calls it. */
-async function askpassProgram(tempDir: string): Promise<string> {
-  const path = join(tempDir, "git-askpass");
-  const text =
-    '#!/bin/sh\ncase "$1" in\nUsername*) printf \'%s\\n\' "$AGENTVINE_GIT_USERNAME" ;;\n*) printf \'%s\\n\' "$AGENTVINE_GIT_PASSWORD" ;;\nesac\n';
-  await withStorageFaults("The directory for temporary files", async () => {
-    await writeFile(path, text, { mode: 0o700 });
-    await chmod(path, 0o700);
-  });
-  return path;
 }
 
 /** Removes users and tokens of addresses, and the password at hand, from what git printed. */

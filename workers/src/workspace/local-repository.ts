@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AppError } from "@agentvine/kit";
 import { runProcess } from "../process/run-process.ts";
 import { withStorageFaults } from "../process/storage-fault.ts";
+import type { HostPin } from "./pin-remote.ts";
 import type { RemoteAddress } from "./remote-address.ts";
 
 /** How a repository on this machine is reached when it belongs to another user; both are absent for one's own. */
@@ -20,6 +21,8 @@ export interface LocalAccess {
 /** A repository elsewhere with all that a command needs to reach it. */
 export interface Remote extends RemoteAddress {
   readonly access: LocalAccess | null;
+  /** The addresses that its host was found at; null where any may be used. */
+  readonly pin: HostPin | null;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function localAccess(
   } catch (error) {
     throw readFault(address.url, error);
   }
-  const remote = { transport: "local", url: path } as const;
+  const remote = { transport: "local", url: path, pin: null } as const;
   const uid = process.geteuid?.() ?? owner.uid;
   if (owner.uid === uid) {
     return { ...remote, access: null };

@@ -249,9 +249,9 @@ describe("a repository elsewhere", () => {
       seen.push(request.headers.authorization);
       response.writeHead(401, challenge).end();
     };
-    const credentials = { username: "bot", password: "planted-secret" };
+    const credential = { kind: "token", username: "bot", password: "planted-secret" } as const;
     const error = await serving(listener, (url) =>
-      expectCode(refresh(url, { credentials }), "repository.auth_failed"),
+      expectCode(refresh(url, { credential }), "repository.auth_failed"),
     );
     expect(seen).toContain(`Basic ${Buffer.from("bot:planted-secret").toString("base64")}`);
     expect(JSON.stringify({ ...error, message: error.message })).not.toContain("planted-secret");

@@ -2,9 +2,13 @@ import { isAppError } from "@agentvine/kit";
 import { describe, expect, it } from "vitest";
 import { parseRemoteAddress } from "./remote-address.ts";
 
+const open = { allowsPaths: true, allowsHttp: true };
+const closed = { allowsPaths: false, allowsHttp: false };
+
 describe("parseRemoteAddress", () => {
   it.each([
     ["https://github.com/acme/app.git", "https", "https://github.com/acme/app.git"],
+    ["https://github.com./acme/app", "https", "https://github.com/acme/app"],
     ["HTTPS://GitHub.com/acme/app", "https", "https://github.com/acme/app"],
     ["git@github.com:acme/app.git", "ssh", "ssh://git@github.com/~/acme/app.git"],
     ["github.com:/srv/app.git", "ssh", "ssh://github.com/srv/app.git"],
@@ -14,7 +18,7 @@ describe("parseRemoteAddress", () => {
     ["/srv/a:b", "local", "/srv/a:b"],
     ["file:///srv/my%20app", "local", "/srv/my app"],
   ])("takes %s", (raw, transport, url) => {
-    expect(parseRemoteAddress(raw, true)).toEqual({ transport, url });
+    expect(parseRemoteAddress(raw, open)).toEqual({ transport, url });
   });
 
   it.each([
@@ -36,12 +40,12 @@ describe("parseRemoteAddress", () => {
     "https://example.com/\u0000",
     "a\nb:c",
   ])("refuses %j", (raw) => {
-    expect(() => parseRemoteAddress(raw, true)).toThrow(
+    expect(() => parseRemoteAddress(raw, open)).toThrow(
       expect.toSatisfy((error) => isAppError(error, "repository.url_invalid")),
     );
   });
 
   it.each(["/srv/app", "file:///srv/app", "http://example.com/app"])("takes %s in local mode only", (raw) => {
-    expect(() => parseRemoteAddress(raw, false)).toThrow("can't be used");
+    expect(() => parseRemoteAddress(raw, closed)).toThrow("can't be used");
   });
 });

@@ -10,17 +10,24 @@ export interface RemoteAddress {
 
 const scpLike = /^(?:([A-Za-z0-9._][A-Za-z0-9._-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/)([^:].*)$/;
 
+/** What is taken beside https and ssh. */
+export interface AddressGate {
+  /** Absolute paths and file://, in local mode. */
+  readonly allowsPaths: boolean;
+  readonly allowsHttp: boolean;
+}
+
 /**
- * Takes https and ssh addresses (also `user@host:path`), and in local mode http, file:// and absolute paths.
+ * Takes https and ssh addresses (also `user@host:path`), and what the gate allows besides.
  * @throws AppError `repository.url_invalid`.
  */
-export function parseRemoteAddress(raw: string, isLocalMode: boolean): RemoteAddress {
+export function parseRemoteAddress(raw: string, gate: AddressGate): RemoteAddress {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what the check is for
   if (raw === "" || raw.startsWith("-") || /[\u0000-\u001f\u007f]/.test(raw)) {
     throw invalid("it holds characters that no address has");
   }
   if (raw.startsWith("/")) {
-    return localAddress(raw, isLocalMode);
+    return localAddress(raw, gate);
   }
   const scp = scpLike.exec(raw);
   if (scp !== null && !raw.includes("://")) {
@@ -30,13 +37,13 @@ export function parseRemoteAddress(raw: string, isLocalMode: boolean): RemoteAdd
       url: `ssh://${user === undefined ? "" : `${user}@`}${host}/${scpPath(path ?? "")}`,
     };
   }
-  return fromUrl(raw, isLocalMode);
+  return fromUrl(raw, gate);
 }
 
 /** `host:path` is relative to the account's home, which ssh:// writes as `/~/path`; `host:/path` is absolute. */
 const scpPath = (path: string): string => (path.startsWith("/") ? path.slice(1) : `~/${path}`);
 
-function fromUrl(raw: string, isLocalMode: boolean): RemoteAddress {
+function fromUrl(raw: string, gate: AddressGate): RemoteAddress {
   const url = URL.canParse(raw) ? new URL(raw) : null;
   if (url === null || raw.includes("\\") || raw.includes(" ")) {
     throw invalid("it is neither a URL nor a path");
@@ -46,11 +53,11 @@ function fromUrl(raw: string, isLocalMode: boolean): RemoteAddress {
       if (url.hostname !== "") {
         throw invalid("a file address may not name a host");
       }
-      return localAddress(fileURLToPath(url), isLocalMode);
+      return localAddress(fileURLToPath(url), gate);
     case "https:":
       return { transport: "https", url: withoutUser(url) };
     case "http:":
-      if (!isLocalMode) {
+      if (!gate.allowsHttp) {
         throw invalid("http is not encrypted; use https");
       }
       return { transport: "http", url: withoutUser(url) };
@@ -69,11 +76,13 @@ function withoutUser(url: URL): string {
   if (url.username !== "" || url.password !== "") {
     throw invalid("it holds a user or a token; give the worker credentials instead");
   }
+  // The dot behind a name says only that it is whole; what is checked and what is asked for must be one name.
+  url.hostname = url.hostname.replace(/\.$/, "");
   return url.href;
 }
 
-function localAddress(path: string, isLocalMode: boolean): RemoteAddress {
-  if (!isLocalMode) {
+function localAddress(path: string, { allowsPaths }: AddressGate): RemoteAddress {
+  if (!allowsPaths) {
     throw invalid("paths are allowed in local mode only");
   }
   return { transport: "local", url: path };

@@ -4,6 +4,7 @@ export * from "./audit.ts";
 export * from "./chat.ts";
 export * from "./context.ts";
 export * from "./controllers.ts";
+export * from "./credentials.ts";
 export * from "./events.ts";
 export * from "./executions.ts";
 export * from "./notices.ts";

@@ -53,6 +53,7 @@ describe("the local token", () => {
     const again = await prepareLocalMode({
       db: app.database.db,
       apiKeys: app.apiKeys,
+      secrets: app.secrets,
       home: app.home,
     });
     expect(again).toEqual(app.local);
@@ -63,7 +64,7 @@ describe("the local token", () => {
   test("several backends that start at once on an empty home agree on one token and one key of each kind", async () => {
     await using place = await tempDir("agentvine-auth-");
     const home = place.path;
-    const deps = { db: app.database.db, apiKeys: app.apiKeys, home };
+    const deps = { db: app.database.db, apiKeys: app.apiKeys, secrets: app.secrets, home };
     const valid = async () => (await app.apiKeys.list()).filter(({ revokedAt }) => revokedAt === null).length;
     const before = await valid();
     const all = await Promise.all(Array.from({ length: 8 }, () => prepareLocalMode(deps)));
@@ -83,6 +84,7 @@ describe("the local token", () => {
     const again = await prepareLocalMode({
       db: other.database.db,
       apiKeys: other.apiKeys,
+      secrets: other.secrets,
       home: other.home,
     });
     expect(again.token).not.toBe(other.token);
@@ -91,7 +93,7 @@ describe("the local token", () => {
   });
 
   test("a home that can't be read is told, not replaced", async () => {
-    const deps = { db: app.database.db, apiKeys: app.apiKeys };
+    const deps = { db: app.database.db, apiKeys: app.apiKeys, secrets: app.secrets };
     await expect(prepareLocalMode({ ...deps, home: app.local.tokenFile })).rejects.toThrow(/ENOTDIR/);
   });
 });
@@ -249,7 +251,7 @@ describe("API keys", () => {
     await using other = await buildTestApp();
     const keys = await other.apiKeys.list();
     await other.apiKeys.revoke(keys.find(({ name }) => name === "workers of this machine")?.id ?? "");
-    await prepareLocalMode({ db: other.database.db, apiKeys: other.apiKeys, home: other.home });
+    await prepareLocalMode({ ...other, db: other.database.db });
     const renewed = (await readFile(other.local.workerKeyFile, "utf8")).trim();
     expect(renewed).not.toBe(other.workerKey);
     expect((await other.apiKeys.find(renewed))?.permissions).toEqual(["worker:register", "worker:work"]);
@@ -288,7 +290,7 @@ describe("attempt tokens", () => {
   });
 
   test("are the same in every backend of the installation, also after a restart", async () => {
-    const again = await prepareLocalMode({ db: app.database.db, apiKeys: app.apiKeys, home: app.home });
+    const again = await prepareLocalMode({ ...app, db: app.database.db });
     expect(again.secret).toBe(app.local.secret);
     expect(again.secret).toMatch(/^[0-9a-f]{64}$/);
   });

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { controllerPermissions, type Permission, workerPermissions } from "@agentvine/contracts";
+import { createCredential, readCredential } from "../../credential-file.ts";
 import type { Db } from "../../database/client.ts";
 import type { ApiKeyService } from "../api-keys/index.ts";
-import { ensureInstallationSecret, ensureLocalUser } from "./auth.repository.ts";
-import { createCredential, readCredential } from "./credential-file.ts";
+import type { Secrets } from "../secrets/index.ts";
+import { ensureLocalUser } from "./auth.repository.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 /** Who and what local mode knows: one user, one token for the command line, a key each for the workers and controllers of this machine. */
@@ -18,6 +19,12 @@ export interface LocalMode {
   /** The installation's secret. */
   secret: string;
 }
+
+type InstallationSecrets = Pick<Secrets, "ensureSetting">;
+
+/** The installation's secret, 32 bytes in hexadecimal, shared by all its backends; made once. */
+const ensureInstallationSecret = (secrets: InstallationSecrets): Promise<string> =>
+  secrets.ensureSetting("installation.secret", () => randomBytes(32).toString("hex"));
 
 async function ensureToken(tokenFile: string): Promise<string> {
   const found = await readCredential(tokenFile);
@@ -54,6 +61,7 @@ async function ensureKey(
 export async function prepareLocalMode(deps: {
   db: Db;
   apiKeys: ApiKeyService;
+  secrets: InstallationSecrets;
   home: string;
 }): Promise<LocalMode> {
   const tokenFile = join(deps.home, "token");
@@ -61,7 +69,7 @@ export async function prepareLocalMode(deps: {
   const controllerKeyFile = join(deps.home, "controller.key");
   const [userId, secret, token] = await Promise.all([
     ensureLocalUser(deps.db),
-    ensureInstallationSecret(deps.db),
+    ensureInstallationSecret(deps.secrets),
     ensureToken(tokenFile),
   ]);
   const createdBy = userId;
@@ -77,7 +85,7 @@ export async function prepareLocalMode(deps: {
 }
 
 /** A name of 16 characters for this installation, the same for all its backends; where others may see it, it tells nothing of the secret. */
-export async function nameInstallation(db: Db): Promise<string> {
-  const signer = createTokenSigner(await ensureInstallationSecret(db), "installation name");
+export async function nameInstallation(secrets: InstallationSecrets): Promise<string> {
+  const signer = createTokenSigner(await ensureInstallationSecret(secrets), "installation name");
   return signer.sign("").slice(0, 16);
 }

@@ -1,3 +1,4 @@
+export { createChannelAddresses } from "./channel-addresses.service.ts";
 export { createMailSender, type MailSender } from "./mail-sender.service.ts";
 export { registerNoticeRoutes } from "./notice.routes.ts";
 export { createNoticeService, type NoticeService } from "./notice.service.ts";

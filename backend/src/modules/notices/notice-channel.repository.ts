@@ -5,10 +5,11 @@ import { notify } from "../../database/commit-wakes.ts";
 import { noticeChannels } from "../../database/schema/index.ts";
 import { noticeChannelsChanged } from "./notice.ts";
 
+/** Of a webhook the address is sealed. */
 export type ChannelRow = typeof noticeChannels.$inferSelect;
 export type NewChannel = Pick<
   ChannelRow,
-  "userId" | "kind" | "name" | "address" | "format" | "types" | "scope"
+  "id" | "userId" | "kind" | "name" | "address" | "format" | "types" | "scope"
 >;
 
 export async function insertChannel(tx: Tx, channel: NewChannel): Promise<ChannelRow> {

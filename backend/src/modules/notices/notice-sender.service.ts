@@ -1,5 +1,6 @@
 import type { NoticeType } from "@agentvine/contracts";
 import { AppError } from "@agentvine/kit";
+import type { ChannelAddresses } from "./channel-addresses.service.ts";
 import type { MailSender } from "./mail-sender.service.ts";
 import type { NoticeSubject } from "./notice.ts";
 import type { ChannelRow } from "./notice-channel.repository.ts";
@@ -11,6 +12,7 @@ export interface NoticeSenderDeps {
   mail: MailSender | undefined;
   webhooks: Pick<WebhookSender, "send">;
   secretOf: (channelId: string) => string;
+  addresses: Pick<ChannelAddresses, "open">;
   publicUrl: () => string;
 }
 
@@ -45,7 +47,7 @@ export function createNoticeSender(deps: NoticeSenderDeps): SendNotice {
         ? composeSlack(message.type, subject, publicUrl)
         : composeJson(message, subject, publicUrl);
     await deps.webhooks.send({
-      url: channel.address,
+      url: deps.addresses.open(channel),
       body,
       noticeId: message.id,
       secret: deps.secretOf(channel.id),

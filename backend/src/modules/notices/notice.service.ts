@@ -5,12 +5,13 @@ import type {
   NoticeChannelUpdate,
   NoticeQuery,
 } from "@agentvine/contracts";
-import { AppError, coerceError } from "@agentvine/kit";
+import { AppError, coerceError, isAppError, newId } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inBatches } from "../../database/in-batches.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { changeOf, recordAudit } from "../audit/index.ts";
+import type { ChannelAddresses } from "./channel-addresses.service.ts";
 import { forgetNotices, listNotices, startCursor, takeUnqueued } from "./notice.repository.ts";
 import {
   type ChannelRow,
@@ -31,6 +32,7 @@ export interface NoticeServiceDeps {
   webhooks: Pick<WebhookSender, "checkAddress">;
   canMail: boolean;
   secretOf: (channelId: string) => string;
+  addresses: ChannelAddresses;
 }
 
 const channelsMax = 20;
@@ -39,14 +41,22 @@ const lostAfterMs = 1_800_000;
 const sweepMax = 500;
 
 /** Of a webhook only where it leads: the rest of its address is as good as a password. */
-const shownAddress = ({ kind, address }: ChannelRow): string =>
-  kind === "email" ? address : `${new URL(address).origin}/…`;
+function shownAddress(row: ChannelRow, addresses: ChannelAddresses): string {
+  if (row.kind === "email") return row.address;
+  try {
+    return `${new URL(addresses.open(row)).origin}/…`;
+  } catch (error) {
+    // One that can't be opened any more must not hide the others, nor itself from who wants to delete it.
+    if (isAppError(error)) return "…";
+    throw error;
+  }
+}
 
-const toChannel = (row: ChannelRow): NoticeChannel => ({
+const toChannel = (row: ChannelRow, addresses: ChannelAddresses): NoticeChannel => ({
   id: row.id,
   kind: row.kind,
   name: row.name,
-  address: shownAddress(row),
+  address: shownAddress(row, addresses),
   format: row.format,
   types: row.types,
   scope: row.scope,
@@ -67,7 +77,7 @@ const notFound = (): AppError => new AppError("notice_channel.not_found", "There
 
 /** Where people want to be told things, and what they were told. Everybody sees only their own. */
 export function createNoticeService(deps: NoticeServiceDeps) {
-  const { db, delivery, webhooks, canMail, secretOf } = deps;
+  const { db, delivery, webhooks, canMail, secretOf, addresses } = deps;
   return {
     /** @throws AppError `notice_channel.mail_not_configured`, `.address_refused`, `.limit_reached` */
     createChannel: async (
@@ -85,16 +95,23 @@ export function createNoticeService(deps: NoticeServiceDeps) {
           );
         // Nobody followed the events so far.
         if (!(await hasChannels(tx))) await startCursor(tx);
-        const format = "format" in input ? input.format : "json";
-        const made = await insertChannel(tx, { ...input, userId, format });
-        await recordChannel(tx, "notice_channel.created", made.id, { after: toChannel(made) });
+        const id = newId();
+        const made = await insertChannel(tx, {
+          ...input,
+          ...{ id, userId, address: addresses.seal({ id, userId, ...input }) },
+          format: "format" in input ? input.format : "json",
+        });
+        await recordChannel(tx, "notice_channel.created", made.id, { after: toChannel(made, addresses) });
         return made;
       });
-      return { channel: toChannel(row), signingSecret: row.kind === "webhook" ? secretOf(row.id) : null };
+      return {
+        channel: toChannel(row, addresses),
+        signingSecret: row.kind === "webhook" ? secretOf(row.id) : null,
+      };
     },
 
     listChannels: async (userId: string): Promise<NoticeChannel[]> =>
-      (await listChannels(db, userId)).map(toChannel),
+      (await listChannels(db, userId)).map((row) => toChannel(row, addresses)),
 
     /** @throws AppError `notice_channel.not_found` */
     updateChannel: async (
@@ -111,12 +128,12 @@ export function createNoticeService(deps: NoticeServiceDeps) {
             tx,
             "notice_channel.updated",
             id,
-            changeOf(toChannel(before), toChannel(after)),
+            changeOf(toChannel(before, addresses), toChannel(after, addresses)),
           );
         return after;
       });
       if (row === undefined) throw notFound();
-      return toChannel(row);
+      return toChannel(row, addresses);
     },
 
     /** @throws AppError `notice_channel.not_found` */
@@ -124,7 +141,9 @@ export function createNoticeService(deps: NoticeServiceDeps) {
       await inTransaction(db, async (tx) => {
         const before = await findOwnChannel(tx, id, userId);
         if (before === undefined || !(await deleteChannel(tx, id, userId))) throw notFound();
-        await recordChannel(tx, "notice_channel.deleted", id, { before: toChannel(before) });
+        await recordChannel(tx, "notice_channel.deleted", id, {
+          before: toChannel(before, addresses),
+        });
       });
     },
 

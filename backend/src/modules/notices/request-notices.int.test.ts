@@ -1,9 +1,11 @@
 import type { NoticeChannel, PolicyDetail, WorkerRequest } from "@agentvine/contracts";
+import { newId } from "@agentvine/kit";
 import { waitUntil } from "@agentvine/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startReceiver } from "../../testing/notice-receivers.ts";
 import { type RequestFixture, requestFixture } from "../../testing/request-fixture.ts";
 import { buildWorkFixture, type WorkFixture } from "../../testing/work-fixture.ts";
+import { placeOf } from "../secrets/index.ts";
 
 let fixture: WorkFixture;
 let requests: RequestFixture;
@@ -32,10 +34,12 @@ beforeAll(async () => {
     `insert into users (id, username, email, role) values (gen_random_uuid(), 'ann', 'ann@example.org', 'developer') returning id`,
   );
   ann = user?.id ?? "";
+  const id = newId();
+  const address = app.secrets.seal(`${receiver.url}/ann`, placeOf.noticeAddress({ id, userId: ann }));
   await fixture.sql(
     `insert into notice_channels (id, user_id, kind, name, address, format, types, scope)
-     values (gen_random_uuid(), $1, 'webhook', 'hers', $2, 'json', '{request.waiting}', 'all')`,
-    [ann, `${receiver.url}/ann`],
+     values ($1, $2, 'webhook', 'hers', $3, 'json', '{request.waiting}', 'all')`,
+    [id, ann, address],
   );
   const { body } = await app.request<PolicyDetail>("GET", "/api/v1/policies/active");
   const policy = { yaml: releases, basedOnVersion: body.version };

@@ -2,9 +2,8 @@ import { lookup as lookUp } from "node:dns";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import { AppError, type Clock } from "@agentvine/kit";
+import { AppError, type Clock, isPrivateHost } from "@agentvine/kit";
 import { version } from "../../version.ts";
-import { isPrivateHost } from "../repositories/index.ts";
 import { signatureHeader, signWebhook } from "./webhook-signature.ts";
 
 export interface WebhookCall {

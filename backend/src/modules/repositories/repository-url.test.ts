@@ -1,6 +1,5 @@
-import { AppError } from "@agentvine/kit";
+import { AppError, isPrivateHost } from "@agentvine/kit";
 import { describe, expect, test } from "vitest";
-import { isPrivateHost } from "./private-address.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
 
 const local = { allowsPaths: true, allowsPrivateHosts: false };

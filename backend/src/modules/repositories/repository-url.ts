@@ -1,6 +1,5 @@
 import { isIP } from "node:net";
-import { AppError } from "@agentvine/kit";
-import { isPrivateHost } from "./private-address.ts";
+import { AppError, isPrivateHost } from "@agentvine/kit";
 
 export interface UrlGate {
   /** Local mode: paths of this machine may be used. */
@@ -11,7 +10,7 @@ export interface UrlGate {
 
 /** A repository address that passed the gate. A path still has to be looked at. */
 export type RepositoryAddress =
-  | { kind: "remote"; url: string; canonicalKey: string; name: string }
+  | { kind: "remote"; url: string; canonicalKey: string; name: string; hostname: string }
   | { kind: "path"; path: string };
 
 const refuse = (reason: string): AppError =>
@@ -81,14 +80,17 @@ function parseHttp(text: string, gate: UrlGate): RepositoryAddress {
   return remote(text, url, "");
 }
 
+/** The refusal of a host in a private network. @param address that its name leads to, when it is not the host itself */
+export const privateHost = (address?: string): AppError =>
+  refuse(
+    `the host ${address === undefined ? "" : `leads to ${address}, which `}lies in a private network; set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts`,
+  );
+
 /** Looks at the host as every program does that connects to it: `0x7f.1` is an address, too. */
 function assertPublic(host: string, { allowsPrivateHosts }: UrlGate): void {
   if (allowsPrivateHosts) return;
   const { hostname } = parseUrl(`http://${host}`);
-  if (isPrivateHost(hostname))
-    throw refuse(
-      "the host lies in a private network; set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts",
-    );
+  if (isPrivateHost(hostname)) throw privateHost();
   if (isIP(hostname.replace(/^\[|\]$/g, "")) !== 0)
     throw refuse(
       "the host is a number: give its name, or set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow such hosts",
@@ -148,7 +150,8 @@ function remote(text: string, url: URL, user: string): RepositoryAddress {
   const owner = user === "" || user === "git" ? "" : `${user}@`;
   const canonicalPath = caseBlindHosts.has(host) ? path.toLowerCase() : path;
   const name = path.split("/").at(-1) ?? path;
-  return { kind: "remote", url: text, canonicalKey: `${owner}${host}${port}/${canonicalPath}`, name };
+  const canonicalKey = `${owner}${host}${port}/${canonicalPath}`;
+  return { kind: "remote", url: text, canonicalKey, name, hostname: host };
 }
 
 function repositoryPath(pathname: string): string {

@@ -6,10 +6,11 @@ import {
   type RepositoryUpdate,
   repositorySettingsSchema,
 } from "@agentvine/contracts";
-import { AppError } from "@agentvine/kit";
+import { AppError, judgeHost, type LookUpHost } from "@agentvine/kit";
 import type { Page } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { definedOf } from "../../defined-of.ts";
 import { changeOf, recordAudit } from "../audit/index.ts";
 import { recordEvent } from "../events/index.ts";
 import {
@@ -23,13 +24,15 @@ import {
   type RepositoryRow,
   updateRepositoryRow,
 } from "./repository.repository.ts";
-import { parseRepositoryUrl, type UrlGate } from "./repository-url.ts";
+import { parseRepositoryUrl, privateHost, type UrlGate } from "./repository-url.ts";
 
 /** A repository address as it is stored. */
 export interface ResolvedRepository {
   url: string;
   canonicalKey: string;
   name: string;
+  /** Undefined for paths. */
+  hostname?: string;
 }
 
 export interface RepositoryService {
@@ -38,9 +41,16 @@ export interface RepositoryService {
    * @throws AppError `repository.url_invalid`, `repository.unreachable`
    */
   resolve(url: string): Promise<ResolvedRepository>;
-  /** The repository of an address within a transaction; registered when it is new. @throws as `resolve` */
+  /**
+   * The repository of an address within a transaction; registered when it is new. Nobody is asked about its host here: `findByUrl` has done
+   * that before.
+   * @throws as `resolve`
+   */
   ensure(tx: Tx, url: string): Promise<Repository>;
-  /** The registered repository of an address; undefined when it is new. @throws as `resolve` */
+  /**
+   * The registered repository of an address; undefined when it is new, and its host may be used.
+   * @throws as `resolve`, and when the name of its host leads into a private network
+   */
   findByUrl(url: string): Promise<Repository | undefined>;
   create(input: RepositoryCreate, correlationId?: string): Promise<Repository>;
   list(query: { page: number; pageSize: number; search?: string | undefined }): Promise<Page<Repository>>;
@@ -72,6 +82,8 @@ const shownState = ({ url, name, defaultBranch, egress, settings }: RepositoryRo
   ...settings,
   environment: Object.keys(settings.environment ?? {}),
 });
+/** Longer nobody waits for an answer about a name. */
+const lookUpMsMax = 2_000;
 
 const notFound = (): AppError => new AppError("repository.not_found", "There is no such repository.");
 
@@ -102,48 +114,66 @@ async function resolvePath(path: string): Promise<ResolvedRepository> {
   return { url: root, canonicalKey: `file:${root}`, name: name === "" ? root : name };
 }
 
+/** The repository of an address; registered when it is new. */
+async function ensure(
+  tx: Tx,
+  { url, canonicalKey, name }: ResolvedRepository,
+  input: Omit<RepositoryCreate, "url"> = {},
+  correlationId: string | null = null,
+): Promise<Repository> {
+  const { row, isNew } = await ensureRepositoryRow(tx, {
+    canonicalKey,
+    url,
+    name: input.name ?? name,
+    defaultBranch: input.defaultBranch ?? null,
+    settings: repositorySettingsSchema.parse(input.settings ?? {}),
+  });
+  if (isNew) {
+    await recordEvent(tx, {
+      type: "repository.created",
+      correlationId,
+      data: { repositoryId: row.id, name: row.name },
+    });
+    const after = shownState(row);
+    await recordAudit(tx, { action: "repository.created", ...target(row.id), after });
+  }
+  return toResource(row);
+}
+
 /** Repositories, each under one key however it is spelled. */
-export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate }): RepositoryService {
+export function createRepositoryService(deps: {
+  db: Db;
+  gate: UrlGate;
+  lookUpHost?: LookUpHost | undefined;
+}): RepositoryService {
+  const { db, gate, lookUpHost } = deps;
+
   async function resolve(url: string): Promise<ResolvedRepository> {
     const address = parseRepositoryUrl(url, gate);
     return address.kind === "path" ? await resolvePath(address.path) : address;
   }
 
-  async function ensure(
-    tx: Tx,
-    { url, canonicalKey, name }: ResolvedRepository,
-    input: Omit<RepositoryCreate, "url"> = {},
-    correlationId: string | null = null,
-  ): Promise<Repository> {
-    const { row, isNew } = await ensureRepositoryRow(tx, {
-      canonicalKey,
-      url,
-      name: input.name ?? name,
-      defaultBranch: input.defaultBranch ?? null,
-      settings: repositorySettingsSchema.parse(input.settings ?? {}),
-    });
-    if (isNew) {
-      await recordEvent(tx, {
-        type: "repository.created",
-        correlationId,
-        data: { repositoryId: row.id, name: row.name },
-      });
-      const after = shownState(row);
-      await recordAudit(tx, { action: "repository.created", ...target(row.id), after });
-    }
-    return toResource(row);
+  /** Undefined for a new one, after a look at where the name of its host leads. */
+  async function findKnown({ canonicalKey, hostname }: ResolvedRepository): Promise<Repository | undefined> {
+    const row = await findRepositoryByKey(db, canonicalKey);
+    if (row !== undefined) return toResource(row);
+    // A name that is not known here may be known to the workers, who judge it again each time they connect.
+    if (hostname === undefined || gate.allowsPrivateHosts) return undefined;
+    const verdict = await judgeHost(hostname, lookUpHost, lookUpMsMax);
+    if (verdict.kind === "private") throw privateHost(verdict.address);
+    return undefined;
   }
 
   return {
     resolve,
     ensure: async (tx, url) => await ensure(tx, await resolve(url)),
     async findByUrl(url) {
-      const { canonicalKey } = await resolve(url);
-      const row = await findRepositoryByKey(db, canonicalKey);
-      return row && toResource(row);
+      const resolved = await resolve(url);
+      return await findKnown(resolved);
     },
     async create({ url, ...input }, correlationId) {
       const resolved = await resolve(url);
+      await findKnown(resolved);
       return await inTransaction(db, (tx) => ensure(tx, resolved, input, correlationId));
     },
     async list(query) {
@@ -203,12 +233,5 @@ export function createRepositoryService({ db, gate }: { db: Db; gate: UrlGate })
         await recordAudit(tx, { action: "repository.deleted", ...target(id), before: shownState(before) });
       });
     },
-  };
-}
-
-/** The fields that were given: an absent setting keeps its value. */
-function definedOf<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }

@@ -3,6 +3,7 @@ import { authEndpoints } from "./auth-endpoints.ts";
 import { chatEndpoints } from "./chat-endpoints.ts";
 import { contextEndpoints } from "./context-endpoints.ts";
 import { controllerEndpoints } from "./controller-endpoints.ts";
+import { credentialEndpoints, secretEndpoints } from "./credential-endpoints.ts";
 import { executionEndpoints } from "./execution-endpoints.ts";
 import { inboxEndpoints } from "./inbox-endpoints.ts";
 import { noticeEndpoints } from "./notice-endpoints.ts";
@@ -23,6 +24,8 @@ export const endpoints = {
   auth: authEndpoints,
   users: userEndpoints,
   repositories: repositoryEndpoints,
+  credentials: credentialEndpoints,
+  secrets: secretEndpoints,
   tasks: taskEndpoints,
   workers: workerEndpoints,
   queue: queueEndpoints,

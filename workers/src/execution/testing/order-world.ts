@@ -7,9 +7,11 @@ import { createRepository, useTempDir } from "@agentvine/testkit";
 import { onTestFinished } from "vitest";
 import type { AgentDriver } from "../../agents/agent-driver.ts";
 import { createDriver } from "../../agents/index.ts";
+import { createSecretRedactor } from "../../agents/secret-redactor.ts";
 import { aClaim, silentLogger } from "../../base/testing/fakes.ts";
 import { createSandboxFactory } from "../../sandbox/sandbox-factory.ts";
 import { createGit } from "../../workspace/git.ts";
+import type { GitCredential } from "../../workspace/git-secrets.ts";
 import { executionLayout, removeTree } from "../../workspace/layout.ts";
 import { createAgentServices } from "../agent-services/agent-services.ts";
 import { createRelayOpener } from "../agent-services/open-agent-relay.ts";
@@ -63,6 +65,8 @@ export interface SetUp {
   readonly payload?: Record<string, unknown>;
   readonly branchName?: string;
   readonly liveMsMax?: number;
+  readonly credential?: GitCredential;
+  readonly testEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** Makes executions of one work order after the other over a small repository. */
@@ -102,6 +106,7 @@ export const useOrderWorld = () => {
       dataDir,
       workerName: "w",
       isLocalMode: true,
+      allowsPrivateHosts: true,
       agent: null,
       sandbox: "none",
       limits: {
@@ -117,11 +122,12 @@ export const useOrderWorld = () => {
     const layout = executionLayout(dataDir, claim.executionId);
     mkdirSync(layout.spool, { recursive: true });
     const stop = new StopRequest();
+    const secrets = [claim.attemptToken, ...Object.values(setUp.testEnvironment ?? {})];
     const onLeaseLost = () => stop.request("lease_lost", "test");
     const log = new LogStreamer({
       spoolPath: join(layout.spool, "log.ndjson"),
       send: (chunk) => backend.appendLog(chunk),
-      secrets: [claim.attemptToken],
+      secrets,
       onLeaseLost,
       logger: silentLogger,
       clock: systemClock,
@@ -147,7 +153,7 @@ export const useOrderWorld = () => {
       ...{ api: backend, onLeaseLost, logger: silentLogger, signal: stop.lease },
     });
     const speaking = {
-      ...{ secrets: [claim.attemptToken], clock: systemClock, sleep, signal: stop.work, onLeaseLost },
+      ...{ secrets, clock: systemClock, sleep, signal: stop.work, onLeaseLost },
       say: (level: "info" | "warn", message: string, metadata?: Record<string, unknown>) =>
         log.say("agent", level, message, metadata),
     };
@@ -158,7 +164,12 @@ export const useOrderWorld = () => {
       settings,
       api: backend,
       layout,
-      git: createGit({ toolPath, isLocalMode: true, tempDir: layout.host }),
+      git: createGit({
+        ...{ toolPath, isLocalMode: true, allowsPrivateHosts: true, tempDir: layout.host },
+        credential: setUp.credential ?? null,
+      }),
+      testEnvironment: setUp.testEnvironment ?? {},
+      redactor: createSecretRedactor(secrets),
       sandboxes: createSandboxFactory("none", { acceptNoSandbox: true, toolPath }),
       createDriver: () => driver,
       log,
@@ -174,7 +185,7 @@ export const useOrderWorld = () => {
       }),
       people: new People({
         api: backend.people,
-        secrets: [claim.attemptToken],
+        secrets,
         onLeaseLost,
         logger: silentLogger,
         signal: stop.lease,

@@ -89,6 +89,7 @@ export async function measureCoverage(
     where,
     line: coverage.line,
     env: { ...plan.environment, ...coverage.env },
+    secrets: plan.secrets,
     timeoutMs: plan.commandTimeoutMs,
     signal,
     onOutput,

@@ -14,7 +14,7 @@ export { commitFiles, createRepository, fixtureGit };
 export async function aGit(dir: string, options: Partial<GitOptions> = {}): Promise<Git> {
   const tempDir = join(dir, "host");
   await mkdir(tempDir, { recursive: true });
-  return createGit({ tempDir, isLocalMode: true, ...options });
+  return createGit({ tempDir, isLocalMode: true, allowsPrivateHosts: true, ...options });
 }
 
 export const aRepository = (url: string, canonicalKey = "local:upstream"): RepositoryRef => ({

@@ -38,6 +38,17 @@ export async function createCredential(path: string, secret: string): Promise<st
   }
 }
 
+/** Puts another secret into the file, all of it or nothing, readable by the owner alone. */
+export async function replaceCredential(path: string, secret: string): Promise<void> {
+  const draft = `${path}.${newId()}`;
+  try {
+    await writeFile(draft, `${secret}\n`, { mode: 0o600, flag: "wx", flush: true });
+    await rename(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
 /** False when there is a file of that name. */
 async function isLinked(draft: string, path: string): Promise<boolean> {
   try {
