@@ -12,13 +12,13 @@ import { checkSecrets } from "./security/secret-scan.ts";
 import { checkStaticRules } from "./security/static-check.ts";
 
 const checks: Record<string, () => CheckResult | Promise<CheckResult>> = {
-  secrets: () => checkSecrets(),
   "static rules": () => checkStaticRules(),
   "lock file": () => checkLockIntegrity(),
   licences: () => checkLicences(),
   "bill of materials": () => checkSbom(),
   openapi: () => checkOpenApi(),
   "dependency audit": () => checkDependencyAudit(),
+  secrets: () => checkSecrets(),
 };
 
 async function run(wanted: readonly string[]): Promise<number> {
