@@ -6,6 +6,8 @@ import type { Database } from "./database/client.ts";
 import { notify } from "./database/commit-wakes.ts";
 import type { Notifications } from "./database/notifications.ts";
 import { welcomeOf } from "./http/host-guard.ts";
+import { sessionChannel } from "./modules/accounts/index.ts";
+import { apiKeyChannel } from "./modules/api-keys/index.ts";
 import {
   type AttachmentService,
   conversationChannel,
@@ -60,7 +62,10 @@ export function wireTalk(deps: TalkDeps): Talk {
     limits: deps.limits,
     socketsPerCallerMax: config.socketsPerCallerMax,
     tellPresence: (payload) => notify(db, presenceChannel, { payload }),
-    channels: { conversations: conversationChannel, events: positionedChannel },
+    channels: {
+      ...{ conversations: conversationChannel, events: positionedChannel },
+      callers: [apiKeyChannel, sessionChannel],
+    },
     events: {
       head: () => deps.events.last(),
       read: async (after) => (await deps.events.list({ after, limit: pageSize })).items,

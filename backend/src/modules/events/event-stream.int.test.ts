@@ -58,6 +58,7 @@ test("a quiet stream sends a heartbeat", async () => {
     events,
     { after: 5, limit: 10, taskId: newId() },
     {
+      isWelcome: async () => true,
       heartbeatMs: 10,
       signal: controller.signal,
       write: async (text) => {

@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { type Event, endpoints } from "@agentvine/contracts";
-import { coerceError } from "@agentvine/kit";
-import type { FastifyInstance } from "fastify";
-import { route } from "../../http/route.ts";
+import { coerceError, isAppError } from "@agentvine/kit";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { requirePermission, route } from "../../http/route.ts";
 import type { EventService } from "./event.service.ts";
 import type { EventFilter } from "./event.ts";
 import { formatEvent, heartbeat, positionOf, writeOrGiveUp } from "./event-stream.ts";
@@ -36,11 +36,12 @@ export function registerEventRoutes(
       "content-type": "text/event-stream; charset=utf-8",
       "x-accel-buffering": "no",
     });
+    const isWelcome = () => isStillWelcome(app, request);
     const write = (text: string) => writeOrGiveUp(reply.raw, text, stalledMsMax);
     try {
       if (
         (await write("retry: 1000\n\n")) &&
-        (await follow(events, filter, { write, heartbeatMs, signal }))
+        (await follow(events, filter, { write, isWelcome, heartbeatMs, signal }))
       ) {
         reply.raw.end();
       }
@@ -55,17 +56,29 @@ export function registerEventRoutes(
   });
 }
 
+/** Whether the token still counts that the stream was opened with. A database that is away says nothing about it. */
+async function isStillWelcome(app: FastifyInstance, { headers }: FastifyRequest): Promise<boolean> {
+  try {
+    requirePermission(await app.http.authenticate(headers), endpoints.system.eventStream.permission);
+    return true;
+  } catch (error) {
+    return !(isAppError(error) && ["unauthenticated", "forbidden"].includes(error.kind));
+  }
+}
+
 interface Follower {
   write: (text: string) => Promise<boolean>;
+  /** Asked before anything is written. */
+  isWelcome: () => Promise<boolean>;
   heartbeatMs: number;
   signal: AbortSignal;
 }
 
-/** Writes events as they come, until the signal is aborted (true) or the reader no longer takes them (false). */
+/** Writes events as they come, until the signal is aborted or the reader's token no longer counts (true), or the reader takes no more (false). */
 export async function follow(
   events: EventService,
   filter: EventFilter,
-  { write, heartbeatMs, signal }: Follower,
+  { write, isWelcome, heartbeatMs, signal }: Follower,
 ): Promise<boolean> {
   let { after } = filter;
   let wroteAtMs = performance.now();
@@ -77,6 +90,7 @@ export async function follow(
       await events.nextChange(seen, heartbeatMs - (performance.now() - wroteAtMs), signal);
       continue;
     }
+    if (!(await isWelcome())) return true;
     for (const text of page.items.length === 0 ? [heartbeat] : batches(page.items)) {
       if (!(await write(text))) {
         return false;

@@ -23,7 +23,8 @@ export interface RealtimeDeps {
   logger: Logger;
   notifications: Pick<Notifications, "on">;
   welcome: Welcome;
-  channels: { conversations: string; events: string };
+  /** `callers`: where it is told that tokens may count no longer. */
+  channels: { conversations: string; events: string; callers: readonly string[] };
   events: Source<Event>;
   /** @throws AppError `conversation.not_found` */
   assertConversation: (id: string) => Promise<{ taskId: string | null }>;
@@ -152,6 +153,7 @@ export function startRealtime(deps: RealtimeDeps): Realtime {
       id === "" ? wakeAll() : feeds.get(conversationNamespace(id))?.wake(),
     ),
     notifications.on(channels.events, () => feeds.get(eventNamespace)?.wake()),
+    ...channels.callers.map((channel) => notifications.on(channel, () => recheckAll(io, server))),
   ];
   keepUp({ io, server, wakeAll, stopListening: [...stopListening, presence.stop], recheckMs });
   const { isLooking, isAtInbox } = presence;
@@ -201,20 +203,23 @@ interface Upkeep {
   recheckMs: number;
 }
 
-/** Looks by itself now and then, cuts off whose token no longer counts, and lets go when the server stops. */
+/** Cuts off whose token no longer counts. */
+function recheckAll(io: Server, server: FastifyInstance): void {
+  for (const namespace of io._nsps.values())
+    for (const socket of namespace.sockets.values())
+      admit(server, socket, namespace.name === eventNamespace ? "events:read" : "chat:read").catch(
+        (error: unknown) => {
+          // A database that is away says nothing about the token.
+          if (isAppError(error) && ["unauthenticated", "forbidden"].includes(error.kind))
+            socket.disconnect(true);
+        },
+      );
+}
+
+/** Looks by itself now and then, and lets go when the server stops. */
 function keepUp({ io, server, wakeAll, stopListening, recheckMs }: Upkeep): void {
   const looking = setInterval(wakeAll, lookMs).unref();
-  const rechecking = setInterval(() => {
-    for (const namespace of io._nsps.values())
-      for (const socket of namespace.sockets.values())
-        admit(server, socket, namespace.name === eventNamespace ? "events:read" : "chat:read").catch(
-          (error: unknown) => {
-            // A database that is away says nothing about the token.
-            if (isAppError(error) && ["unauthenticated", "forbidden"].includes(error.kind))
-              socket.disconnect(true);
-          },
-        );
-  }, recheckMs).unref();
+  const rechecking = setInterval(() => recheckAll(io, server), recheckMs).unref();
 
   server.addHook("preClose", async () => {
     for (const stop of stopListening) stop();
