@@ -1,6 +1,7 @@
 // How fast the API reads and lists with 1,000 and with 1,000,000 tasks, beside a bare Fastify route on the same machine.
 //
 // How: `npm run bench:api [-- --json]`. Takes some minutes; --quick proves in seconds that it runs, its figures say little.
+import { measureAuthentication } from "./api/authentication.ts";
 import { describeSizes } from "./api/describe.ts";
 import { measureSizes } from "./api/measure.ts";
 import { startCluster } from "./cluster.ts";
@@ -14,7 +15,14 @@ async function measure({ isQuick }: BenchOptions): Promise<Report> {
   const cluster = await startCluster();
   try {
     const sizes = isQuick ? [200, 2_000] : [1_000, 1_000_000];
-    return describeSizes(await measureSizes(cluster, sizes, isQuick ? quickLoad : load));
+    const options = isQuick ? quickLoad : load;
+    const authentication = await measureAuthentication(cluster, options);
+    const { aims, figures, table = [] } = describeSizes(await measureSizes(cluster, sizes, options));
+    return {
+      aims: [...authentication.aims, ...aims],
+      figures: { ...authentication.figures, ...figures },
+      table: [...authentication.table, ...table],
+    };
   } finally {
     await cluster.stop();
   }

@@ -79,10 +79,9 @@ export interface SetUpFlags extends ServerFlags {
 
 /** `account set-up`: the first administrator, by the link that `up` printed. */
 export const setUp = async (context: CommandContext, link: string, flags: SetUpFlags): Promise<number> => {
-  const { config, output } = context;
-  const [server, token] = partsOf(link);
+  const { output } = context;
+  const { client, token } = linkClient(context, link, flags);
   const password = await askPassword(context, "a password of at least 12 characters:");
-  const client = connect({ ...config, token: undefined, home: "" }, flags.server ?? server);
   const { user } = await client.call(endpoints.auth.setUp, {
     body: {
       ...{ token, username: flags.username, email: flags.email, password },
@@ -97,11 +96,60 @@ export const setUp = async (context: CommandContext, link: string, flags: SetUpF
   return exitCodes.ok;
 };
 
-/** Address and token of a set-up link. @throws AppError `command.usage` */
+/** `account register`: an account by the link of an invitation. */
+export const register = async (
+  context: CommandContext,
+  link: string,
+  flags: Omit<SetUpFlags, "email">,
+): Promise<number> => {
+  const { client, token } = linkClient(context, link, flags);
+  const password = await askPassword(context, "a password of at least 12 characters:");
+  await client.call(endpoints.auth.register, {
+    body: {
+      ...{ invitation: token, username: flags.username, password },
+      ...(flags.name === undefined ? {} : { fullName: flags.name }),
+    },
+  });
+  context.output.line(`the account is made; go on with: agentvine login ${foreign(flags.username)}`);
+  return exitCodes.ok;
+};
+
+/** `account reset-password`: a new password by a link. */
+export const resetPassword = async (
+  context: CommandContext,
+  link: string,
+  flags: ServerFlags,
+): Promise<number> => {
+  const { client, token } = linkClient(context, link, flags);
+  const newPassword = await askPassword(context, "a new password of at least 12 characters:");
+  await client.call(endpoints.auth.resetPassword, { body: { token, newPassword } });
+  context.output.line("the password is set, and all sessions of the account are over");
+  return exitCodes.ok;
+};
+
+/** `account verify-email`: by the link that was mailed there. */
+export const verifyEmail = async (
+  context: CommandContext,
+  link: string,
+  flags: ServerFlags,
+): Promise<number> => {
+  const { client, token } = linkClient(context, link, flags);
+  await client.call(endpoints.auth.verifyEmail, { body: { token } });
+  context.output.line("the e-mail address is verified");
+  return exitCodes.ok;
+};
+
+/** Who comes by a link has nothing else to show. */
+function linkClient({ config }: CommandContext, link: string, flags: ServerFlags) {
+  const [server, token] = partsOf(link);
+  return { token, client: connect({ ...config, token: undefined, home: "" }, flags.server ?? server) };
+}
+
+/** Address and token of a link. @throws AppError `command.usage` */
 function partsOf(link: string): [server: string, token: string] {
   const url = URL.canParse(link) ? new URL(link) : undefined;
   const token = /^#token=(\S+)$/.exec(url?.hash ?? "")?.[1];
   if (url === undefined || token === undefined)
-    throw new AppError("command.usage", "give the set-up link as `agentvine up` printed it, in quotes");
+    throw new AppError("command.usage", "give the whole link as you got it, in quotes");
   return [url.origin, token];
 }

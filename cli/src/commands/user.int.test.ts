@@ -70,13 +70,18 @@ describe("agentvine with accounts", () => {
     await run("ada", ["login", "ada"], `${password}\n`);
     const invited = await run("ada", ["user", "invite", "grace@example.org", "--role", "viewer"]);
     expect(invited.stderr).toContain("hand this link over yourself");
-    const token = /#token=(\S+)/.exec(invited.stdout)?.[1];
-    const registered = await fetch(`${backend.url}/api/v1/auth/register`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ username: "grace", email: "grace@example.org", password, invitation: token }),
-    });
-    expect(registered.status).toBe(202);
+    const link = invited.stdout.trim();
+    const registered = await run(
+      "grace",
+      ["account", "register", link, "--username", "grace"],
+      `${password}\n`,
+    );
+    expect([registered.code, registered.stdout]).toEqual([
+      0,
+      expect.stringContaining("agentvine login grace"),
+    ]);
+    expect((await run("grace", ["account", "verify-email", link])).stderr).toContain("link.invalid");
+    expect((await run("grace", ["account", "verify-email", "nothing"])).code).toBe(2);
     const list = await run("ada", ["user", "list"]);
     expect(list.stdout).toMatch(/grace +grace@example.org +viewer +active/);
     expect((await run("ada", ["user", "role", "grace", "developer"])).stdout).toBe(
@@ -88,7 +93,11 @@ describe("agentvine with accounts", () => {
     );
     expect((await run("grace", ["login", "grace"], `${password}\n`)).stderr).toContain("auth.disabled");
     await run("ada", ["user", "enable", "grace"]);
-    expect((await run("ada", ["user", "reset", "grace"])).stdout).toContain("/reset-password#token=avo_");
+    const reset = (await run("ada", ["user", "reset", "grace"])).stdout.trim();
+    expect(reset).toContain("/reset-password#token=avo_");
+    const set = await run("grace", ["account", "reset-password", reset], "eight noisy lighthouses\n");
+    expect([set.code, set.stdout]).toEqual([0, expect.stringContaining("all sessions")]);
+    expect((await run("grace", ["login", "grace"], "eight noisy lighthouses\n")).code).toBe(0);
     expect((await run("ada", ["user", "disable", "ada"])).stderr).toContain("user.last_admin");
     expect((await run("ada", ["user", "disable", "nobody"])).stderr).toContain("user.not_found");
   });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ClientContext, CommandContext, Finish, ServerFlags } from "./command.ts";
-import { login, logout, type SetUpFlags, setUp } from "./login.ts";
+import { login, logout, register, resetPassword, type SetUpFlags, setUp, verifyEmail } from "./login.ts";
 import { clientContext, withServer } from "./task.ts";
 import { userInvite, userLink, userList, userPatch } from "./user-change.ts";
 
@@ -15,7 +15,9 @@ export const addAccountCommands = (program: Command, context: CommandContext, fi
     .command("logout")
     .description("revoke and forget the key that login made")
     .action(() => finish(logout(context)));
-  const account = program.command("account").description("the first administrator");
+  const account = program
+    .command("account")
+    .description("what the one-time links of accounts are for; passwords come on standard input");
   withServer(
     account
       .command("set-up <link>")
@@ -27,7 +29,21 @@ export const addAccountCommands = (program: Command, context: CommandContext, fi
     .requiredOption("--email <address>", "your e-mail address")
     .option("--name <text>", "your full name")
     .action((link: string, flags: SetUpFlags) => finish(setUp(context, link, flags)));
+  addLinkCommands(account, context, finish);
   addUserCommands(program, context, finish);
+};
+
+const addLinkCommands = (account: Command, context: CommandContext, finish: Finish): void => {
+  withServer(account.command("register <link>").description("make an account by the link of an invitation"))
+    .requiredOption("--username <name>", "what you are called here")
+    .option("--name <text>", "your full name")
+    .action((link: string, flags: Omit<SetUpFlags, "email">) => finish(register(context, link, flags)));
+  withServer(
+    account.command("reset-password <link>").description("set a new password by the link you got"),
+  ).action((link: string, flags: ServerFlags) => finish(resetPassword(context, link, flags)));
+  withServer(
+    account.command("verify-email <link>").description("verify your e-mail address by the link you got"),
+  ).action((link: string, flags: ServerFlags) => finish(verifyEmail(context, link, flags)));
 };
 
 const addUserCommands = (program: Command, context: CommandContext, finish: Finish): void => {

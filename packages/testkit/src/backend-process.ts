@@ -17,6 +17,8 @@ export interface StartBackendOptions {
   /** The program to start; the built backend by default. */
   entry?: string;
   startTimeoutMs?: number;
+  /** How much of its standard error is kept, in characters; 8,000 unless told. */
+  stderrCharsMax?: number;
 }
 
 export interface BackendProcess {
@@ -36,7 +38,7 @@ export interface BackendProcess {
 }
 
 const builtEntry = fileURLToPath(new URL("../../../backend/dist/main.js", import.meta.url));
-const stderrCharsMax = 8_000;
+const stderrCharsMaxDefault = 8_000;
 const stopGraceMs = 15_000;
 
 /**
@@ -70,7 +72,7 @@ export async function startBackend(options: StartBackendOptions = {}): Promise<B
       },
     });
     const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    const stderr = collectTail(child);
+    const stderr = collectTail(child, options.stderrCharsMax ?? stderrCharsMaxDefault);
     const end = async (): Promise<void> => {
       child.kill("SIGKILL");
       await exited;
@@ -112,10 +114,10 @@ async function ownHome(cleanups: (() => Promise<void>)[]): Promise<string> {
   return dir.path;
 }
 
-function collectTail(child: ChildProcess): () => string {
+function collectTail(child: ChildProcess, charsMax: number): () => string {
   let tail = "";
   child.stderr?.on("data", (chunk) => {
-    tail = (tail + String(chunk)).slice(-stderrCharsMax);
+    tail = (tail + String(chunk)).slice(-charsMax);
   });
   return () => tail;
 }

@@ -37,6 +37,9 @@ export interface NewAccount {
   fullName: string;
 }
 
+/** Who comes by an invitation need not say the address. */
+type Registration = Omit<NewAccount, "email"> & { email?: string | undefined };
+
 /** How accounts come to be. */
 export interface RegistrationService {
   /**
@@ -48,7 +51,7 @@ export interface RegistrationService {
    * `active` by an invitation; else `accepted`, said whether or not name and address are free: the address's owner learns it by mail.
    * @throws AppError `accounts.closed`, `accounts.not_set_up`, `link.invalid`, and by an invitation `user.taken`
    */
-  register(account: NewAccount, invitation: string | undefined): Promise<"active" | "accepted">;
+  register(account: Registration, invitation: string | undefined): Promise<"active" | "accepted">;
   /** @throws AppError `user.taken` when the address has an account */
   invite(invitation: { email: string; role: Role; createdBy: string }): Promise<MadeLink>;
 }
@@ -62,7 +65,7 @@ const taken = (): AppError =>
 export function createRegistrationService(deps: RegistrationDeps): RegistrationService {
   const { db, mode, hasher, links, sessions, mail, publicUrl } = deps;
 
-  const hashed = async ({ password, username, email, fullName }: NewAccount): Promise<string> => {
+  const hashed = async ({ password, username, email = "", fullName }: Registration): Promise<string> => {
     await assertHardToGuess("password", password, [username, fullName, email, email.split("@")[0] ?? ""]);
     return await hasher.hash(password);
   };
@@ -74,7 +77,7 @@ export function createRegistrationService(deps: RegistrationDeps): RegistrationS
     });
   };
 
-  const registerInvited = async (account: NewAccount, invitation: string): Promise<"active"> => {
+  const registerInvited = async (account: Registration, invitation: string): Promise<"active"> => {
     const { username, fullName } = account;
     const hashedPassword = await hashed(account);
     await inTransaction(db, async (tx) => {
@@ -135,7 +138,7 @@ export function createRegistrationService(deps: RegistrationDeps): RegistrationS
         );
       const account = { username, email, password, fullName };
       if (invitation !== undefined && mode !== "closed") return await registerInvited(account, invitation);
-      if (mode !== "open")
+      if (mode !== "open" || email === undefined)
         throw new AppError(
           "accounts.closed",
           "Registration is closed: ask an administrator for an invitation.",

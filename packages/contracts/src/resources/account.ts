@@ -133,8 +133,14 @@ export const setUpSchema = z.strictObject({ token: linkTokenSchema, ...newAccoun
 export const registerSchema = z
   .strictObject({
     ...newAccount,
+    /** Not needed with an invitation, which fixes it. */
+    email: emailSchema.optional(),
     /** From the link of an invitation; it fixes e-mail address and role. */
     invitation: linkTokenSchema.optional(),
+  })
+  .refine(({ email, invitation }) => email !== undefined || invitation !== undefined, {
+    path: ["email"],
+    message: "is needed without an invitation",
   })
   .meta({ id: "Register" });
 /** `active`: sign in now. `accepted`: open the link that was mailed, or wait for an administrator; it does not tell whether the name was free. */
