@@ -18,6 +18,7 @@ import {
   deleteOldFailures,
   deleteOldLinks,
   deleteOldSessions,
+  deleteOldUnverified,
   isOwnerClaimed,
   type MadeLink,
   type Mailer,
@@ -58,6 +59,9 @@ export interface Accounts extends AccountServices {
   makeSetUpLink(): Promise<MadeLink | undefined>;
 }
 
+/** An account that nobody has shown to be theirs gives its name back after so long. */
+const unverifiedDays = 7;
+
 /** Wires accounts: people, their sessions and the links that lead to them. */
 export function wireAccounts(deps: AccountsDeps): Accounts {
   const { config, database, notifications, logger, clock, secret, publicUrl, limits = {} } = deps;
@@ -72,7 +76,7 @@ export function wireAccounts(deps: AccountsDeps): Accounts {
     accessTokens: createAccessTokens({ secret, clock }),
   });
   const signIn = createSignInService({ db, hasher, lockout, sessions });
-  const passwords = createPasswordService({ db, logger, hasher, links, lockout, mail, signIn });
+  const passwords = createPasswordService({ db, logger, hasher, links, lockout, mail, sessions, signIn });
   deps.background.add("reset links", () => passwords.idle());
   const mode = config.accounts === "off" ? "closed" : config.accounts;
   const registration = createRegistrationService({ db, mode, hasher, links, sessions, mail, publicUrl });
@@ -87,7 +91,10 @@ export function wireAccounts(deps: AccountsDeps): Accounts {
       registerUserRoutes(server, { ...services, isMailOn: mail.isOn, clock });
     },
     forgetEnded: async (days) =>
-      (await deleteOldSessions(db, days)) + (await deleteOldLinks(db, days)) + (await deleteOldFailures(db)),
+      (await deleteOldSessions(db, days)) +
+      (await deleteOldLinks(db, days)) +
+      (await deleteOldFailures(db)) +
+      (await deleteOldUnverified(db, unverifiedDays)),
     async makeSetUpLink() {
       if (!isOn || (await isOwnerClaimed(db))) return undefined;
       return await makeSetUpLink(db, links);

@@ -8,6 +8,8 @@ export interface Actor {
   /** The person in whose name it happens: the user, who made the key, or in local mode the local user. */
   userId: string;
   permissions: readonly Permission[];
+  /** Of a key: when it ends; null for never. */
+  expiresAt?: Date | null;
   /** Set for who signed in: the session, and when its password was given last. */
   session?: { id: string; authenticatedAt: Date };
   /** Set for `attempt`: the only attempt this token may write for. */

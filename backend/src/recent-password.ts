@@ -5,7 +5,7 @@ import type { Actor } from "./actor.ts";
 const recentMs = 15 * 60_000;
 
 /**
- * Whoever finds a browser open must not make keys or move the account to another address. Keys and the local token have no password.
+ * Whoever finds a browser open must not make keys. Keys and the local token have no password.
  * @throws AppError `auth.password_needed`
  */
 export function assertRecentPassword({ session }: Actor, now: Date): void {
@@ -14,4 +14,15 @@ export function assertRecentPassword({ session }: Actor, now: Date): void {
     "auth.password_needed",
     "Give your password again first: POST /api/v1/auth/confirm-password.",
   );
+}
+
+/**
+ * What leads to an account, its own or another, is for people who have just shown that they are who they say: a key lies on disks for
+ * months. Who operates the machine has the local token.
+ * @throws AppError `auth.password_needed`, `auth.forbidden`
+ */
+export function assertPerson(actor: Actor, now: Date): void {
+  if (actor.kind !== "user")
+    throw new AppError("auth.forbidden", "A key can't do this: sign in with name and password.");
+  assertRecentPassword(actor, now);
 }

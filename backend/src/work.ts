@@ -1,4 +1,4 @@
-import type { Lifecycle, Logger } from "@agentvine/kit";
+import { isAppError, type Lifecycle, type Logger } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
 import type { BackendConfig } from "./config.ts";
 import type { Database } from "./database/client.ts";
@@ -25,6 +25,7 @@ import {
 import type { RepositoryService } from "./modules/repositories/index.ts";
 import { createSubtaskService, registerSubtaskRoutes } from "./modules/subtasks/index.ts";
 import {
+  assertOwnTask,
   createDependencyService,
   createReviewService,
   createTaskService,
@@ -64,6 +65,11 @@ export interface Work {
   attempts: AttemptService;
   /** Takes back lost leases, gives up expired orders, notices vanished workers. */
   sweeps: { stop(): Promise<void> };
+}
+
+/** Undefined for a task that does not exist. */
+function unlessUnknown(error: unknown): undefined {
+  if (!isAppError(error, "task.not_found")) throw error;
 }
 
 /** Who cancels the work withdraws what it asked. */
@@ -118,9 +124,8 @@ export function wireWork(deps: WorkDeps): Work {
   });
   registerSubtaskRoutes(server, createSubtaskService({ db }));
   registerQueueRoutes(server, {
-    claims,
-    attempts,
-    orders,
+    ...{ claims, attempts, orders },
+    assertOwn: (actor, taskId) => assertOwnTask(actor, () => tasks.get(taskId).catch(unlessUnknown)),
   });
   registerWorkerRoutes(server, {
     workers,

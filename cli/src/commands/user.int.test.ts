@@ -68,7 +68,13 @@ describe("agentvine with accounts", () => {
 
   it("invites, gives roles, disables and resets, by name", async () => {
     await run("ada", ["login", "ada"], `${password}\n`);
-    const invited = await run("ada", ["user", "invite", "grace@example.org", "--role", "viewer"]);
+    const unasked = await run("ada", ["user", "invite", "grace@example.org"]);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining("no password")]);
+    const invited = await run(
+      "ada",
+      ["user", "invite", "grace@example.org", "--role", "viewer"],
+      `${password}\n`,
+    );
     expect(invited.stderr).toContain("hand this link over yourself");
     const link = invited.stdout.trim();
     const registered = await run(
@@ -84,22 +90,26 @@ describe("agentvine with accounts", () => {
     expect((await run("grace", ["account", "verify-email", "nothing"])).code).toBe(2);
     const list = await run("ada", ["user", "list"]);
     expect(list.stdout).toMatch(/grace +grace@example.org +viewer +active/);
-    expect((await run("ada", ["user", "role", "grace", "developer"])).stdout).toBe(
+    expect((await run("ada", ["user", "role", "grace", "developer"], `${password}\n`)).stdout).toBe(
       "grace is developer, active\n",
     );
-    expect((await run("ada", ["user", "role", "grace", "king"])).code).toBe(2);
-    expect((await run("ada", ["user", "disable", "grace@example.org"])).stdout).toBe(
+    expect((await run("ada", ["user", "role", "grace", "king"], `${password}\n`)).code).toBe(2);
+    expect((await run("ada", ["user", "disable", "grace@example.org"], `${password}\n`)).stdout).toBe(
       "grace is developer, disabled\n",
     );
     expect((await run("grace", ["login", "grace"], `${password}\n`)).stderr).toContain("auth.disabled");
-    await run("ada", ["user", "enable", "grace"]);
-    const reset = (await run("ada", ["user", "reset", "grace"])).stdout.trim();
+    await run("ada", ["user", "enable", "grace"], `${password}\n`);
+    const reset = (await run("ada", ["user", "reset", "grace"], `${password}\n`)).stdout.trim();
     expect(reset).toContain("/reset-password#token=avo_");
     const set = await run("grace", ["account", "reset-password", reset], "eight noisy lighthouses\n");
     expect([set.code, set.stdout]).toEqual([0, expect.stringContaining("all sessions")]);
     expect((await run("grace", ["login", "grace"], "eight noisy lighthouses\n")).code).toBe(0);
-    expect((await run("ada", ["user", "disable", "ada"])).stderr).toContain("user.last_admin");
-    expect((await run("ada", ["user", "disable", "nobody"])).stderr).toContain("user.not_found");
+    expect((await run("ada", ["user", "disable", "ada"], `${password}\n`)).stderr).toContain(
+      "user.last_admin",
+    );
+    expect((await run("ada", ["user", "disable", "nobody"], `${password}\n`)).stderr).toContain(
+      "user.not_found",
+    );
   });
 
   it("who operates the machine lets an administrator in again by the token file, and sees no task", async () => {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { asPerson } from "./as-person.ts";
 import type { ClientContext, CommandContext, Finish, ServerFlags } from "./command.ts";
 import { login, logout, register, resetPassword, type SetUpFlags, setUp, verifyEmail } from "./login.ts";
 import { clientContext, withServer } from "./task.ts";
@@ -47,7 +48,9 @@ const addLinkCommands = (account: Command, context: CommandContext, finish: Fini
 };
 
 const addUserCommands = (program: Command, context: CommandContext, finish: Finish): void => {
-  const user = program.command("user").description("accounts of people, for administrators");
+  const user = program
+    .command("user")
+    .description("accounts of people, for administrators; what changes them asks for your password");
   withServer(user.command("list").description("the users, by name"))
     .option("--search <text>", "part of the name or e-mail address")
     .action((flags: ServerFlags & { search?: string }) =>
@@ -56,7 +59,7 @@ const addUserCommands = (program: Command, context: CommandContext, finish: Fini
   withServer(user.command("invite <email>").description("a link by which somebody makes an account"))
     .option("--role <role>", "admin, developer or viewer", "developer")
     .action((email: string, flags: ServerFlags & { role: string }) =>
-      finish(userInvite(clientContext(context, flags), email, flags.role)),
+      finish(asPerson(context, flags, (client) => userInvite(client, email, flags.role))),
     );
   const one = (
     name: string,
@@ -64,7 +67,7 @@ const addUserCommands = (program: Command, context: CommandContext, finish: Fini
     act: (context: ClientContext, name: string) => Promise<number>,
   ) =>
     withServer(user.command(`${name} <name>`).description(description)).action(
-      (given: string, flags: ServerFlags) => finish(act(clientContext(context, flags), given)),
+      (given: string, flags: ServerFlags) => finish(asPerson(context, flags, (client) => act(client, given))),
     );
   one("disable", "end a user's sessions and keys, and let the user in no more", (client, name) =>
     userPatch(client, name, { isActive: false }),
@@ -78,6 +81,6 @@ const addUserCommands = (program: Command, context: CommandContext, finish: Fini
   one("reset", "a link by which the user sets a new password", (client, name) => userLink(client, name));
   withServer(user.command("role <name> <role>").description("make a user admin, developer or viewer")).action(
     (name: string, role: string, flags: ServerFlags) =>
-      finish(userPatch(clientContext(context, flags), name, { role })),
+      finish(asPerson(context, flags, (client) => userPatch(client, name, { role }))),
   );
 };

@@ -13,6 +13,6 @@ export { deleteOldSessions, sessionChannel } from "./session.repository.ts";
 export { registerSessionRoutes } from "./session.routes.ts";
 export { createSessionService } from "./session.service.ts";
 export { createSignInService } from "./sign-in.service.ts";
-export { isOwnerClaimed } from "./user.repository.ts";
+export { deleteOldUnverified, isOwnerClaimed } from "./user.repository.ts";
 export { registerUserRoutes } from "./user.routes.ts";
 export { createUserService } from "./user.service.ts";

@@ -1,5 +1,5 @@
 import { and, eq, inArray, lt, sql } from "drizzle-orm";
-import type { Db } from "../../database/client.ts";
+import type { Db, Tx } from "../../database/client.ts";
 import { loginAddresses, loginFailures } from "../../database/schema/index.ts";
 
 /** Failures are forgotten after a day without another. */
@@ -12,35 +12,42 @@ export interface Failures {
   secondsAgo: number;
 }
 
-export async function readFailures(db: Db, keys: readonly string[]): Promise<Failures[]> {
-  return await db
+/** What was counted under the keys, each locked until the transaction ends; none is left out. */
+export async function lockFailures(tx: Tx, keys: readonly string[]): Promise<Failures[]> {
+  const sorted = [...keys].toSorted();
+  await tx
+    .insert(loginFailures)
+    .values(sorted.map((key) => ({ key, failures: 0 })))
+    .onConflictDoNothing();
+  return await tx
     .select({
       key: loginFailures.key,
-      failures: loginFailures.failures,
+      failures: sql<number>`case when ${loginFailures.lastFailedAt} > now() - ${forgottenAfter} then ${loginFailures.failures} else 0 end`,
       secondsAgo: sql<number>`extract(epoch from clock_timestamp() - ${loginFailures.lastFailedAt})::float8`,
     })
     .from(loginFailures)
-    .where(
-      and(
-        inArray(loginFailures.key, [...keys]),
-        sql`${loginFailures.lastFailedAt} > now() - ${forgottenAfter}`,
-      ),
-    );
+    .where(inArray(loginFailures.key, sorted))
+    .orderBy(loginFailures.key)
+    .for("update");
 }
 
-/** Counts one more under each key. @returns the counts */
-export async function addFailure(db: Db, keys: readonly string[]): Promise<Omit<Failures, "secondsAgo">[]> {
-  return await db
-    .insert(loginFailures)
-    .values([...keys].toSorted().map((key) => ({ key, failures: 1, lastFailedAt: sql`clock_timestamp()` })))
-    .onConflictDoUpdate({
-      target: loginFailures.key,
-      set: {
-        failures: sql`case when ${loginFailures.lastFailedAt} > now() - ${forgottenAfter} then ${loginFailures.failures} + 1 else 1 end`,
-        lastFailedAt: sql`clock_timestamp()`,
-      },
+/** Counts one more under each key. */
+export async function addFailure(tx: Tx, keys: readonly string[]): Promise<void> {
+  await tx
+    .update(loginFailures)
+    .set({
+      failures: sql`case when ${loginFailures.lastFailedAt} > now() - ${forgottenAfter} then ${loginFailures.failures} + 1 else 1 end`,
+      lastFailedAt: sql`clock_timestamp()`,
     })
-    .returning({ key: loginFailures.key, failures: loginFailures.failures });
+    .where(inArray(loginFailures.key, [...keys]));
+}
+
+/** Counts one less under the key. */
+export async function takeBackFailure(db: Db, key: string): Promise<void> {
+  await db
+    .update(loginFailures)
+    .set({ failures: sql`greatest(0, ${loginFailures.failures} - 1)` })
+    .where(eq(loginFailures.key, key));
 }
 
 export async function forgetFailures(db: Db, keys: readonly string[]): Promise<void> {

@@ -1,28 +1,30 @@
 import { AppError } from "@agentvine/kit";
 import type { Db } from "../../database/client.ts";
+import { inTransaction } from "../../database/transaction.ts";
 import type { TokenSigner } from "../auth/index.ts";
 import {
   addFailure,
   forgetFailures,
   isKnownAddress,
+  lockFailures,
   noteAddress,
-  readFailures,
+  takeBackFailure,
 } from "./lockout.repository.ts";
 import { lockedSeconds, lockoutOfAccount, lockoutOfAddress } from "./lockout.ts";
 
 /** Makes guessing slow: by account and address, and by account alone for addresses that never had the right password. */
 export interface LockoutService {
   /**
-   * Whether a password may be tried now. The same for accounts that exist and that do not.
+   * Takes leave to try a password now, and counts it as a wrong one until it proves right: many tries at once get no more than the
+   * same number one after the other. The same for accounts that exist and that do not.
+   * @returns whether the next one has to wait
    * @throws AppError `auth.locked`
    */
-  assertUnlocked(attempt: LoginAttempt): Promise<void>;
-  /** Counts a wrong password. @returns whether the next one has to wait */
-  noteFailure(attempt: LoginAttempt): Promise<boolean>;
-  /** The right password was given: failures from there are forgotten, and the address is known from now on. */
+  take(attempt: LoginAttempt): Promise<boolean>;
+  /** The right password was given: it counts for nothing, failures from there are forgotten, and the address is known from now on. */
   noteSuccess(attempt: LoginAttempt & { userId: string }): Promise<void>;
   /** Whoever has set a new password by a link need not wait for what others did. */
-  forgive(identifiers: readonly string[]): Promise<void>;
+  forgive(identifiers: readonly string[], addressBlock: string): Promise<void>;
 }
 
 export interface LoginAttempt {
@@ -36,40 +38,47 @@ export interface LoginAttempt {
 /** @param signer hides what was typed: it may be a password, given in the wrong field */
 export function createLockoutService({ db, signer }: { db: Db; signer: TokenSigner }): LockoutService {
   const accountKey = (identifier: string) => signer.sign(`account\n${identifier}`);
-  const addressKey = ({ identifier, addressBlock }: LoginAttempt) =>
+  const addressKey = ({ identifier, addressBlock }: Omit<LoginAttempt, "userId">) =>
     signer.sign(`address\n${identifier}\n${addressBlock}`);
   return {
-    async assertUnlocked(attempt) {
+    async take(attempt) {
       const byAddress = addressKey(attempt);
-      const rows = await readFailures(db, [byAddress, accountKey(attempt.identifier)]);
       const isKnown =
         attempt.userId !== undefined && (await isKnownAddress(db, attempt.userId, attempt.addressBlock));
-      const waits = rows.map(({ key, failures, secondsAgo }) => {
-        if (key === byAddress) return lockedSeconds(failures, lockoutOfAddress) - secondsAgo;
-        return isKnown ? 0 : lockedSeconds(failures, lockoutOfAccount) - secondsAgo;
+      const taken = await inTransaction(db, async (tx) => {
+        const rows = await lockFailures(tx, [byAddress, accountKey(attempt.identifier)]);
+        const lockoutOf = (key: string) => (key === byAddress ? lockoutOfAddress : lockoutOfAccount);
+        const waits = rows
+          .filter(({ key }) => key === byAddress || !isKnown)
+          .map(({ key, failures, secondsAgo }) => lockedSeconds(failures, lockoutOf(key)) - secondsAgo);
+        const seconds = Math.ceil(Math.max(0, ...waits));
+        if (seconds > 0) return { seconds, isLocked: true };
+        await addFailure(
+          tx,
+          rows.map(({ key }) => key),
+        );
+        const isLocked = rows.some(({ key, failures }) => lockedSeconds(failures + 1, lockoutOf(key)) > 0);
+        return { seconds, isLocked };
       });
-      const seconds = Math.ceil(Math.max(0, ...waits));
-      if (seconds === 0) return;
+      if (taken.seconds === 0) return taken.isLocked;
       throw new AppError(
         "auth.locked",
-        `Too many wrong passwords: wait ${seconds} s, or set a new password.`,
-        {
-          data: { retryAfterSeconds: seconds },
-        },
-      );
-    },
-    async noteFailure(attempt) {
-      const byAddress = addressKey(attempt);
-      const counts = await addFailure(db, [byAddress, accountKey(attempt.identifier)]);
-      return counts.some(
-        ({ key, failures }) =>
-          lockedSeconds(failures, key === byAddress ? lockoutOfAddress : lockoutOfAccount) > 0,
+        `Too many wrong passwords: wait ${taken.seconds} s, or set a new password.`,
+        { data: { retryAfterSeconds: taken.seconds } },
       );
     },
     async noteSuccess(attempt) {
       await forgetFailures(db, [addressKey(attempt)]);
+      await takeBackFailure(db, accountKey(attempt.identifier));
       await noteAddress(db, attempt.userId, attempt.addressBlock);
     },
-    forgive: (identifiers) => forgetFailures(db, identifiers.map(accountKey)),
+    forgive: (identifiers, addressBlock) =>
+      forgetFailures(
+        db,
+        identifiers.flatMap((identifier) => [
+          accountKey(identifier),
+          addressKey({ identifier, addressBlock }),
+        ]),
+      ),
   };
 }

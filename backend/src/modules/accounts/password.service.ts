@@ -1,6 +1,8 @@
 import { AppError, coerceError, type Logger } from "@agentvine/kit";
+import { addressBlockOf } from "../../address-block.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { currentOrigin } from "../../origin.ts";
 import { recordAudit } from "../audit/index.ts";
 import type { AccountMail } from "./account-mail.service.ts";
 import { assertHardToGuess } from "./guessable-password.ts";
@@ -9,7 +11,7 @@ import type { LockoutService } from "./lockout.service.ts";
 import { changedPasswordText, resetText } from "./mail-text.ts";
 import type { PasswordHasher } from "./password-hasher.service.ts";
 import { endSessions, noteAuthenticated } from "./session.repository.ts";
-import { byUser } from "./session.service.ts";
+import { byUser, type SessionService } from "./session.service.ts";
 import type { SignInService } from "./sign-in.service.ts";
 import { findByIdentifier, findUser, lockUser, type UserRow, updateUser } from "./user.repository.ts";
 
@@ -20,6 +22,7 @@ export interface PasswordDeps {
   links: LinkService;
   lockout: LockoutService;
   mail: AccountMail;
+  sessions: Pick<SessionService, "forgetKnown">;
   signIn: SignInService;
 }
 
@@ -48,7 +51,7 @@ const ownWords = ({ username, email, fullName }: UserRow): string[] => [
 ];
 
 export function createPasswordService(deps: PasswordDeps): PasswordService {
-  const { db, logger, hasher, links, lockout, mail, signIn } = deps;
+  const { db, logger, hasher, links, lockout, mail, sessions, signIn } = deps;
   const preparing = new Set<Promise<void>>();
 
   const mustFind = async (userId: string): Promise<UserRow> => {
@@ -87,6 +90,7 @@ export function createPasswordService(deps: PasswordDeps): PasswordService {
     async confirm(userId, sessionId, password) {
       await signIn.assertPassword(await mustFind(userId), password);
       await noteAuthenticated(db, sessionId);
+      sessions.forgetKnown();
     },
     async change({ userId, sessionId }, { currentPassword, newPassword }) {
       const user = await mustFind(userId);
@@ -97,6 +101,7 @@ export function createPasswordService(deps: PasswordDeps): PasswordService {
         set(tx, user, hashedPassword, { action: "password.changed", except: sessionId }),
       );
       if (sessionId !== undefined) await noteAuthenticated(db, sessionId);
+      sessions.forgetKnown();
       mail.send(user.email, changedPasswordText);
     },
     forgot(email) {
@@ -122,7 +127,8 @@ export function createPasswordService(deps: PasswordDeps): PasswordService {
         await set(tx, found, hashedPassword, { action: "password.reset" });
         return found;
       });
-      await lockout.forgive([user.username, user.email]);
+      await lockout.forgive([user.username, user.email], addressBlockOf(currentOrigin()?.address ?? ""));
+      sessions.forgetKnown();
       mail.send(user.email, changedPasswordText);
     },
     async idle() {

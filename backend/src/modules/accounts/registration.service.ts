@@ -12,9 +12,12 @@ import type { PasswordHasher } from "./password-hasher.service.ts";
 import { byUser, type SessionService, type SessionTokens } from "./session.service.ts";
 import {
   claimOwner,
+  deleteUnverified,
   findByIdentifier,
+  findUser,
   insertUser,
   isOwnerClaimed,
+  isProven,
   type NewUser,
   type UserRow,
 } from "./user.repository.ts";
@@ -62,6 +65,19 @@ const roleOfOpen: Role = "viewer";
 const taken = (): AppError =>
   new AppError("user.taken", "The name or the e-mail address is taken: choose another.");
 
+/** Whoever invited may have been shown out since. @throws AppError `link.invalid` */
+async function assertInviter(tx: Tx, userId: string | null): Promise<void> {
+  const inviter = userId === null ? undefined : await findUser(tx, userId);
+  if (inviter?.role === "admin" && inviter.isActive) return;
+  throw new AppError("link.invalid", "Who invited you may do so no longer: ask for a new invitation.");
+}
+
+const told = (tx: Tx, user: UserRow, detail: object): Promise<void> =>
+  recordAudit(tx, {
+    ...{ action: "user.registered", targetType: "user", targetId: user.id },
+    ...{ after: toUser(user), detail, ...byUser(user.id) },
+  });
+
 export function createRegistrationService(deps: RegistrationDeps): RegistrationService {
   const { db, mode, hasher, links, sessions, mail, publicUrl } = deps;
 
@@ -70,19 +86,15 @@ export function createRegistrationService(deps: RegistrationDeps): RegistrationS
     return await hasher.hash(password);
   };
 
-  const told = async (tx: Tx, user: UserRow, detail: object): Promise<void> => {
-    await recordAudit(tx, {
-      ...{ action: "user.registered", targetType: "user", targetId: user.id },
-      ...{ after: toUser(user), detail, ...byUser(user.id) },
-    });
-  };
-
   const registerInvited = async (account: Registration, invitation: string): Promise<"active"> => {
     const { username, fullName } = account;
     const hashedPassword = await hashed(account);
     await inTransaction(db, async (tx) => {
       const { email, role, createdBy } = await links.take(tx, "invitation", invitation);
       if (email === null || role === null) throw new Error("an invitation names address and role");
+      await assertInviter(tx, createdBy);
+      // Nobody keeps a name or an address that they never showed to be theirs.
+      await deleteUnverified(tx, { email, username });
       // Whoever holds the link was mailed it, or trusted with it.
       const user = await insertUser(tx, {
         username,
@@ -154,7 +166,8 @@ export function createRegistrationService(deps: RegistrationDeps): RegistrationS
           "Registration is closed, also for who is invited: set AGENTVINE_ACCOUNTS=invite.",
         );
       const link = await inTransaction(db, async (tx) => {
-        if ((await findByIdentifier(tx, email)) !== undefined) throw taken();
+        const holder = await findByIdentifier(tx, email);
+        if (holder !== undefined && isProven(holder)) throw taken();
         const made = await links.make(tx, { purpose: "invitation", email, role, createdBy });
         await recordAudit(tx, {
           ...{ action: "user.invited", targetType: "invitation", targetId: null },

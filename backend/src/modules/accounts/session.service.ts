@@ -46,6 +46,8 @@ export interface SessionService {
   list(userId: string, currentId: string | undefined): Promise<Session[]>;
   /** @throws AppError `session.not_found` */
   revoke(userId: string, id: string): Promise<void>;
+  /** Looks every session up anew: something about one has just changed here. */
+  forgetKnown(): void;
   /** The session of an access token while it is live; undefined otherwise. */
   find(accessToken: string): Promise<LiveSession | undefined>;
 }
@@ -109,15 +111,6 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
     return successor;
   };
 
-  /** Somebody else has the token too: nobody can tell who is who, so both are shown out. */
-  const endStolen = async (tx: Tx, { sessionId, userId }: FoundRefreshToken): Promise<void> => {
-    await endSessions(tx, userId, { id: sessionId, reason: "reuse_detected" });
-    await recordAudit(tx, {
-      ...{ action: "session.reuse_detected", targetType: "session", targetId: sessionId },
-      ...byUser(userId),
-    });
-  };
-
   return {
     async begin(tx, user) {
       const session = await insertSession(tx, { userId: user.id, ...whence() });
@@ -174,6 +167,7 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
       });
       known.clear();
     },
+    forgetKnown: () => known.clear(),
     async find(accessToken) {
       const claims = await accessTokens.verify(accessToken);
       if (claims === undefined) return undefined;
@@ -186,6 +180,15 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
       return session;
     },
   };
+}
+
+/** Somebody else has the token too: nobody can tell who is who, so both are shown out. */
+async function endStolen(tx: Tx, { sessionId, userId }: FoundRefreshToken): Promise<void> {
+  await endSessions(tx, userId, { id: sessionId, reason: "reuse_detected" });
+  await recordAudit(tx, {
+    ...{ action: "session.reuse_detected", targetType: "session", targetId: sessionId },
+    ...byUser(userId),
+  });
 }
 
 const toSession = (row: SessionRow, currentId: string | undefined): Session => ({

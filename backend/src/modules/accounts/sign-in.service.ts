@@ -7,7 +7,7 @@ import { recordAudit } from "../audit/index.ts";
 import type { LockoutService, LoginAttempt } from "./lockout.service.ts";
 import type { PasswordHasher } from "./password-hasher.service.ts";
 import { byUser, type SessionService, type SessionTokens } from "./session.service.ts";
-import { findByIdentifier, noteLogin, type UserRow } from "./user.repository.ts";
+import { findByIdentifier, lockUser, noteLogin, type UserRow } from "./user.repository.ts";
 import { toUser } from "./user-row.repository.ts";
 
 export interface SignInDeps {
@@ -35,8 +35,7 @@ export function createSignInService({ db, hasher, lockout, sessions }: SignInDep
     userId: user?.id,
   });
 
-  const fail = async (attempt: LoginAttempt): Promise<never> => {
-    const isLocked = await lockout.noteFailure(attempt);
+  const fail = async (attempt: LoginAttempt, isLocked: boolean): Promise<never> => {
     // What was typed is not written down: it may be a password in the wrong field.
     await recordAudit(db, {
       ...{ action: isLocked ? "user.locked" : "user.login_failed", targetType: "user" },
@@ -46,9 +45,9 @@ export function createSignInService({ db, hasher, lockout, sessions }: SignInDep
   };
 
   const assertRight = async (attempt: LoginAttempt, user: UserRow | undefined, password: string) => {
-    await lockout.assertUnlocked(attempt);
+    const isLocked = await lockout.take(attempt);
     const isRight = await hasher.verify(password, user?.hashedPassword);
-    if (!isRight || user === undefined) return await fail(attempt);
+    if (!isRight || user === undefined) return await fail(attempt, isLocked);
     await lockout.noteSuccess({ ...attempt, userId: user.id });
     return user;
   };
@@ -65,6 +64,10 @@ export function createSignInService({ db, hasher, lockout, sessions }: SignInDep
           "The e-mail address is not verified yet: open the link that was mailed, or ask an administrator.",
         );
       return await inTransaction(db, async (tx) => {
+        // Whoever set another password, or disabled the account, since the old one was compared has ended what this would begin.
+        const now = await lockUser(tx, user.id);
+        if (now?.hashedPassword !== user.hashedPassword || !now.isActive || !now.isVerified)
+          throw new AppError("auth.credentials_invalid", "Name or password is wrong.");
         await noteLogin(tx, user.id);
         const tokens = await sessions.begin(tx, toUser({ ...user, lastLoginAt: new Date() }));
         await recordAudit(tx, {

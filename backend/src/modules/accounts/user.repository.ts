@@ -121,3 +121,25 @@ export async function listUsers(
   ]);
   return { items, ...total };
 }
+
+/** Whether somebody has shown that the account is theirs, or has used it. */
+export const isProven = ({ isVerified, lastLoginAt, isOwner }: UserRow): boolean =>
+  isVerified || lastLoginAt !== null || isOwner;
+
+const isUnproven = and(eq(users.isVerified, false), isNull(users.lastLoginAt), eq(users.isOwner, false));
+
+/** Deletes accounts under that name or address that nobody has shown to be theirs. */
+export async function deleteUnverified(
+  tx: Tx,
+  { email, username }: { email: string; username: string },
+): Promise<void> {
+  await tx.delete(users).where(and(isUnproven, or(eq(users.email, email), eq(users.username, username))));
+}
+
+/** Deletes accounts that nobody has shown to be theirs within so many days. @returns how many */
+export async function deleteOldUnverified(db: Db, days: number): Promise<number> {
+  const { rowCount } = await db
+    .delete(users)
+    .where(and(isUnproven, sql`${users.createdAt} < now() - ${days} * interval '1 day'`));
+  return rowCount ?? 0;
+}

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { route } from "../../http/route.ts";
 import { assertRecentPassword } from "../../recent-password.ts";
 import type { ApiKeyService } from "./api-key.service.ts";
-import { assertHeld, isTheirs, mayReplace } from "./key-owner.ts";
+import { assertHeld, endWithin, isTheirs, mayReplace } from "./key-owner.ts";
 
 export function registerApiKeyRoutes(
   app: FastifyInstance,
@@ -13,7 +13,11 @@ export function registerApiKeyRoutes(
   route(app, endpoints.system.createApiKey, async ({ body, actor }) => {
     assertRecentPassword(actor, clock.now());
     assertHeld(actor, body.permissions);
-    return await apiKeys.create({ ...body, createdBy: actor.userId });
+    return await apiKeys.create({
+      ...body,
+      createdBy: actor.userId,
+      expiresAt: endWithin(actor, body.expiresAt),
+    });
   });
   route(app, endpoints.system.rotateApiKey, async ({ params, body, actor }) => {
     assertRecentPassword(actor, clock.now());
@@ -22,7 +26,12 @@ export function registerApiKeyRoutes(
     if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
     if (!mayReplace(actor, key))
       throw new AppError("auth.forbidden", "Only its owner may replace a person's key; you can revoke it.");
-    return await apiKeys.rotate({ id: key.id, ...body, createdBy: key.createdBy });
+    // A key may be given to a program that shall do little: it gets no other key that does more, or lives longer.
+    if (actor.kind === "worker_key") assertHeld(actor, key.permissions);
+    return await apiKeys.rotate({
+      ...{ id: key.id, ...body, createdBy: key.createdBy },
+      expiresMax: actor.expiresAt,
+    });
   });
   route(app, endpoints.system.listApiKeys, async ({ actor }) => ({
     items: (await apiKeys.list()).filter((key) => isTheirs(actor, key)),

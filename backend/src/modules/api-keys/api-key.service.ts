@@ -41,6 +41,8 @@ export interface ApiKeyService {
     id: string;
     overlapSeconds: number;
     createdBy: string;
+    /** The new one ends then at the latest. */
+    expiresMax?: Date | null | undefined;
   }): Promise<{ apiKey: ApiKey; secret: string }>;
   list(): Promise<ApiKey[]>;
   /** @throws AppError `api_key.not_found` */
@@ -53,7 +55,9 @@ export interface ApiKeyService {
    * Who holds this key; undefined when it is unknown, expired or revoked. The id is that of the first key of its line. A person's key may
    * never do more than the person, and dies with the account; a worker's or controller's goes on.
    */
-  find(key: string): Promise<{ id: string; userId: string; permissions: Permission[] } | undefined>;
+  find(
+    key: string,
+  ): Promise<{ id: string; userId: string; permissions: Permission[]; expiresAt: Date | null } | undefined>;
 }
 
 const toResource = (row: ApiKeyRow): ApiKey => ({
@@ -78,6 +82,10 @@ const permissionsOf = ({ permissions, ownerRole }: LiveApiKey): Permission[] =>
   isMachineKey(permissions)
     ? permissions
     : permissions.filter((permission) => rolePermissions[ownerRole].includes(permission));
+
+/** The earlier of two ends; null is never. */
+const earlier = (a: Date | null, b: Date | null): Date | null =>
+  a === null || b === null ? (a ?? b) : new Date(Math.min(a.getTime(), b.getTime()));
 
 const unknownKey = (): AppError => new AppError("api_key.not_found", "There is no such API key.");
 
@@ -146,7 +154,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       });
       return { apiKey: toResource(row), secret: key };
     },
-    rotate: ({ id, overlapSeconds, createdBy }) =>
+    rotate: ({ id, overlapSeconds, createdBy, expiresMax = null }) =>
       inTransaction(db, async (tx) => {
         const found = await lockApiKey(tx, id);
         if (found === undefined) throw unknownKey();
@@ -157,7 +165,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         const { name, permissions } = row;
         const made = await insertApiKey(tx, {
           ...{ name, prefix, keyHash, permissions, createdBy },
-          expiresAt: sameLifetime(row, clock.now()),
+          expiresAt: earlier(sameLifetime(row, clock.now()), expiresMax),
           rotatedFromId: row.id,
           lineId: row.lineId ?? row.id,
         });
@@ -192,7 +200,12 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         return undefined;
       }
       noteUse(row.id);
-      return { id: row.lineId ?? row.id, userId: row.createdBy, permissions: permissionsOf(row) };
+      return {
+        id: row.lineId ?? row.id,
+        userId: row.createdBy,
+        permissions: permissionsOf(row),
+        expiresAt: row.expiresAt,
+      };
     },
   };
 }

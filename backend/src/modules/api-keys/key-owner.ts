@@ -26,3 +26,9 @@ export const isTheirs = (actor: Actor, key: Pick<ApiKey, "createdBy">): boolean 
 /** Whether they may have a key in its place: nobody gets one that acts in the name of another person. */
 export const mayReplace = (actor: Actor, key: Pick<ApiKey, "createdBy" | "permissions">): boolean =>
   key.createdBy === actor.userId || (isAdmin(actor) && isMachineKey(key.permissions));
+
+/** When a key that they make ends: a key makes none that outlives it. */
+export function endWithin({ expiresAt }: Actor, wanted: string | undefined): string | undefined {
+  if (expiresAt === undefined || expiresAt === null) return wanted;
+  return wanted !== undefined && new Date(wanted) < expiresAt ? wanted : expiresAt.toISOString();
+}

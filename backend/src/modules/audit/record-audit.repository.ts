@@ -37,6 +37,8 @@ const kindOf: Record<string, AuditActorKind> = { user: "user", worker_key: "api_
 const whoOf = (actor: Actor | undefined): AuditWho => {
   if (actor === undefined) return { kind: "system", id: null };
   if (actor.id === "anonymous") return { kind: "anonymous", id: null };
+  // An attempt is nobody's hand: its task says who wanted it.
+  if (actor.kind === "attempt") return { kind: "attempt", id: actor.id, userId: null };
   return { kind: kindOf[actor.kind] ?? "api_key", id: actor.id, userId: actor.userId };
 };
 

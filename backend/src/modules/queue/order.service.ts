@@ -145,6 +145,9 @@ export function createOrderService({
   };
 
   return {
+    /** The task of an order; undefined when there is no such order. */
+    taskIdOf: async (orderId: string): Promise<string | undefined> => (await findOrder(db, orderId))?.taskId,
+
     /** Queues a pending task. @throws AppError `task.not_found`, `task.illegal_transition`, `task.no_worker` */
     enqueue: async ({ taskId, ...options }: Enqueue): Promise<WorkOrder> => {
       const ready = await enqueueReady(db, taskId, { ...options, needsWorker: !allowsUnrunnable });

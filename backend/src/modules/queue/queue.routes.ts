@@ -1,5 +1,6 @@
 import { endpoints } from "@agentvine/contracts";
 import type { FastifyInstance } from "fastify";
+import type { Actor } from "../../actor.ts";
 import { pageReply } from "../../http/page-reply.ts";
 import { route } from "../../http/route.ts";
 import type { AttemptService } from "./attempt.service.ts";
@@ -10,14 +11,26 @@ export interface QueueRouteServices {
   claims: ClaimService;
   attempts: AttemptService;
   orders: OrderService;
+  /** Whether they may start the work of a task. @throws AppError `auth.forbidden` */
+  assertOwn: (actor: Actor, taskId: string) => Promise<void>;
 }
 
 export function registerQueueRoutes(
   app: FastifyInstance,
-  { claims, attempts, orders }: QueueRouteServices,
+  { claims, attempts, orders, assertOwn }: QueueRouteServices,
 ): void {
-  route(app, endpoints.queue.enqueue, ({ body }) => orders.enqueue(body));
-  route(app, endpoints.queue.enqueueBatch, ({ body }) => orders.enqueueBatch(body.items));
+  const assertOwnOrder = async (actor: Actor, orderId: string): Promise<void> => {
+    const taskId = await orders.taskIdOf(orderId);
+    if (taskId !== undefined) await assertOwn(actor, taskId);
+  };
+  route(app, endpoints.queue.enqueue, async ({ actor, body }) => {
+    await assertOwn(actor, body.taskId);
+    return await orders.enqueue(body);
+  });
+  route(app, endpoints.queue.enqueueBatch, async ({ actor, body }) => {
+    for (const { taskId } of body.items) await assertOwn(actor, taskId);
+    return await orders.enqueueBatch(body.items);
+  });
   route(app, endpoints.queue.status, () => orders.status());
   route(app, endpoints.queue.orders, async ({ query: { isDeadLetter, ...query } }) =>
     pageReply(
@@ -28,7 +41,10 @@ export function registerQueueRoutes(
       }),
     ),
   );
-  route(app, endpoints.queue.requeue, ({ body }) => orders.requeue(body.workOrderId));
+  route(app, endpoints.queue.requeue, async ({ actor, body }) => {
+    await assertOwnOrder(actor, body.workOrderId);
+    return await orders.requeue(body.workOrderId);
+  });
   route(app, endpoints.queue.claim, ({ actor, body, idempotencyKey, signal }) =>
     claims.claim({ actor, body, idempotencyKey, signal }),
   );
@@ -36,5 +52,8 @@ export function registerQueueRoutes(
   route(app, endpoints.queue.fail, ({ actor, body }) => attempts.fail(actor, body));
   route(app, endpoints.queue.release, ({ actor, body }) => attempts.release(actor, body));
   route(app, endpoints.queue.park, ({ actor, body }) => attempts.park(actor, body));
-  route(app, endpoints.queue.resume, ({ body }) => orders.resume(body.workOrderId, body.answer));
+  route(app, endpoints.queue.resume, async ({ actor, body }) => {
+    await assertOwnOrder(actor, body.workOrderId);
+    return await orders.resume(body.workOrderId, body.answer);
+  });
 }

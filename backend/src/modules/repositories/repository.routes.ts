@@ -1,21 +1,55 @@
-import { endpoints } from "@agentvine/contracts";
+import { endpoints, type Repository } from "@agentvine/contracts";
+import { AppError } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { Actor } from "../../actor.ts";
 import { pageReply } from "../../http/page-reply.ts";
 import { route } from "../../http/route.ts";
 import type { RepositoryService } from "./repository.service.ts";
 
+const mayManage = ({ permissions }: Actor): boolean => permissions.includes("credentials:manage");
+
+/**
+ * The commands and the environment of a repository run beside its test-run secrets: whoever sets them could read those.
+ * @throws AppError `auth.forbidden`
+ */
+function assertManages(actor: Actor, what: string): void {
+  if (mayManage(actor)) return;
+  throw new AppError("auth.forbidden", `${what} a repository is for administrators.`, {
+    data: { permission: "credentials:manage" },
+  });
+}
+
+/** What stands in place of a value that the caller may not see. */
+const hidden = "[hidden]";
+
+/** Of the environment, only who may manage secrets sees more than the names. */
+function shown(actor: Actor, repository: Repository): Repository {
+  if (mayManage(actor)) return repository;
+  const environment = Object.fromEntries(
+    Object.keys(repository.settings.environment).map((name) => [name, hidden]),
+  );
+  return { ...repository, settings: { ...repository.settings, environment } };
+}
+
 export function registerRepositoryRoutes(app: FastifyInstance, repositories: RepositoryService): void {
-  route(app, endpoints.repositories.create, ({ body, correlationId }) =>
-    repositories.create(body, correlationId),
+  route(app, endpoints.repositories.create, async ({ actor, body, correlationId }) => {
+    if (body.settings !== undefined) assertManages(actor, "Setting commands and environment of");
+    return shown(actor, await repositories.create(body, correlationId));
+  });
+  route(app, endpoints.repositories.list, async ({ actor, query }) => {
+    const { items, ...total } = await repositories.list(query);
+    return pageReply(query, { items: items.map((one) => shown(actor, one)), ...total });
+  });
+  route(app, endpoints.repositories.get, async ({ actor, params }) =>
+    shown(actor, await repositories.get(params.repositoryId)),
   );
-  route(app, endpoints.repositories.list, async ({ query }) =>
-    pageReply(query, await repositories.list(query)),
-  );
-  route(app, endpoints.repositories.get, ({ params }) => repositories.get(params.repositoryId));
-  route(app, endpoints.repositories.update, ({ params, body, correlationId }) =>
-    repositories.update(params.repositoryId, body, correlationId),
-  );
-  route(app, endpoints.repositories.delete, ({ params, correlationId }) =>
-    repositories.delete(params.repositoryId, correlationId),
-  );
+  route(app, endpoints.repositories.update, async ({ actor, params, body, correlationId }) => {
+    if (body.settings !== undefined) assertManages(actor, "Setting commands and environment of");
+    return shown(actor, await repositories.update(params.repositoryId, body, correlationId));
+  });
+  route(app, endpoints.repositories.delete, async ({ actor, params, correlationId }) => {
+    // Its credentials and secrets go with it.
+    assertManages(actor, "Deleting");
+    await repositories.delete(params.repositoryId, correlationId);
+  });
 }

@@ -12,6 +12,7 @@ export { registerTaskRoutes } from "./task.routes.ts";
 export { createTaskService, type TaskService } from "./task.service.ts";
 export { insertTask } from "./task-insert.repository.ts";
 export { annotateTask, moveTask, moveTasksToQueued } from "./task-move.repository.ts";
+export { assertOwnTask } from "./task-owner.ts";
 export {
   lockTask,
   lockTasks,

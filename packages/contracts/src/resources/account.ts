@@ -113,7 +113,6 @@ export type Me = z.infer<typeof meSchema>;
 /** Role and flags are not among it: an administrator sets them. */
 export const mePatchSchema = z
   .strictObject({
-    username: usernameSchema.optional(),
     fullName: fullNameSchema.optional(),
     /** Takes effect once it is verified; wants a recent password. */
     email: emailSchema.optional(),
