@@ -75,8 +75,8 @@ async function insertTasks(databaseUrl: string, taskCount: number): Promise<void
 async function insertFleet(client: pg.Client): Promise<void> {
   const { capabilities } = workerBody("", randomUUID(), 1);
   await client.query(
-    `insert into users (id, username, email, full_name, role, is_verified)
-     values (uuidv7(), 'local', 'local@localhost', 'Local user', 'admin', true)`,
+    `insert into users (id, username, email, full_name, role, is_verified, is_owner)
+     values (uuidv7(), 'local', 'local@localhost', 'Local user', 'admin', true, true)`,
   );
   await client.query(
     `insert into repositories (id, canonical_key, url, name, settings)
