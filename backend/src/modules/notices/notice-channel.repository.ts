@@ -34,6 +34,15 @@ export async function countChannels(db: Db | Tx, userId: string): Promise<number
   return row?.total ?? 0;
 }
 
+/** Their e-mail address in lower case, once they have shown that it is theirs. */
+export async function findVerifiedAddress(tx: Tx, userId: string): Promise<string | undefined> {
+  const [row] = await tx
+    .select({ email: users.email })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.isVerified, true)));
+  return row?.email.toLowerCase();
+}
+
 /** The channel of that person. */
 export async function findOwnChannel(
   db: Db | Tx,
