@@ -81,7 +81,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX: "Most attachments of one message.",
   AGENTVINE_SOCKETS_PER_CALLER_MAX: "Live connections that one caller may have at one backend.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
-  AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_ALLOW_PRIVATE_HOSTS:
+    "Take repositories from hosts in private networks, over plain http, and from any port.",
   AGENTVINE_ALLOW_LOCAL_PATHS:
     "Take paths of the backend's machine as repositories; unset, without accounts alone.",
   AGENTVINE_MASTER_KEY:
