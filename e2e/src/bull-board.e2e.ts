@@ -82,12 +82,10 @@ test("the board offers whoever is signed in nothing that changes the queue", asy
     .getByText(/^repeat:sample-stats:/)
     .first()
     .waitFor();
-  // All that changes a queue is in that menu.
+  // What changes a queue is in that menu, what changes a job on buttons.
   expect(await page.locator("main button[aria-haspopup=menu]").count()).toBe(0);
-  for (const name of [/^pause/i, /^retry/i, /^clean/i, /^promote/i, /^obliterate/i]) {
-    expect(await page.getByRole("button", { name }).count()).toBe(0);
-    expect(await page.getByRole("menuitem", { name }).count()).toBe(0);
-  }
+  const offered = await page.locator("main button").allTextContents();
+  expect(offered.filter((name) => /pause|retry|clean|promote|add job/i.test(name))).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
