@@ -95,6 +95,7 @@ export function wireNotices(deps: NoticeWiringDeps): NoticeWiring {
   const notices = createNoticeService({
     ...{ db, delivery, webhooks, secretOf, addresses },
     canMail: mail !== undefined,
+    mailsOwnAddressOnly: config.accounts !== "off",
   });
   registerNoticeRoutes(deps.server, notices);
   return {

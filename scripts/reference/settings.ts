@@ -70,7 +70,7 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_RATE_OPEN_PER_SECOND: rateMeaning("Requests of one address to routes without a token"),
   AGENTVINE_RATE_REFUSED_PER_SECOND: rateMeaning("Requests of one address with a missing or wrong token"),
   AGENTVINE_RATE_CREDENTIALS_PER_MINUTE:
-    "Tries of a password, code or link from one address per minute; what exceeds it is refused with 429. 0: no limit.",
+    "Tries of a password, code or link, and test notices, from one address per minute; what exceeds it is refused with 429. 0: no limit.",
   AGENTVINE_LEASE_SECONDS: "How long a work order stays with a worker that is not heard of.",
   AGENTVINE_HEARTBEAT_SECONDS: "How often workers report; at most half of the lease.",
   AGENTVINE_RETRY_BASE_SECONDS:
@@ -81,7 +81,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_ATTACHMENTS_PER_MESSAGE_MAX: "Most attachments of one message.",
   AGENTVINE_SOCKETS_PER_CALLER_MAX: "Live connections that one caller may have at one backend.",
   AGENTVINE_ALLOW_UNRUNNABLE: "Queue tasks that no worker could run now, instead of refusing them.",
-  AGENTVINE_ALLOW_PRIVATE_HOSTS: "Take repositories from hosts in private networks, and over plain http.",
+  AGENTVINE_ALLOW_PRIVATE_HOSTS:
+    "Take repositories from hosts in private networks, over plain http, and from any port.",
   AGENTVINE_ALLOW_LOCAL_PATHS:
     "Take paths of the backend's machine as repositories; unset, without accounts alone.",
   AGENTVINE_MASTER_KEY:

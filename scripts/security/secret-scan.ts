@@ -12,9 +12,16 @@ secretLintProfiler.mark = () => {};
 
 const bytesMax = 2 * 1_024 * 1_024;
 
-/** Our own: API keys, the local token, the tokens of attempts and of leases. */
+/** Our own: API keys, the local token, the tokens of attempts, leases, sessions and links, signing secrets, and sealed values. */
 const own = [
-  { name: "an AgentVine key or token", pattern: String.raw`/\bav[kl]_[A-Za-z0-9_-]{43}\b/` },
+  {
+    name: "an AgentVine key or token",
+    pattern: String.raw`/\bav[a-z]_(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])/`,
+  },
+  {
+    name: "a sealed value",
+    pattern: String.raw`/\bavs1\.[0-9a-f]{16}\.[A-Za-z0-9_-]{38,}/`,
+  },
   {
     name: "the token of an attempt",
     pattern: String.raw`/\bavt_[0-9a-f]{8}-[0-9a-f-]{27}\.[1-9][0-9]{0,8}\.[A-Za-z0-9_-]{43}\b/`,
@@ -24,10 +31,14 @@ const own = [
 /** Made-up secrets that tests need: the file, and why they may stand there. */
 const madeUp: Readonly<Record<string, string>> = {
   "backend/src/config.test.ts": "an address that is refused",
+  "backend/src/database/database-tls.int.test.ts": "a password for a database that the test makes",
+  "backend/src/modules/accounts/leaks.system.test.ts": "a token that must not get into a dump or the log",
   "backend/src/modules/audit/audit-facts.test.ts": "a password that must not get into the audit log",
   "backend/src/modules/health/health.int.test.ts": "an address where nothing listens",
   "backend/src/modules/repositories/repository-url.test.ts": "an address that is refused for its password",
+  "backend/src/modules/repositories/url-gate.int.test.ts": "an address that is refused for its password",
   "backend/src/process.int.test.ts": "an address where nothing listens",
+  "packages/kit/src/backend-connection.test.ts": "a password that must not be shown",
   "packages/kit/src/logger.test.ts": "a password that must not get into a log",
   "workers/src/execution/redactor.test.ts": "a token that must be taken out",
   "workers/src/workspace/remote-address.test.ts": "a password that must not be shown",

@@ -20,6 +20,11 @@ describe("the secret scan", () => {
     ["an API key", () => `avk_${random(43)}`],
     ["the local token", () => `avl_${random(43)}`],
     ["the token of an attempt", () => `avt_0190b8a0-0000-7000-8000-000000000000.12.${random(43)}`],
+    ["a refresh token", () => `avr_${random(43)}`],
+    ["the token of a controller's lease", () => `avr_${random(32)}`],
+    ["a one-time link", () => `https://vine.example.org/join#token=avo_${random(43)}`],
+    ["the signing secret of a webhook", () => `avw_${random(43)}`],
+    ["a sealed value", () => `avs1.${randomBytes(8).toString("hex")}.${random(60)}`],
     ["a GitHub token", () => `ghp_${randomBytes(40).toString("hex").slice(0, 36)}`],
     [
       "a private key",

@@ -16,7 +16,7 @@ export const rateClasses = {
   open: "AGENTVINE_RATE_OPEN_PER_SECOND",
   /** Requests whose token was missing or wrong. */
   refused: "AGENTVINE_RATE_REFUSED_PER_SECOND",
-  /** What tries a password, a code or a link, whoever it is for. */
+  /** What tries a password, a code or a link, whoever it is for, and test notices, which go outside. */
   credentials: "AGENTVINE_RATE_CREDENTIALS_PER_MINUTE",
 } as const;
 
@@ -89,7 +89,7 @@ const wordsOf: Record<RateClass, string> = {
   worker: "requests of one worker to one route",
   open: "requests without a token",
   refused: "requests without a valid token",
-  credentials: "tries of a password, code or link",
+  credentials: "tries of a password, code or link, or test notices",
 };
 
 /** The class of a route. */

@@ -21,7 +21,7 @@ const withoutForeignFont = (page: string): string =>
 export type AdminGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /**
- * Serves Bull Board at /admin/queues to administrators. It is built when first asked for: starting the server does not wait for it.
+ * Serves Bull Board at /admin/queues to administrators, to look at alone: no change made there would get into the audit log. It is built when first asked for: starting the server does not wait for it.
  */
 export function registerBoard(
   app: FastifyInstance,
@@ -75,10 +75,11 @@ async function buildBoard(queues: readonly JobQueue[]): Promise<FastifyInstance>
     import("@bull-board/api/bullMQAdapter"),
     import("@bull-board/fastify"),
   ]);
+  type BoardQueue = ConstructorParameters<typeof BullMQAdapter>[0];
   const adapter = new FastifyAdapter();
   adapter.setBasePath(prefix);
   createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue as ConstructorParameters<typeof BullMQAdapter>[0])),
+    queues: queues.map((queue) => new BullMQAdapter(queue as BoardQueue, { readOnlyMode: true })),
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: "AgentVine" } },
   });

@@ -55,8 +55,8 @@ export const decisionErrors = {
   ),
   "notice_channel.address_refused": entry(
     "invalid",
-    "Webhooks may not lead into a private network.",
-    "Use a public address, or set AGENTVINE_ALLOW_PRIVATE_HOSTS.",
+    "Webhooks may not lead into a private network, and with accounts e-mail goes to one's own verified address alone.",
+    "Use a public address, or set AGENTVINE_ALLOW_PRIVATE_HOSTS; for e-mail, give the verified address of your account.",
   ),
   "notice_channel.limit_reached": entry(
     "conflict",

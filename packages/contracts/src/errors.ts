@@ -43,6 +43,11 @@ export const errorCatalog = {
     "The API key was revoked or has expired.",
     "Make a new key: what is dead has no successor.",
   ),
+  "api_key.limit_reached": entry(
+    "conflict",
+    "The person has as many living API keys as one may have.",
+    "Revoke those that are not used.",
+  ),
   "api_key.not_found": entry("not_found", "There is no such API key.", "List the API keys."),
   "idempotency.conflict": entry(
     "conflict",

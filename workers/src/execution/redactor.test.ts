@@ -36,7 +36,8 @@ describe("createRedactor", () => {
 
   it.each([
     key,
-    "avk_0123456789abcdef0123",
+    ...["k", "l", "t", "r", "o", "w"].map((kind) => `av${kind}_0123456789abcdef0123`),
+    `avs1.0123456789abcdef.${"d4".repeat(20)}`,
     `ghp_${"a1".repeat(18)}`,
     `github_pat_${"a1".repeat(18)}`,
     `glpat-${"a1".repeat(10)}`,

@@ -27,7 +27,8 @@ const wordCharsMax = 4_096;
 /** Keys of well-known kinds. None of them spans a blank, apart from the scheme word that `Bearer` and `Basic` begin with. */
 const patterns: readonly RegExp[] = [
   /\bsk-[A-Za-z0-9_-]{16,256}/g,
-  /\bav[kt]_[A-Za-z0-9._-]{16,512}/g,
+  /\bav[a-z]_[A-Za-z0-9._-]{16,512}/g,
+  /\bavs1\.[0-9a-f]{16}\.[A-Za-z0-9_-]{38,8192}/g,
   /\bgh[pousr]_[A-Za-z0-9]{20,255}/g,
   /\bgithub_pat_[A-Za-z0-9_]{20,255}/g,
   /\bglpat-[A-Za-z0-9_-]{16,255}/g,

@@ -1,11 +1,11 @@
 import type { Permission, Role } from "@agentvine/contracts";
-import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
+import { and, count, desc, eq, isNull, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { isOlderThan } from "../../database/live-task.ts";
 import { runPrepared, type Statement } from "../../database/prepared.ts";
 import { shapeOf } from "../../database/row-shape.ts";
-import { apiKeys } from "../../database/schema/index.ts";
+import { apiKeys, users } from "../../database/schema/index.ts";
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
 
@@ -28,8 +28,26 @@ export async function insertApiKey(db: Db | Tx, key: NewApiKey): Promise<ApiKeyR
   return row;
 }
 
-export const listApiKeys = (db: Db): Promise<ApiKeyRow[]> =>
-  db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id)).limit(1_000);
+/** The newest 1,000 keys. @param ownerId of that person alone */
+export const listApiKeys = (db: Db, ownerId?: string): Promise<ApiKeyRow[]> =>
+  db
+    .select()
+    .from(apiKeys)
+    .where(ownerId === undefined ? undefined : eq(apiKeys.createdBy, ownerId))
+    .orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))
+    .limit(1_000);
+
+const isLive = sql<boolean>`${apiKeys.revokedAt} is null and (${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`;
+
+/** How many keys of a person may be used. Who makes another one in this transaction is alone in that: the person is locked. */
+export async function countLiveApiKeys(tx: Tx, ownerId: string): Promise<number> {
+  await tx.select({ id: users.id }).from(users).where(eq(users.id, ownerId)).for("no key update");
+  const [row] = await tx
+    .select({ total: count() })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.createdBy, ownerId), isLive));
+  return row?.total ?? 0;
+}
 
 const keyShape = shapeOf(apiKeys);
 
@@ -61,10 +79,7 @@ export async function lockApiKey(
   id: string,
 ): Promise<{ row: ApiKeyRow; isLive: boolean } | undefined> {
   const [found] = await tx
-    .select({
-      row: apiKeys,
-      isLive: sql<boolean>`${apiKeys.revokedAt} is null and (${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`,
-    })
+    .select({ row: apiKeys, isLive })
     .from(apiKeys)
     .where(eq(apiKeys.id, id))
     .for("update");

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { route } from "../../http/route.ts";
 import { assertRecentPassword } from "../../recent-password.ts";
 import type { ApiKeyService } from "./api-key.service.ts";
-import { assertHeld, endWithin, isTheirs, mayReplace } from "./key-owner.ts";
+import { assertHeld, endWithin, isAdmin, isTheirs, mayReplace } from "./key-owner.ts";
 
 export function registerApiKeyRoutes(
   app: FastifyInstance,
@@ -34,7 +34,7 @@ export function registerApiKeyRoutes(
     });
   });
   route(app, endpoints.system.listApiKeys, async ({ actor }) => ({
-    items: (await apiKeys.list()).filter((key) => isTheirs(actor, key)),
+    items: await apiKeys.list(isAdmin(actor) ? undefined : actor.userId),
   }));
   route(app, endpoints.system.revokeApiKey, async ({ params, actor }) => {
     const key = await apiKeys.get(params.apiKeyId);

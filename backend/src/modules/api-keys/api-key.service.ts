@@ -11,6 +11,7 @@ import {
   type ApiKeyRow,
   announceKeyChange,
   apiKeyChannel,
+  countLiveApiKeys,
   deleteEndedApiKeys,
   endApiKeyAfter,
   findApiKey,
@@ -25,12 +26,16 @@ import {
 import { hashApiKey, makeApiKey } from "./api-key.ts";
 
 export interface ApiKeyService {
-  /** Makes a key; `secret` is the key itself and is never shown again. */
+  /**
+   * Makes a key; `secret` is the key itself and is never shown again.
+   * @throws AppError `api_key.limit_reached`, unless the installation makes it for itself; `request.invalid`
+   */
   create(input: {
     name: string;
     permissions: Permission[];
     createdBy: string;
     expiresAt?: string | undefined;
+    isOfInstallation?: boolean;
   }): Promise<{ apiKey: ApiKey; secret: string }>;
   /**
    * Makes a key that may do what another may, in whose place it acts: what was registered with that one is its own. The other one ends
@@ -44,7 +49,8 @@ export interface ApiKeyService {
     /** The new one ends then at the latest. */
     expiresMax?: Date | null | undefined;
   }): Promise<{ apiKey: ApiKey; secret: string }>;
-  list(): Promise<ApiKey[]>;
+  /** The newest keys, at most 1,000. @param ownerId of that person alone */
+  list(ownerId?: string): Promise<ApiKey[]>;
   /** @throws AppError `api_key.not_found` */
   get(id: string): Promise<ApiKey>;
   /** @throws AppError `api_key.not_found` */
@@ -105,6 +111,8 @@ const recordKey = (
 const knownMsMax = 1_000;
 const knownMax = 1_000;
 const noteUseEveryMs = 60_000;
+/** Keys of one person that may be used at the same time. */
+const liveKeysMax = 200;
 
 export interface ApiKeyServiceDeps {
   db: Db;
@@ -136,7 +144,7 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
   };
 
   return {
-    async create({ name, permissions, createdBy, expiresAt }) {
+    async create({ name, permissions, createdBy, expiresAt, isOfInstallation = false }) {
       if (permissions.includes("attempt:write")) {
         const message = "attempt:write can't be given to a key: attempts get tokens of their own";
         throw new AppError("request.invalid", `The request is not valid: ${message}.`, {
@@ -145,6 +153,11 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
       }
       const { key, prefix, keyHash } = makeApiKey();
       const row = await inTransaction(db, async (tx) => {
+        if (!isOfInstallation && (await countLiveApiKeys(tx, createdBy)) >= liveKeysMax)
+          throw new AppError(
+            "api_key.limit_reached",
+            `You have ${liveKeysMax} API keys that may be used already: revoke those that are not used.`,
+          );
         const made = await insertApiKey(tx, {
           ...{ name, prefix, keyHash, createdBy, permissions: [...new Set(permissions)] },
           expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
@@ -174,8 +187,8 @@ export function createApiKeyService({ db, clock, logger, notifications }: ApiKey
         announceKeyChange(tx);
         return { apiKey: toResource(made), secret: key };
       }),
-    async list() {
-      return (await listApiKeys(db)).map(toResource);
+    async list(ownerId) {
+      return (await listApiKeys(db, ownerId)).map(toResource);
     },
     async get(id) {
       const row = await findApiKey(db, id);

@@ -2,7 +2,8 @@ import { type ApiKey, isMachineKey, type Permission } from "@agentvine/contracts
 import { AppError } from "@agentvine/kit";
 import type { Actor } from "../../actor.ts";
 
-const isAdmin = ({ permissions }: Actor): boolean => permissions.includes("system:admin");
+/** Whether they may see and revoke the keys of everybody. */
+export const isAdmin = ({ permissions }: Actor): boolean => permissions.includes("system:admin");
 
 /**
  * Nobody gives away more than they have.

@@ -51,7 +51,10 @@ async function ensureKey(
     return;
   }
   if (found !== undefined) await rm(path, { force: true });
-  const { apiKey, secret } = await apiKeys.create({ ...key, permissions: [...permissions] });
+  const { apiKey, secret } = await apiKeys.create({
+    ...{ ...key, permissions: [...permissions] },
+    isOfInstallation: true,
+  });
   // Another backend on this home was quicker: its key is the one that workers read.
   // security: no-timing-unsafe-compare because both were made by us a moment ago; nobody outside can try values
   if ((await createCredential(path, secret)) !== secret) await apiKeys.revoke(apiKey.id);

@@ -2,7 +2,7 @@ import type { NoticeChannelUpdate } from "@agentvine/contracts";
 import { and, asc, count, eq } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
-import { noticeChannels } from "../../database/schema/index.ts";
+import { noticeChannels, users } from "../../database/schema/index.ts";
 import { noticeChannelsChanged } from "./notice.ts";
 
 /** Of a webhook the address is sealed. */
@@ -34,6 +34,15 @@ export async function countChannels(db: Db | Tx, userId: string): Promise<number
   return row?.total ?? 0;
 }
 
+/** Their e-mail address in lower case, once they have shown that it is theirs. */
+export async function findVerifiedAddress(tx: Tx, userId: string): Promise<string | undefined> {
+  const [row] = await tx
+    .select({ email: users.email })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.isVerified, true)));
+  return row?.email.toLowerCase();
+}
+
 /** The channel of that person. */
 export async function findOwnChannel(
   db: Db | Tx,
@@ -47,8 +56,16 @@ export async function findOwnChannel(
   return row;
 }
 
-export async function findChannel(db: Db, id: string): Promise<ChannelRow | undefined> {
-  const [row] = await db.select().from(noticeChannels).where(eq(noticeChannels.id, id));
+/** The channel, and whether the person it tells may still sign in. */
+export async function findChannel(
+  db: Db,
+  id: string,
+): Promise<{ channel: ChannelRow; isPersonActive: boolean } | undefined> {
+  const [row] = await db
+    .select({ channel: noticeChannels, isPersonActive: users.isActive })
+    .from(noticeChannels)
+    .innerJoin(users, eq(users.id, noticeChannels.userId))
+    .where(eq(noticeChannels.id, id));
   return row;
 }
 

@@ -63,7 +63,11 @@ export function createNoticeDelivery(deps: NoticeDeliveryDeps): NoticeDelivery {
   }
 
   /** What keeps a notice from being sent now: a reason to drop it, or that it is put off. */
-  async function obstacleTo(notice: Waiting, channel: ChannelRow): Promise<Obstacle | undefined> {
+  async function obstacleTo(
+    notice: Waiting,
+    { channel, isPersonActive }: { channel: ChannelRow; isPersonActive: boolean },
+  ): Promise<Obstacle | undefined> {
+    if (!isPersonActive) return { drop: "the account is disabled" };
     if (!channel.isEnabled) return { drop: "the channel is switched off" };
     if (notice.taskId === null) return undefined;
     const { userId } = channel;
@@ -98,12 +102,12 @@ export function createNoticeDelivery(deps: NoticeDeliveryDeps): NoticeDelivery {
   return {
     async deliver(noticeId) {
       const notice = await findNotice(db, noticeId);
-      const channel = notice && (await findChannel(db, notice.channelId));
-      if (notice?.status !== "waiting" || channel === undefined) return;
+      const found = notice && (await findChannel(db, notice.channelId));
+      if (notice?.status !== "waiting" || found === undefined) return;
       const subject = await describe(notice);
-      const obstacle = typeof subject === "string" ? { drop: subject } : await obstacleTo(notice, channel);
+      const obstacle = typeof subject === "string" ? { drop: subject } : await obstacleTo(notice, found);
       if (obstacle === undefined && typeof subject !== "string")
-        return await trySend(notice, channel, subject);
+        return await trySend(notice, found.channel, subject);
       if (obstacle !== undefined && "putOffMs" in obstacle)
         return await putOff(db, noticeId, obstacle.putOffMs);
       const reason = obstacle?.drop ?? "";

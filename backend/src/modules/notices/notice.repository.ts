@@ -70,12 +70,13 @@ export async function readNoticedEvents(tx: Tx, after: number, limit: number) {
   return { upTo, found: found.map((one) => ({ ...one, position: one.position ?? 0 })) };
 }
 
-/** The channels that are to carry an occasion: of whom it concerns, switched on, and asking for its type. */
+/** The channels that are to carry an occasion: of whom it concerns and may still sign in, switched on, and asking for its type. */
 export async function channelsFor(tx: Tx, occasion: Occasion): Promise<string[]> {
   const { taskId, assignedTo, type, occurredAt } = occasion;
   const isMine = sql`(${noticeChannels.userId} = t.created_by or ${noticeChannels.userId} = t.assigned_to)`;
   const { rows } = await tx.execute<{ id: string }>(sql`
     select ${noticeChannels.id} as id from ${noticeChannels}
+    join users u on u.id = ${noticeChannels.userId} and u.is_active
     left join tasks t on t.id = ${taskId}
     where ${noticeChannels.isEnabled} and ${type} = any(${noticeChannels.types})
       and ${noticeChannels.createdAt} <= ${occurredAt}

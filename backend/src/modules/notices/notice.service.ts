@@ -18,6 +18,7 @@ import {
   countChannels,
   deleteChannel,
   findOwnChannel,
+  findVerifiedAddress,
   hasChannels,
   insertChannel,
   listChannels,
@@ -31,6 +32,8 @@ export interface NoticeServiceDeps {
   delivery: NoticeDelivery;
   webhooks: Pick<WebhookSender, "checkAddress">;
   canMail: boolean;
+  /** Mail goes to nobody but the person themselves: the installation's server sends nothing to strangers. */
+  mailsOwnAddressOnly: boolean;
   secretOf: (channelId: string) => string;
   addresses: ChannelAddresses;
 }
@@ -75,9 +78,23 @@ const recordChannel = (
 
 const notFound = (): AppError => new AppError("notice_channel.not_found", "There is no such notice channel.");
 
+/** @throws AppError `notice_channel.address_refused` unless it is the verified address of that person */
+async function assertOwnAddress(tx: Tx, userId: string, address: string): Promise<void> {
+  if ((await findVerifiedAddress(tx, userId)) === address.toLowerCase()) return;
+  const message =
+    "must be your own verified e-mail address: give that one, change or verify it in your account, or use a webhook";
+  throw new AppError(
+    "notice_channel.address_refused",
+    `The notice channel can't be made: address ${message}.`,
+    {
+      issues: [{ path: "address", message }],
+    },
+  );
+}
+
 /** Where people want to be told things, and what they were told. Everybody sees only their own. */
 export function createNoticeService(deps: NoticeServiceDeps) {
-  const { db, delivery, webhooks, canMail, secretOf, addresses } = deps;
+  const { db, delivery, webhooks, canMail, mailsOwnAddressOnly, secretOf, addresses } = deps;
   return {
     /** @throws AppError `notice_channel.mail_not_configured`, `.address_refused`, `.limit_reached` */
     createChannel: async (
@@ -88,6 +105,7 @@ export function createNoticeService(deps: NoticeServiceDeps) {
       else if (!canMail)
         throw new AppError("notice_channel.mail_not_configured", "This installation has no SMTP server.");
       const row = await inTransaction(db, async (tx) => {
+        if (input.kind === "email" && mailsOwnAddressOnly) await assertOwnAddress(tx, userId, input.address);
         if ((await countChannels(tx, userId)) >= channelsMax)
           throw new AppError(
             "notice_channel.limit_reached",

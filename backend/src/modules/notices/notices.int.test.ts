@@ -202,6 +202,41 @@ test("a channel that is switched off drops what was waiting", async () => {
   await removeChannel(body.channel.id);
 });
 
+/** Hands a channel to a person whose account is disabled. */
+async function handToDisabled(channelId: string, username: string): Promise<void> {
+  await fixture.sql(
+    `with person as (insert into users (id, username, email, role, is_active)
+       values (gen_random_uuid(), $2, $2 || '@example.org', 'viewer', false) returning id)
+     update notice_channels set user_id = person.id from person where notice_channels.id = $1`,
+    [channelId, username],
+  );
+}
+
+test("nobody whose account is disabled is told anything more, though their channel is still there", async () => {
+  const [{ body: theirs }, { body: mine }] = [await createChannel(webhook()), await createChannel(webhook())];
+  await handToDisabled(theirs.channel.id, "dismissed-before");
+  await failTask("after they left");
+  await waitUntil(async () => (await noticesOf(mine.channel.id))[0]?.status === "sent");
+  expect(await fixture.sql("select id from notices where channel_id = $1", [theirs.channel.id])).toEqual([]);
+  await removeChannel(mine.channel.id);
+});
+
+test("what was waiting for a person when their account was disabled is dropped", async () => {
+  const { body } = await createChannel(webhook());
+  receiver.statuses.push(500);
+  await failTask("they leave");
+  const notice = await waitUntil(async () =>
+    (await noticesOf(body.channel.id)).find((one) => one.tries === 1),
+  );
+  await handToDisabled(body.channel.id, "dismissed-meanwhile");
+  const calls = receiver.calls.length;
+  await fixture.app.notices.deliver(notice.id);
+  expect(await fixture.sql("select status, reason from notices where id = $1", [notice.id])).toEqual([
+    { status: "dropped", reason: "the account is disabled" },
+  ]);
+  expect(receiver.calls).toHaveLength(calls);
+});
+
 test("with scope mine a person hears of tasks they created, not of those of others", async () => {
   const { body } = await createChannel(webhook({ scope: "mine" }));
   const mine = await failTask("mine");

@@ -171,6 +171,9 @@ describe("private networks", () => {
     "[::]",
     "[fd00:ec2::254]",
     "[fe80::1]",
+    "[fec0::1]",
+    "[feff:ffff::1]",
+    "168.63.129.16",
     "[::ffff:169.254.169.254]",
     "[::ffff:7f00:1]",
     "localhost",
@@ -185,6 +188,7 @@ describe("private networks", () => {
     expect(() => parseRepositoryUrl(`ssh://git@${host}/a`, local)).toThrow(/can't be used/);
     expect(() => parseRepositoryUrl(`git@${host}:a`, local)).toThrow(/can't be used/);
     expect(keyOf(`https://${host}/a`, open)).toMatch(/\/a$/);
+    expect(isPrivateHost(new URL(`https://${host}`).hostname)).toBe(true);
   });
 
   test.each([
@@ -198,15 +202,46 @@ describe("private networks", () => {
     expect(keyOf(url, open)).toMatch(/a$/);
   });
 
-  test.each(["8.8.8.8", "172.32.0.1", "[2606:4700::1111]", "example.org", "local.example.org"])(
-    "%s is public",
-    (host) => {
-      expect(isPrivateHost(host)).toBe(false);
-    },
-  );
+  test.each([
+    "8.8.8.8",
+    "168.63.129.15",
+    "168.63.129.17",
+    "172.32.0.1",
+    "[2606:4700::1111]",
+    "example.org",
+    "local.example.org",
+  ])("%s is public", (host) => {
+    expect(isPrivateHost(host)).toBe(false);
+  });
 
   test("plain http is taken only where private hosts are", () => {
     expect(() => parseRepositoryUrl("http://example.org/a", local)).toThrow();
     expect(keyOf("http://127.0.0.1:3000/a.git", open)).toBe("127.0.0.1:3000/a");
+  });
+});
+
+describe("ports", () => {
+  test.each([
+    "https://example.org:443/a",
+    "https://example.org:8443/a",
+    "ssh://git@example.org:22/a",
+    "ssh://git@example.org:443/a",
+    "ssh://git@example.org:2222/a",
+  ])("%s is taken", (url) => {
+    expect(keyOf(url)).toMatch(/\/a$/);
+  });
+
+  test.each([
+    "https://example.org:22/a",
+    "https://example.org:80/a",
+    "https://example.org:5432/a",
+    "https://example.org:2222/a",
+    "https://example.org:0/a",
+    "ssh://git@example.org:25/a",
+    "ssh://git@example.org:6379/a",
+    "ssh://git@example.org:8443/a",
+  ])("%s leads to something other than a forge, and is refused unless private hosts are allowed", (url) => {
+    expect(() => parseRepositoryUrl(url, local)).toThrow(/port .*AGENTVINE_ALLOW_PRIVATE_HOSTS=true/);
+    expect(keyOf(url, open)).toMatch(/\/a$/);
   });
 });

@@ -4,7 +4,7 @@ import { AppError, isPrivateHost } from "@agentvine/kit";
 export interface UrlGate {
   /** Local mode: paths of this machine may be used. */
   allowsPaths: boolean;
-  /** Hosts of private networks, and plain http, may be used. */
+  /** Hosts of private networks, plain http, and any port may be used. */
   allowsPrivateHosts: boolean;
 }
 
@@ -21,6 +21,11 @@ const refuse = (reason: string): AppError =>
 /** Hosts that ignore the case of owner and repository. */
 const caseBlindHosts = new Set(["github.com", "gitlab.com", "bitbucket.org"]);
 const defaultPorts: Record<string, string> = { "https:": "443", "http:": "80", "ssh:": "22" };
+/** Where forges are found: the usual ports, those beside them, and ssh where a firewall lets nothing but https through. */
+const forgePorts: Record<string, readonly string[]> = {
+  "https:": ["443", "8443"],
+  "ssh:": ["22", "443", "2222"],
+};
 
 /**
  * Checks an address and finds its canonical key, which is the same for every spelling of one repository: https, ssh, scp-like, with and
@@ -77,6 +82,7 @@ function parseHttp(text: string, gate: UrlGate): RepositoryAddress {
     throw refuse("it must hold no user name, password or token; workers take credentials from their own git");
   }
   assertPublic(url.hostname, gate);
+  assertForgePort(url, gate);
   return remote(text, url, "");
 }
 
@@ -97,12 +103,22 @@ function assertPublic(host: string, { allowsPrivateHosts }: UrlGate): void {
     );
 }
 
+/** Nobody looks for other servers of a public host by adding a repository. */
+function assertForgePort({ protocol, port }: URL, { allowsPrivateHosts }: UrlGate): void {
+  const taken = forgePorts[protocol] ?? [];
+  if (allowsPrivateHosts || port === "" || taken.includes(port)) return;
+  throw refuse(
+    `its port ${port} is none of ${taken.join(", ")}; set AGENTVINE_ALLOW_PRIVATE_HOSTS=true to allow any port`,
+  );
+}
+
 function parseSsh(text: string, gate: UrlGate): RepositoryAddress {
   const url = parseUrl(text);
   if (url.password !== "") {
     throw refuse("it must hold no password; workers take credentials from their own ssh");
   }
   assertPublic(url.hostname, gate);
+  assertForgePort(url, gate);
   return remote(text, url, decode(url.username));
 }
 

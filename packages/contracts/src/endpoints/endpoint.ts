@@ -26,7 +26,7 @@ export interface EndpointShape {
   readonly isEmptyAllowed?: boolean;
   /** Content type of a response that is no JSON. */
   readonly responseType?: string;
-  /** Counted apart from everything else, by address and strictly: what tries a password, a code or a link. */
+  /** Counted apart from everything else, by address and strictly: what tries a password, a code or a link, and test notices. */
   readonly rateClass?: "credentials";
   /** Who asks is told by this cookie instead of a token; for the routes that renew or end a login. */
   readonly cookie?: "agentvine_refresh";

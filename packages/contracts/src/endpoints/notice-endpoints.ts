@@ -66,6 +66,7 @@ export const noticeEndpoints = {
     method: "POST",
     path: `${base}/:channelId/test`,
     permission: "notices:write",
+    rateClass: "credentials",
     tag,
     summary: "Send a test notice now and say whether it came through",
     params,

@@ -13,7 +13,7 @@ const user = {
 };
 const password = "seven quiet lighthouses";
 const account = { username: "ada", email: "ada@example.org", password, fullName: "Ada Lovelace" };
-const token = "avo_Jm0XhTtqyB7G1m9v0b3a2kq8vN4cD6fZr5eL1sWuPxE";
+const token = "avo_the-token-of-the-link";
 const signedIn = {
   accessToken: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
   expiresInSeconds: 600,

@@ -30,7 +30,7 @@ export const credentialExamples = {
     params: { workOrderId: ids.workOrder },
     response: {
       credential: { kind: "token", username: "x-access-token", password: "example-token-of-a-bot" },
-      testSecrets: [{ name: "TEST_DATABASE_URL", value: "postgresql://test:example@db/shop" }],
+      testSecrets: [{ name: "TEST_DATABASE_URL", value: "postgresql://test@db/shop" }],
     },
   },
 };
@@ -39,7 +39,7 @@ export const secretExamples = {
   list: { params: { repositoryId: ids.repository }, response: { items: [secret] } },
   set: {
     params: { repositoryId: ids.repository, name: "TEST_DATABASE_URL" },
-    body: { value: "postgresql://test:example@db/shop" },
+    body: { value: "postgresql://test@db/shop" },
     response: secret,
   },
   remove: { params: { repositoryId: ids.repository, name: "TEST_DATABASE_URL" } },

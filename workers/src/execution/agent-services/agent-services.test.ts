@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { apiError } from "../../base/testing/fakes.ts";
 import { type AgentServicesOptions, createAgentServices } from "./agent-services.ts";
 
-const secret = "avt_this-is-the-token-of-the-attempt";
+const secret = "avt_this-is-the-token-of-an-attempt-with-more";
 const document: AttemptDocumentMatch = {
   ...{
     documentId: newId(),
