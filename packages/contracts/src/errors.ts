@@ -165,6 +165,11 @@ export const errorCatalog = {
     "Another process has registered under the worker's name.",
     "Stop this process, or give it a name of its own.",
   ),
+  "worker.name_taken": entry(
+    "conflict",
+    "A worker of that name registered with another key, which is still valid.",
+    "Give the worker a name of its own, or use that key. An administrator frees the name: deregister that worker, or revoke its key.",
+  ),
   "worker.protocol_unsupported": entry(
     "conflict",
     "Worker and backend are too far apart in their versions.",
