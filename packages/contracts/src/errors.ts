@@ -30,7 +30,7 @@ export const errorCatalog = {
   "auth.required": entry(
     "unauthenticated",
     "A token is needed.",
-    "Send `Authorization: Bearer <token>`; the CLI reads it from the token file.",
+    "Send `Authorization: Bearer <token>`. Commands: `agentvine login <name>`, or AGENTVINE_TOKEN; on the backend's own machine the token file is read.",
   ),
   "auth.invalid": entry("unauthenticated", "The token is not known or no longer valid.", "Get a new one."),
   "auth.forbidden": entry(

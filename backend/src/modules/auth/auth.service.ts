@@ -128,7 +128,7 @@ export function createAuthService(options: AuthServiceOptions): AuthService {
       }
       throw new AppError(
         "auth.required",
-        "A token is needed: send `Authorization: Bearer <token>`. The command line reads it from the token file.",
+        "A token is needed: send `Authorization: Bearer <token>`.",
       );
     },
     issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
