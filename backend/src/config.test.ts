@@ -28,6 +28,7 @@ test("names this server may be called by are lower case, with the one of the pub
   const { allowedHosts } = read({
     AGENTVINE_ALLOWED_HOSTS: "Build.Example.org, other ,,",
     AGENTVINE_PUBLIC_URL: "https://Vine.example.org/",
+    AGENTVINE_ACCOUNTS: "invite",
   });
   expect(allowedHosts).toEqual(["build.example.org", "other", "vine.example.org"]);
 });
@@ -70,6 +71,23 @@ test("a heartbeat that is too rare for its lease is refused", () => {
   expect(read({ AGENTVINE_LEASE_SECONDS: "4", AGENTVINE_HEARTBEAT_SECONDS: "2" }).leaseSeconds).toBe(4);
 });
 
+test("without accounts nothing that leads others in is taken: no proxy, and no address but this machine's own", () => {
+  for (const env of [
+    { AGENTVINE_TRUSTED_PROXIES: "127.0.0.1" },
+    { AGENTVINE_PUBLIC_URL: "https://vine.example.org" },
+    { AGENTVINE_PUBLIC_URL: "http://127.0.0.1.example.org:7420" },
+  ]) {
+    const [name = ""] = Object.keys(env);
+    expect(() => read(env), name).toThrow(
+      new RegExp(`${name}: .*set AGENTVINE_ACCOUNTS to closed, invite or open`),
+    );
+    for (const accounts of ["closed", "invite", "open"])
+      expect(read({ ...env, AGENTVINE_ACCOUNTS: accounts }).accounts).toBe(accounts);
+  }
+  expect(read({ AGENTVINE_PUBLIC_URL: "http://localhost:7421" }).publicUrl).toBe("http://localhost:7421");
+  expect(read({ AGENTVINE_CORS_ORIGINS: "https://a.example.org" }).corsOrigins).toHaveLength(1);
+});
+
 test("origins are named one by one, as browsers send them", () => {
   const origins = (text: string) => read({ AGENTVINE_CORS_ORIGINS: text }).corsOrigins;
   expect(origins("https://a.example.org, http://localhost:5173,")).toEqual([
@@ -85,7 +103,8 @@ test("origins are named one by one, as browsers send them", () => {
 });
 
 test("proxies are named by address or network, and never all of them", () => {
-  const proxies = (text: string) => read({ AGENTVINE_TRUSTED_PROXIES: text }).trustedProxies;
+  const proxies = (text: string) =>
+    read({ AGENTVINE_ACCOUNTS: "invite", AGENTVINE_TRUSTED_PROXIES: text }).trustedProxies;
   expect(proxies("10.0.0.5, 192.168.0.0/24, ::1, fd00::/8")).toEqual([
     ...["10.0.0.5", "192.168.0.0/24", "::1", "fd00::/8"],
   ]);

@@ -35,6 +35,10 @@ const urlOf = (pattern: RegExp, example: string) =>
 
 /** Whether no other machine reaches what listens there. */
 const isOwnHost = (host: string): boolean => isLoopback(`http://${host.includes(":") ? `[${host}]` : host}`);
+const isOwnUrl = (url: string | undefined): boolean =>
+  url === undefined || !URL.canParse(url) || isLoopback(url);
+
+const howToLetIn = "set AGENTVINE_ACCOUNTS to closed, invite or open to let other machines in";
 const path = z.string().min(1).max(4_096).optional();
 
 /** Every variable the backend reads; the reference is made of it. */
@@ -117,8 +121,15 @@ export const envSchema = z
   })
   .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || isOwnHost(env.AGENTVINE_HOST), {
     path: ["AGENTVINE_HOST"],
-    message:
-      "must be 127.0.0.1 (or another loopback address) without accounts: set AGENTVINE_ACCOUNTS to closed, invite or open to let other machines in",
+    message: `must be 127.0.0.1 (or another loopback address) without accounts: ${howToLetIn}`,
+  })
+  .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || env.AGENTVINE_TRUSTED_PROXIES.length === 0, {
+    path: ["AGENTVINE_TRUSTED_PROXIES"],
+    message: `must be empty without accounts, for a proxy brings others: ${howToLetIn}`,
+  })
+  .refine((env) => env.AGENTVINE_ACCOUNTS !== "off" || isOwnUrl(env.AGENTVINE_PUBLIC_URL), {
+    path: ["AGENTVINE_PUBLIC_URL"],
+    message: `must name this machine (a loopback address) without accounts: ${howToLetIn}`,
   })
   .refine(
     (env) => (env.AGENTVINE_TLS_CERT_FILE === undefined) === (env.AGENTVINE_TLS_KEY_FILE === undefined),

@@ -2,6 +2,7 @@ import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { Writable } from "node:stream";
 import { createLogger } from "@agentvine/kit";
 import { createDatabase, type TestDatabase, useTempDir, waitUntil } from "@agentvine/testkit";
 import pg from "pg";
@@ -71,6 +72,27 @@ test("a database that goes away in the middle of the start is told as that, with
     code: "database.unavailable",
     message: "The database failed while the backend started: the database system is shutting down.",
   });
+});
+
+test("listening on every address without a public one is told once, for links that are mailed would lead nowhere", async () => {
+  const told = async (change: Partial<BackendConfig>) => {
+    const lines: string[] = [];
+    const stream = new Writable({
+      write: (line, _encoding, done) => {
+        lines.push(String(line));
+        done();
+      },
+    });
+    const backend = await startBackend(
+      configOf({ accounts: "invite", ...change }),
+      createLogger({ name: "test", level: "warn", stream }),
+    );
+    await backend.stop();
+    return lines.filter((line) => line.includes("AGENTVINE_PUBLIC_URL")).length;
+  };
+  expect(await told({ host: "0.0.0.0" })).toBe(1);
+  expect(await told({ host: "0.0.0.0", publicUrl: "https://vine.example.org" })).toBe(0);
+  expect(await told({})).toBe(0);
 });
 
 /** As root the cluster lies outside the home, where its own account reaches it; then the home says where. */

@@ -109,6 +109,7 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
   const stopHearing = onHangUp(() => void app.tls?.reload(), app.tls !== undefined);
   lifecycle.add("hang-up signal", async () => stopHearing());
   await listen(app.server, config);
+  warnOfLinks(config, logger);
   return {
     ready: true,
     url: publicUrlOf(config, app.server),
@@ -117,6 +118,14 @@ async function start(config: BackendConfig, logger: Logger, lifecycle: Lifecycle
     setUpUrl: (await app.accounts.makeSetUpLink())?.url ?? null,
     pid: process.pid,
   };
+}
+
+/** Who listens on every address can't know by which one people come. */
+function warnOfLinks({ accounts, host, publicUrl }: BackendConfig, logger: Logger): void {
+  if (accounts === "off" || publicUrl !== undefined || !["0.0.0.0", "::"].includes(host)) return;
+  logger.warn(
+    "links that are mailed name 127.0.0.1, which leads nowhere on other machines: set AGENTVINE_PUBLIC_URL to the address people use",
+  );
 }
 
 /** With a certificate that may change, SIGHUP means what it means to servers: look at it now. */

@@ -50,7 +50,8 @@ const backendMeanings: Meanings<typeof backendSchema> = {
   AGENTVINE_TLS_CERT_FILE:
     "Certificate of the backend with those between it and its root, as PEM; with it the backend speaks https and nothing else. A changed file is taken within seconds, or at SIGHUP.",
   AGENTVINE_TLS_KEY_FILE: "Private key of that certificate, as PEM without a passphrase.",
-  AGENTVINE_PUBLIC_URL: "The address people use, when it is not the one the backend listens on.",
+  AGENTVINE_PUBLIC_URL:
+    "The address people use, when it is not the one the backend listens on. Without accounts: loopback.",
   DATABASE_URL:
     "Your PostgreSQL (15 or newer); unset, the backend starts an embedded one in its data directory.",
   AGENTVINE_DATABASE_CA_FILE:

@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type EndpointShape, endpoints, type Permission } from "@agentvine/contracts";
 import { newId } from "@agentvine/kit";
+import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attemptPermissions, userPermissions } from "../actor.ts";
 import { type AccountFixture, buildAccountFixture } from "../testing/account-fixture.ts";
@@ -177,6 +179,26 @@ const all = Object.values(endpoints).flatMap((members) => Object.values<Endpoint
 const nameOf = ({ method, path }: EndpointShape): string => `${method} ${path}`;
 const endpointOf = new Map(all.map((endpoint) => [nameOf(endpoint), endpoint]));
 
+/** What the server answers besides the endpoints, and why nobody needs a permission for it, or what else guards it. */
+const besides: readonly [route: string, reason: string][] = [
+  ["GET /", "leads to /docs"],
+  ["GET /openapi.json", "describes the endpoints; the same text lies in the repository"],
+  ["GET /docs", "the same for people"],
+  ["GET /docs/start.js", "part of that page"],
+  ["GET /docs/:file", "part of that page, of a fixed list of files"],
+];
+
+/** The board of the background queues: every method of it has a guard of its own, for `system:admin`. */
+const boardPaths = ["/admin/queues", "/admin/queues/*"];
+
+/** Every route that Fastify was told of, however that came about. */
+const registered = new Set<string>();
+const watchRoutes = (message: unknown): void => {
+  (message as { fastify: FastifyInstance }).fastify.addHook("onRoute", ({ method, url }) => {
+    for (const one of [method].flat()) registered.add(`${one} ${url}`);
+  });
+};
+
 let fixture: AccountFixture;
 let app: TestApp;
 const tokens: Record<string, string> = {};
@@ -190,7 +212,9 @@ const newKey = async (body: object) =>
   ).body;
 
 beforeAll(async () => {
+  subscribe("fastify.initialization", watchRoutes);
   fixture = await buildAccountFixture();
+  unsubscribe("fastify.initialization", watchRoutes);
   ({ app } = fixture);
   const { admin } = fixture;
   const revoked = await newKey({ permissions: ["system:admin"] });
@@ -240,6 +264,25 @@ test("every route stands in the table, with the permission that it declares, and
     expect([route, endpointOf.get(route)?.permission]).toEqual([route, permission]);
 });
 
+test("the server answers no route that stands neither in the table nor in the list of what is besides", () => {
+  const known = [...table, ...besides].map(([route]) => route);
+  const isBoard = (route: string) => boardPaths.includes(route.slice(route.indexOf(" ") + 1));
+  expect([...registered].filter((route) => !isBoard(route)).toSorted()).toEqual(known.toSorted());
+  expect([...registered].filter(isBoard)).not.toHaveLength(0);
+});
+
+test("the board of the queues is an administrator's alone", async () => {
+  for (const route of [...registered].filter((one) => one.includes("/admin/queues"))) {
+    const [method = "", url = ""] = route.split(" ");
+    // What has no body to read, what fetch can't send, and the question before a request of another origin, reach no handler of the board.
+    if (["HEAD", "TRACE", "QUERY", "OPTIONS"].includes(method)) continue;
+    const statuses = [];
+    for (const token of [null, tokens.V, tokens.D, tokens.W, tokens.C, tokens.A])
+      statuses.push((await app.request(method, url.replace("*", "x"), { token: token ?? null })).status);
+    expect([route, ...statuses]).toEqual([route, 401, 403, 403, 403, 403, 403]);
+  }
+});
+
 test("each kind of caller holds the permissions of just the routes that the table gives it", async () => {
   const holder = async (token: string | undefined) =>
     (await app.auth.authenticate({ authorization: `Bearer ${token}` })).permissions;
@@ -282,4 +325,37 @@ describe.each(table.filter(([, , who]) => who !== "open"))("%s", (route, _permis
     // Who writes for an attempt has that attempt's token, and no other's.
     if (who === "A") expect((await send(endpoint(), tokens.A ?? ""))[0]).toBeGreaterThanOrEqual(400);
   });
+});
+
+// Behind everything else, and last of all what counts wrong passwords of the caller and what ends its sessions.
+const endsCallers = ["confirm-password", "change-password", "logout-everywhere"].map(
+  (name) => `POST /api/v1/auth/${name}`,
+);
+const byEnd = table
+  .filter(([, , who]) => who !== "open")
+  .toSorted(([a], [b]) => endsCallers.indexOf(a) - endsCallers.indexOf(b));
+
+/** What a caller is answered; a stream is left once its answer has begun. */
+async function answerTo(endpoint: EndpointShape, token: string) {
+  if (endpoint.path !== "/api/v1/events/stream") return await sendExample(app, endpoint, token);
+  const leaving = new AbortController();
+  const headers = { authorization: `Bearer ${token}` };
+  const { status } = await fetch(new URL(endpoint.path, app.url), { headers, signal: leaving.signal });
+  leaving.abort();
+  return { status, body: undefined };
+}
+
+test.each(byEnd)("%s (%s) lets in whoever the table names: %s", async (route, _permission, who) => {
+  const endpoint = endpointOf.get(route);
+  if (endpoint === undefined) throw new Error(`there is no ${route}`);
+  for (const caller of who) {
+    const { status, body } = await answerTo(endpoint, tokens[caller] ?? "");
+    // A thing that is somebody else's, or a password given too long ago, is no matter of permissions.
+    const { code = "", data } = body?.error ?? {};
+    const isUnknown = ["auth.required", "auth.invalid"].includes(code);
+    expect({ caller, status, isUnknown, missing: data?.permission }).toEqual({
+      ...{ caller, isUnknown: false, missing: undefined },
+      status: expect.toSatisfy((answered: number) => answered < 500),
+    });
+  }
 });

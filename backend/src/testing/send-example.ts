@@ -6,7 +6,7 @@ export async function sendExample(
   app: TestApp,
   { method, path, example }: EndpointShape,
   token: string | null,
-): Promise<TestResponse<{ error?: { code: string } }>> {
+): Promise<TestResponse<{ error?: { code: string; data?: Record<string, unknown> } }>> {
   const { params = {}, query = {}, body } = (example ?? {}) as Record<string, Record<string, unknown>>;
   const filled = path.replace(/:(\w+)/g, (_, name: string) =>
     encodeURIComponent(String(params[name] ?? "x")),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, createClient } from "@agentvine/client";
-import { AppError, connectBackend } from "@agentvine/kit";
+import { AppError, connectBackend, isLoopback } from "@agentvine/kit";
 import type { CliConfig } from "../config.ts";
 import { readUpState } from "../processes/up-state.ts";
 import { readLogin } from "./login-file.ts";
@@ -12,10 +12,19 @@ const defaultUrl = "http://127.0.0.1:7420";
 export const serverUrl = (config: CliConfig, flag?: string): string =>
   flag ?? config.serverUrl ?? readUpState(config.home)?.url ?? readLogin(config.home)?.server ?? defaultUrl;
 
+const originOf = (url: string | undefined): string | undefined =>
+  url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined;
+
+/** Whether the backend at that address is the one of this data directory, whose token file opens it. */
+const isOwn = (config: CliConfig, baseUrl: string): boolean =>
+  isLoopback(baseUrl) || originOf(readUpState(config.home)?.url) === originOf(baseUrl);
+
 const tokenOf = (config: CliConfig, baseUrl: string): string | undefined => {
   if (config.token !== undefined) return config.token;
   const login = readLogin(config.home);
   if (login !== undefined && login.server === baseUrl) return login.key;
+  // The file opens this machine: no other one ever gets to see it.
+  if (!isOwn(config, baseUrl)) return undefined;
   try {
     return readFileSync(join(config.home, "token"), "utf8").trim();
   } catch (error) {

@@ -84,6 +84,11 @@ export const decisionErrors = {
     "Another process has registered under the controller's name.",
     "Stop this process, or give it a name of its own.",
   ),
+  "controller.name_taken": entry(
+    "conflict",
+    "A controller of that name registered with another key, which is still valid.",
+    "Give the controller a name of its own, or use that key. An administrator frees the name by revoking it.",
+  ),
   "document.not_found": entry("not_found", "There is no such document.", "List the documents."),
   "document.changed": entry(
     "conflict",

@@ -30,7 +30,7 @@ export const errorCatalog = {
   "auth.required": entry(
     "unauthenticated",
     "A token is needed.",
-    "Send `Authorization: Bearer <token>`; the CLI reads it from the token file.",
+    "Send `Authorization: Bearer <token>`. Commands: `agentvine login <name>`, or AGENTVINE_TOKEN; on the backend's own machine the token file is read.",
   ),
   "auth.invalid": entry("unauthenticated", "The token is not known or no longer valid.", "Get a new one."),
   "auth.forbidden": entry(
@@ -169,6 +169,11 @@ export const errorCatalog = {
     "conflict",
     "Another process has registered under the worker's name.",
     "Stop this process, or give it a name of its own.",
+  ),
+  "worker.name_taken": entry(
+    "conflict",
+    "A worker of that name registered with another key, which is still valid.",
+    "Give the worker a name of its own, or use that key. An administrator frees the name: deregister that worker, or revoke its key.",
   ),
   "worker.protocol_unsupported": entry(
     "conflict",

@@ -1,5 +1,5 @@
 import type { Permission, Role } from "@agentvine/contracts";
-import { and, count, desc, eq, isNull, or, sql } from "drizzle-orm";
+import { and, count, desc, eq, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { notify } from "../../database/commit-wakes.ts";
 import { isOlderThan } from "../../database/live-task.ts";
@@ -85,6 +85,11 @@ export async function lockApiKey(
     .for("update");
   return found;
 }
+
+/** Whether of the line that `id` names, as SQL, any key may still be used: what was registered with it is its own. */
+export const hasLiveKey = (id: SQL): SQL<boolean> => sql<boolean>`exists (
+  select from api_keys k where ${id} in (k.id, k.line_id)
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()))`;
 
 /** Lets a key end so many seconds from now, unless it ends before. */
 export async function endApiKeyAfter(tx: Tx, id: string, seconds: number): Promise<void> {

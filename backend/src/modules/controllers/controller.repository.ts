@@ -4,6 +4,7 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../database/client.ts";
 import { controllers } from "../../database/schema/index.ts";
 import { storableJson, storableText } from "../../storable-json.ts";
+import { hasLiveKey } from "../api-keys/index.ts";
 
 export type ControllerRow = typeof controllers.$inferSelect;
 
@@ -20,12 +21,15 @@ export const toController = (row: ControllerRow): Controller => ({
   lastHeartbeatAt: row.lastHeartbeatAt?.toISOString() ?? null,
 });
 
-/** Registers a process under its name; the same name takes over. */
+/**
+ * Registers a process under its name; the same name takes over. Undefined: the name was registered by another key that is still valid, and
+ * the caller may not take over `anybodys`.
+ */
 export async function upsertController(
   tx: Tx,
   { name, instanceId, version, model, isScripted }: ControllerRegister,
-  apiKeyId: string | null,
-): Promise<ControllerRow> {
+  { apiKeyId, anybodys }: { apiKeyId: string | null; anybodys: boolean },
+): Promise<ControllerRow | undefined> {
   const values = { name, instanceId, version, model, isScripted, apiKeyId, isOnline: true, fault: "" };
   const [row] = await tx
     .insert(controllers)
@@ -33,9 +37,10 @@ export async function upsertController(
     .onConflictDoUpdate({
       target: controllers.name,
       set: { ...values, registeredAt: sql`now()`, lastHeartbeatAt: sql`now()` },
+      setWhere: sql`${anybodys} or controllers.api_key_id is null or controllers.api_key_id = ${apiKeyId}::uuid
+        or not ${hasLiveKey(sql`controllers.api_key_id`)}`,
     })
     .returning();
-  if (row === undefined) throw new Error("the upsert returned no row");
   return row;
 }
 

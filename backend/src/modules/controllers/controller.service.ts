@@ -30,6 +30,11 @@ const unknown = (id: string): AppError =>
   new AppError("controller.not_found", `There is no controller ${id}.`);
 const superseded = (): AppError =>
   new AppError("controller.superseded", "Another process has registered under this name.");
+const nameTaken = (name: string): AppError =>
+  new AppError(
+    "controller.name_taken",
+    `The controller ${name} registered with another key, which is still valid: choose another name, or have that key revoked.`,
+  );
 
 /** A key works for the controllers that registered with it. */
 function assertOwnKey(actor: Actor, row: ControllerRow): void {
@@ -48,10 +53,14 @@ export function createControllerService({ db, heartbeatMs, leaseMs }: Controller
   };
 
   return {
+    /** @throws AppError `controller.name_taken` */
     register: (actor: Actor, input: ControllerRegister) =>
       inTransaction(db, async (tx) => {
-        const apiKeyId = actor.kind === "worker_key" ? actor.id : null;
-        const row = await upsertController(tx, input, apiKeyId);
+        const row = await upsertController(tx, input, {
+          apiKeyId: actor.kind === "worker_key" ? actor.id : null,
+          anybodys: actor.kind === "user" && actor.permissions.includes("workers:admin"),
+        });
+        if (row === undefined) throw nameTaken(input.name);
         await recordEvent(tx, {
           type: "controller.registered",
           data: { controllerId: row.id, name: row.name },

@@ -5,18 +5,20 @@ import { countUpTo, type Total } from "../../database/bounded-count.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { workerCapabilities, workers, workOrders } from "../../database/schema/index.ts";
 import { storableJson } from "../../storable-json.ts";
+import { hasLiveKey } from "../api-keys/index.ts";
 import { type CapabilityRow, capabilityRows, workerTypeOf } from "./worker.ts";
 import type { WorkerRow } from "./worker-row.repository.ts";
 
 /**
  * Makes the worker's row, or takes it over under its name. A new process starts with free slots: orders of the process
  * before it stay leased to that one until they end or expire. One that was here before still holds what it held.
+ * Undefined: a registered worker has the name by another key that is still valid, and the caller may not take over `anybodys`.
  */
 export async function upsertWorker(
   tx: Tx,
   body: WorkerRegister,
-  apiKeyId: string | null,
-): Promise<WorkerRow> {
+  { apiKeyId, anybodys }: { apiKeyId: string | null; anybodys: boolean },
+): Promise<WorkerRow | undefined> {
   const values = {
     name: body.name,
     workerType: workerTypeOf(body.capabilities),
@@ -38,11 +40,11 @@ export async function upsertWorker(
     .onConflictDoUpdate({
       target: workers.name,
       set: { ...values, metrics: null, lastHeartbeatAt: sql`now()`, updatedAt: sql`now()` },
+      setWhere: sql`${anybodys} or workers.deregistered_at is not null or workers.api_key_id is null
+        or workers.api_key_id = ${apiKeyId}::uuid or not ${hasLiveKey(sql`workers.api_key_id`)}`,
     })
     .returning();
-  if (row === undefined) {
-    throw new Error("upsert returned no worker");
-  }
+  if (row === undefined) return undefined;
   await replaceCapabilities(tx, row.id, capabilityRows(row.capabilities));
   return await recountSlots(tx, row);
 }

@@ -42,6 +42,12 @@ const missedHeartbeatsMax = 3;
 export const unknownWorker = (workerId: string): AppError =>
   new AppError("worker.not_found", `There is no worker ${workerId}.`);
 
+const nameTaken = (name: string): AppError =>
+  new AppError(
+    "worker.name_taken",
+    `The worker ${name} registered with another key, which is still valid: choose another name, or have it deregistered or its key revoked.`,
+  );
+
 /** A key works for the workers that registered with it. @throws AppError `auth.forbidden` */
 export function assertOwnKey(actor: Actor, worker: WorkerRow): void {
   if (actor.kind === "worker_key" && worker.apiKeyId !== null && worker.apiKeyId !== actor.id) {
@@ -81,11 +87,15 @@ export function createWorkerService({ db, leases, heartbeatMs, leaseMs }: Worker
   };
 
   return {
-    /** Makes or takes over the worker of that name. Repeatable. @throws AppError `worker.protocol_unsupported` */
+    /** Makes or takes over the worker of that name. Repeatable. @throws AppError `worker.protocol_unsupported`, `worker.name_taken` */
     register: async (actor: Actor, body: WorkerRegister): Promise<WorkerRegistered> => {
       assertUnderstood(body);
       const row = await inTransaction(db, async (tx) => {
-        const worker = await upsertWorker(tx, body, actor.kind === "worker_key" ? actor.id : null);
+        const worker = await upsertWorker(tx, body, {
+          apiKeyId: actor.kind === "worker_key" ? actor.id : null,
+          anybodys: actor.kind === "user" && actor.permissions.includes("workers:admin"),
+        });
+        if (worker === undefined) throw nameTaken(body.name);
         await recordEvent(tx, {
           type: "worker.registered",
           workerId: worker.id,
