@@ -126,10 +126,7 @@ export function createAuthService(options: AuthServiceOptions): AuthService {
       if (findSession === undefined && session !== undefined && sessions.isValid(session)) {
         return localUser;
       }
-      throw new AppError(
-        "auth.required",
-        "A token is needed: send `Authorization: Bearer <token>`.",
-      );
+      throw new AppError("auth.required", "A token is needed: send `Authorization: Bearer <token>`.");
     },
     issueAttemptToken: (workOrderId, attempt) => issueAttemptToken(attempts, { workOrderId, attempt }),
     verifyAttemptToken: (token) => verifyAttemptToken(attempts, token),
