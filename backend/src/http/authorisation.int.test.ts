@@ -56,7 +56,7 @@ const table: readonly [route: string, permission: Permission, who: string][] = [
   ["GET /api/v1/repositories", "repositories:read", "VDP"],
   ["GET /api/v1/repositories/:repositoryId", "repositories:read", "VDP"],
   ["PATCH /api/v1/repositories/:repositoryId", "repositories:write", "DP"],
-  ["DELETE /api/v1/repositories/:repositoryId", "repositories:write", "DP"],
+  ["DELETE /api/v1/repositories/:repositoryId", "credentials:manage", "P"],
   ["POST /api/v1/credentials", "credentials:manage", "P"],
   ["GET /api/v1/credentials", "credentials:manage", "P"],
   ["PATCH /api/v1/credentials/:credentialId", "credentials:manage", "P"],

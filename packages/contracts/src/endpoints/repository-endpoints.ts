@@ -63,7 +63,7 @@ export const repositoryEndpoints = {
   delete: defineEndpoint({
     method: "DELETE",
     path: "/api/v1/repositories/:repositoryId",
-    permission: "repositories:write",
+    permission: "credentials:manage",
     tag,
     summary: "Forget a repository that no task refers to",
     params,
