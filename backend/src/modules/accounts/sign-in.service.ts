@@ -66,6 +66,7 @@ export function createSignInService({ db, hasher, lockout, sessions }: SignInDep
       return await inTransaction(db, async (tx) => {
         // Whoever set another password, or disabled the account, since the old one was compared has ended what this would begin.
         const now = await lockUser(tx, user.id);
+        // security: no-timing-unsafe-compare because both come from our own row, and nobody chose either
         if (now?.hashedPassword !== user.hashedPassword || !now.isActive || !now.isVerified)
           throw new AppError("auth.credentials_invalid", "Name or password is wrong.");
         await noteLogin(tx, user.id);
