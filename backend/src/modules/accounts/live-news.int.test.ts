@@ -61,7 +61,7 @@ test.each([
     await happen(`before-${person.username}`);
     await waitUntil(() => heard.length > 0 && read.text.includes(`before-${person.username}`));
     await end(person);
-    await waitUntil(() => states.at(-1) === false, { timeoutMs: 3_000, message: what });
+    await waitUntil(() => states.at(-1) === false, { message: what });
     await happen(`after-${person.username}`);
     await waitUntil(() => read.hasEnded);
     expect(read.text + heard.join("")).not.toContain(`after-${person.username}`);
