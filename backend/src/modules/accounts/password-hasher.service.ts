@@ -15,13 +15,15 @@ const atOnceMax = 2;
 /** @param cost each step doubles the time; 12 outside of tests */
 export function createPasswordHasher(cost = bcryptCost): PasswordHasher {
   const limited = createLimit(atOnceMax);
-  // Made once, so that whoever has no account waits as long as who has one.
-  const nobodys = limited(() => hash("nobody has this password", { cost }));
+  // Made once, with the first password that is given by anybody: whoever has no account waits as long as who has one.
+  let nobodys: Promise<string> | undefined;
   return {
     hash: (password) => limited(() => hash(password, { cost, rejectLongPasswords: true })),
     async verify(password, hashed) {
       const isFitting = Buffer.byteLength(password) <= passwordBytesMax;
-      const against = isFitting && typeof hashed === "string" ? hashed : await nobodys;
+      nobodys ??= limited(() => hash("nobody has this password", { cost }));
+      const nobody = await nobodys;
+      const against = isFitting && typeof hashed === "string" ? hashed : nobody;
       const isSame = await limited(() => verify(password, against));
       return isSame && isFitting && typeof hashed === "string";
     },
