@@ -68,7 +68,7 @@ export function wireAccounts(deps: AccountsDeps): Accounts {
   const { db } = database;
   const hasher = createPasswordHasher(limits.bcryptCost);
   const links = createLinkService(publicUrl);
-  const mail = createAccountMail({ ...{ mailer: deps.mailer, logger, clock }, retryMs: limits.mailRetryMs });
+  const mail = createAccountMail({ mailer: deps.mailer, logger, retryMs: limits.mailRetryMs });
   deps.background.add("account mail", () => mail.stop());
   const lockout = createLockoutService({ db, signer: createTokenSigner(secret, "login failures") });
   const sessions = createSessionService({

@@ -1,10 +1,10 @@
 import { type EndpointShape, endpoints } from "@agentvine/contracts";
 import type { TestResponse } from "./build-test-app.ts";
-import { secretRequests } from "./hostile-secrets.ts";
 import { requestFixture } from "./request-fixture.ts";
 import type { RequestInput } from "./request-input.ts";
 import { type RequestSteps, requestSteps } from "./request-steps.ts";
 import { controllersRequests, policiesRequests, workerRequestsRequests } from "./valid-decision-requests.ts";
+import { secretRequests } from "./valid-secret-requests.ts";
 import {
   auditRequests,
   inboxRequests,

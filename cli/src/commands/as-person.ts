@@ -1,5 +1,7 @@
-import { endpoints } from "@agentvine/contracts";
-import { connect, serverUrl } from "../connection/connect.ts";
+import type { Client } from "@agentvine/client";
+import { endpoints, type User } from "@agentvine/contracts";
+import type { CliConfig } from "../config.ts";
+import { connect, connectUnknown, serverUrl } from "../connection/connect.ts";
 import { readLogin } from "../connection/login-file.ts";
 import { askPassword } from "./ask.ts";
 import type { ClientContext, CommandContext, ServerFlags } from "./command.ts";
@@ -19,15 +21,31 @@ export async function asPerson(
   const login = config.token === undefined ? readLogin(config.home) : undefined;
   if (login === undefined || login.server !== server) return await act(clientContext(context, flags));
   const password = await askPassword(context, `password of ${login.username}:`);
-  const client = connect({ ...config, token: undefined, home: "" }, server);
-  const { accessToken, refreshToken } = await client.call(endpoints.auth.login, {
-    body: { identifier: login.username, password, transport: "body" },
+  return await inSession(config, { server, identifier: login.username, password }, (client) =>
+    act({ ...context, client, json: flags.json === true }),
+  );
+}
+
+interface Credentials {
+  readonly server: string;
+  readonly identifier: string;
+  readonly password: string;
+}
+
+/** Signs in for what `act` does, and out again. */
+export async function inSession<T>(
+  config: CliConfig,
+  { server, ...credentials }: Credentials,
+  act: (client: Client, user: User) => Promise<T>,
+): Promise<T> {
+  const unknown = connectUnknown(config, server);
+  const { accessToken, refreshToken, user } = await unknown.call(endpoints.auth.login, {
+    body: { ...credentials, transport: "body" },
   });
   try {
-    const session = connect({ ...config, token: accessToken }, server);
-    return await act({ ...context, client: session, json: flags.json === true });
+    return await act(connect({ ...config, token: accessToken }, server), user);
   } finally {
-    await client
+    await unknown
       .call(endpoints.auth.logout, { body: { refreshToken: refreshToken ?? "" } })
       .catch(() => undefined);
   }

@@ -1,10 +1,11 @@
 import { hostname } from "node:os";
 import { endpoints, rolePermissions } from "@agentvine/contracts";
 import { AppError, prepareDataDirectory } from "@agentvine/kit";
-import { connect, serverUrl } from "../connection/connect.ts";
+import { connect, connectUnknown, serverUrl } from "../connection/connect.ts";
 import { readLogin, removeLogin, writeLogin } from "../connection/login-file.ts";
 import { exitCodes } from "../exit-code.ts";
 import { foreign } from "../output/output.ts";
+import { inSession } from "./as-person.ts";
 import { askPassword } from "./ask.ts";
 import type { CommandContext, ServerFlags } from "./command.ts";
 
@@ -19,20 +20,21 @@ export const login = async (
 ): Promise<number> => {
   const { config, output } = context;
   const server = serverUrl(config, flags.server);
-  const client = connect({ ...config, token: undefined, home: "" }, server);
   const password = await askPassword(context, `password of ${identifier}:`);
-  const { accessToken, refreshToken, user } = await client.call(endpoints.auth.login, {
-    body: { identifier, password, transport: "body" },
-  });
-  const { apiKey, secret } = await client.call(endpoints.system.createApiKey, {
-    token: accessToken,
-    body: {
-      name: `command line on ${hostname()}`.slice(0, 100),
-      permissions: [...rolePermissions[user.role]],
-      expiresAt: new Date(Date.now() + keyMs).toISOString(),
-    },
-  });
-  await client.call(endpoints.auth.logout, { body: { refreshToken: refreshToken ?? "" } });
+  const { user, apiKey, secret } = await inSession(
+    config,
+    { server, identifier, password },
+    async (client, person) => ({
+      user: person,
+      ...(await client.call(endpoints.system.createApiKey, {
+        body: {
+          name: `command line on ${hostname()}`.slice(0, 100),
+          permissions: [...rolePermissions[person.role]],
+          expiresAt: new Date(Date.now() + keyMs).toISOString(),
+        },
+      })),
+    }),
+  );
   await prepareDataDirectory(config.home);
   const earlier = readLogin(config.home);
   await writeLogin(config.home, { server, keyId: apiKey.id, key: secret, username: user.username });
@@ -142,7 +144,7 @@ export const verifyEmail = async (
 /** Who comes by a link has nothing else to show. */
 function linkClient({ config }: CommandContext, link: string, flags: ServerFlags) {
   const [server, token] = partsOf(link);
-  return { token, client: connect({ ...config, token: undefined, home: "" }, flags.server ?? server) };
+  return { token, client: connectUnknown(config, flags.server ?? server) };
 }
 
 /** Address and token of a link. @throws AppError `command.usage` */

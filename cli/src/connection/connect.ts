@@ -53,3 +53,7 @@ export const connect = (config: CliConfig, flag?: string): Client => {
   const token = tokenOf(config, baseUrl);
   return createClient({ ...connection, ...(token === undefined ? {} : { token }) });
 };
+
+/** A client for who has nothing to show yet, but a password or a link. */
+export const connectUnknown = (config: CliConfig, server: string): Client =>
+  connect({ ...config, token: undefined, home: "" }, server);

@@ -53,9 +53,4 @@ export const accountErrors = {
     "Make somebody else an administrator first.",
   ),
   "session.not_found": entry("not_found", "There is no such session.", "List your sessions."),
-  "mail.not_configured": entry(
-    "conflict",
-    "This installation sends no e-mail.",
-    "Set AGENTVINE_SMTP_URL, or hand the link over yourself.",
-  ),
 } as const;

@@ -1,4 +1,4 @@
-import { backoffDelayMs, type Clock, coerceError, type Logger, newId, sleep } from "@agentvine/kit";
+import { coerceError, type Logger, newId, retry } from "@agentvine/kit";
 import type { MailText } from "./mail-text.ts";
 
 /** Takes a mail and sends it. */
@@ -22,7 +22,6 @@ const triesMax = 4;
 
 export function createAccountMail(deps: {
   mailer: Mailer | undefined;
-  clock: Clock;
   logger: Logger;
   /** Longest wait before the first new try; each further one doubles. */
   retryMs?: number | undefined;
@@ -33,27 +32,24 @@ export function createAccountMail(deps: {
 
   const deliver = async (mailer: Mailer, to: string, { subject, text }: MailText): Promise<void> => {
     const messageId = `<${newId()}@agentvine>`;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await mailer.send({ to, subject, text, messageId });
-      } catch (error) {
-        // The text holds a link: it is not logged.
-        logger.warn({ err: coerceError(error), tries }, "an account mail could not be sent");
-        if (tries === triesMax) return;
-        await sleep(backoffDelayMs(tries, { baseMs: retryMs, maxMs: 60_000 }), stopping.signal);
-      }
-    }
+    // The text holds a link: it is not logged.
+    const told = (error: unknown, tries: number): void =>
+      logger.warn({ err: coerceError(error), tries }, "an account mail could not be sent");
+    await retry(() => mailer.send({ to, subject, text, messageId }), {
+      ...{ attemptsMax: triesMax, baseMs: retryMs, maxMs: 60_000, signal: stopping.signal },
+      isRetryable: () => true,
+      onRetry: told,
+    }).catch((error: unknown) => {
+      // Stopped while it waited: that is no failure.
+      if (!stopping.signal.aborted) told(error, triesMax);
+    });
   };
 
   return {
     isOn: mailer !== undefined,
     send(to, text) {
       if (mailer === undefined) return;
-      const sending = deliver(mailer, to, text)
-        .catch(() => {
-          // Stopped while it waited.
-        })
-        .finally(() => underWay.delete(sending));
+      const sending = deliver(mailer, to, text).finally(() => underWay.delete(sending));
       underWay.add(sending);
     },
     async stop() {

@@ -53,3 +53,9 @@ export async function assertHardToGuess(
     issues: [{ path: field, message }],
   });
 }
+
+/** The words that everybody would try for a person. */
+export const ownWordsOf = (person: { username: string; fullName: string; email: string }): string[] => {
+  const { username, fullName, email } = person;
+  return [username, fullName, email, email.split("@")[0] ?? ""];
+};

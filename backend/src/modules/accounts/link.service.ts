@@ -22,6 +22,9 @@ export interface LinkService {
   take(tx: Tx, purpose: Purpose, token: string): Promise<LinkRow>;
 }
 
+export const linkInvalid = (): AppError =>
+  new AppError("link.invalid", "The link was used already or is too old: ask for a new one.");
+
 const minutesOf: Record<Purpose, number> = {
   set_up: 24 * 60,
   invitation: 7 * 24 * 60,
@@ -52,8 +55,7 @@ export function createLinkService(publicUrl: () => string): LinkService {
     },
     async take(tx, purpose, token) {
       const link = await takeLink(tx, purpose, hashToken(token));
-      if (link === undefined)
-        throw new AppError("link.invalid", "The link was used already or is too old: ask for a new one.");
+      if (link === undefined) throw linkInvalid();
       return link;
     },
   };

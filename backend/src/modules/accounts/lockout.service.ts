@@ -1,6 +1,8 @@
 import { AppError } from "@agentvine/kit";
+import { addressBlockOf } from "../../address-block.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { currentOrigin } from "../../origin.ts";
 import type { TokenSigner } from "../auth/index.ts";
 import {
   addFailure,
@@ -34,6 +36,9 @@ export interface LoginAttempt {
   addressBlock: string;
   userId: string | undefined;
 }
+
+/** The block of addresses that the request which is answered comes from. */
+export const callersBlock = (): string => addressBlockOf(currentOrigin()?.address ?? "");
 
 /** @param signer hides what was typed: it may be a password, given in the wrong field */
 export function createLockoutService({ db, signer }: { db: Db; signer: TokenSigner }): LockoutService {

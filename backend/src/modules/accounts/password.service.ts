@@ -1,13 +1,11 @@
 import { AppError, coerceError, type Logger } from "@agentvine/kit";
-import { addressBlockOf } from "../../address-block.ts";
 import type { Db, Tx } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { currentOrigin } from "../../origin.ts";
 import { recordAudit } from "../audit/index.ts";
 import type { AccountMail } from "./account-mail.service.ts";
-import { assertHardToGuess } from "./guessable-password.ts";
-import type { LinkService } from "./link.service.ts";
-import type { LockoutService } from "./lockout.service.ts";
+import { assertHardToGuess, ownWordsOf } from "./guessable-password.ts";
+import { type LinkService, linkInvalid } from "./link.service.ts";
+import { callersBlock, type LockoutService } from "./lockout.service.ts";
 import { changedPasswordText, resetText } from "./mail-text.ts";
 import type { PasswordHasher } from "./password-hasher.service.ts";
 import { endSessions, noteAuthenticated } from "./session.repository.ts";
@@ -42,13 +40,6 @@ export interface PasswordService {
   /** Waits until no mail of `forgot` is being prepared. */
   idle(): Promise<void>;
 }
-
-const ownWords = ({ username, email, fullName }: UserRow): string[] => [
-  username,
-  fullName,
-  email,
-  email.split("@")[0] ?? "",
-];
 
 export function createPasswordService(deps: PasswordDeps): PasswordService {
   const { db, logger, hasher, links, lockout, mail, sessions, signIn } = deps;
@@ -95,7 +86,7 @@ export function createPasswordService(deps: PasswordDeps): PasswordService {
     async change({ userId, sessionId }, { currentPassword, newPassword }) {
       const user = await mustFind(userId);
       await signIn.assertPassword(user, currentPassword);
-      await assertHardToGuess("newPassword", newPassword, ownWords(user));
+      await assertHardToGuess("newPassword", newPassword, ownWordsOf(user));
       const hashedPassword = await hasher.hash(newPassword);
       await inTransaction(db, (tx) =>
         set(tx, user, hashedPassword, { action: "password.changed", except: sessionId }),
@@ -119,15 +110,14 @@ export function createPasswordService(deps: PasswordDeps): PasswordService {
         const link = await links.take(tx, "reset_password", token);
         const found = await lockUser(tx, link.userId ?? "");
         // It was sent to an address that is not the account's any more.
-        if (found === undefined || !found.isActive || found.email !== link.email)
-          throw new AppError("link.invalid", "The link was used already or is too old: ask for a new one.");
-        await assertHardToGuess("newPassword", newPassword, ownWords(found));
+        if (found === undefined || !found.isActive || found.email !== link.email) throw linkInvalid();
+        await assertHardToGuess("newPassword", newPassword, ownWordsOf(found));
         // Who has the link reads the address's mail.
         if (!found.isVerified) await updateUser(tx, found.id, { isVerified: true });
         await set(tx, found, hashedPassword, { action: "password.reset" });
         return found;
       });
-      await lockout.forgive([user.username, user.email], addressBlockOf(currentOrigin()?.address ?? ""));
+      await lockout.forgive([user.username, user.email], callersBlock());
       sessions.forgetKnown();
       mail.send(user.email, changedPasswordText);
     },

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "@agentvine/kit";
+import { cookieIn } from "../../cookie-in.ts";
 import { refreshDays } from "./session-lifetime.ts";
 
 const path = "/api/v1/auth";
@@ -7,11 +8,15 @@ const path = "/api/v1/auth";
 const nameOf = (isSecure: boolean): string => `${isSecure ? "__Secure-" : ""}agentvine_refresh`;
 
 /** Keeps a refresh token in the browser: out of reach of scripts, and sent to the routes of `/api/v1/auth` alone. */
-export const refreshCookie = (token: string, isSecure: boolean): string =>
-  `${nameOf(isSecure)}=${token}; Path=${path}; Max-Age=${refreshDays * 86_400}; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}`;
+export const refreshCookie = (
+  token: string,
+  isSecure: boolean,
+  maxAgeSeconds = refreshDays * 86_400,
+): string =>
+  `${nameOf(isSecure)}=${token}; Path=${path}; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}`;
 
-export const noRefreshCookie = (isSecure: boolean): string =>
-  `${nameOf(isSecure)}=; Path=${path}; Max-Age=0; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}`;
+/** Takes it out of the browser. */
+export const noRefreshCookie = (isSecure: boolean): string => refreshCookie("", isSecure, 0);
 
 /**
  * The refresh token of the cookie. Only a page of ours may have the browser send it: its Origin and Sec-Fetch-Site say where it is from,
@@ -24,12 +29,7 @@ export function readRefreshCookie(
   publicOrigin: string,
   isSecure: boolean,
 ): string | undefined {
-  const prefix = `${nameOf(isSecure)}=`;
-  const value = headers.cookie
-    ?.split(";")
-    .map((pair) => pair.trim())
-    .find((pair) => pair.startsWith(prefix))
-    ?.slice(prefix.length);
+  const value = cookieIn(headers, nameOf(isSecure));
   if (value === undefined || value === "") return undefined;
   const { origin, host, "sec-fetch-site": site } = headers;
   const isOwnOrigin =

@@ -5,7 +5,7 @@ import { isUniqueViolation } from "../../database/database-error.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { recordAudit } from "../audit/index.ts";
 import type { AccountMail } from "./account-mail.service.ts";
-import { assertHardToGuess } from "./guessable-password.ts";
+import { assertHardToGuess, ownWordsOf } from "./guessable-password.ts";
 import type { LinkService, MadeLink } from "./link.service.ts";
 import { invitationText, takenText, verifyText } from "./mail-text.ts";
 import type { PasswordHasher } from "./password-hasher.service.ts";
@@ -82,7 +82,7 @@ export function createRegistrationService(deps: RegistrationDeps): RegistrationS
   const { db, mode, hasher, links, sessions, mail, publicUrl } = deps;
 
   const hashed = async ({ password, username, email = "", fullName }: Registration): Promise<string> => {
-    await assertHardToGuess("password", password, [username, fullName, email, email.split("@")[0] ?? ""]);
+    await assertHardToGuess("password", password, ownWordsOf({ username, fullName, email }));
     return await hasher.hash(password);
   };
 

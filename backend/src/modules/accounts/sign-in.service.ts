@@ -1,10 +1,8 @@
 import { AppError } from "@agentvine/kit";
-import { addressBlockOf } from "../../address-block.ts";
 import type { Db } from "../../database/client.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { currentOrigin } from "../../origin.ts";
 import { recordAudit } from "../audit/index.ts";
-import type { LockoutService, LoginAttempt } from "./lockout.service.ts";
+import { callersBlock, type LockoutService, type LoginAttempt } from "./lockout.service.ts";
 import type { PasswordHasher } from "./password-hasher.service.ts";
 import { byUser, type SessionService, type SessionTokens } from "./session.service.ts";
 import { findByIdentifier, lockUser, noteLogin, type UserRow } from "./user.repository.ts";
@@ -31,7 +29,7 @@ export interface SignInService {
 export function createSignInService({ db, hasher, lockout, sessions }: SignInDeps): SignInService {
   const attemptOf = (identifier: string, user: UserRow | undefined): LoginAttempt => ({
     identifier,
-    addressBlock: addressBlockOf(currentOrigin()?.address ?? ""),
+    addressBlock: callersBlock(),
     userId: user?.id,
   });
 

@@ -7,7 +7,7 @@ import { inTransaction } from "../../database/transaction.ts";
 import { changeOf, recordAudit } from "../audit/index.ts";
 import type { AccountMail } from "./account-mail.service.ts";
 import { findPendingEmail } from "./link.repository.ts";
-import type { LinkService, MadeLink } from "./link.service.ts";
+import { type LinkService, linkInvalid, type MadeLink } from "./link.service.ts";
 import { changedEmailText, resetText, verifyText } from "./mail-text.ts";
 import { announceSessionChange, endSessions } from "./session.repository.ts";
 import { byUser } from "./session.service.ts";
@@ -98,8 +98,7 @@ export function createUserService(deps: { db: Db; links: LinkService; mail: Acco
       const { old, email } = await inTransaction(db, async (tx) => {
         const link = await links.take(tx, "verify_email", token);
         const user = await lockUser(tx, link.userId ?? "");
-        if (user === undefined || link.email === null)
-          throw new AppError("link.invalid", "The link was used already or is too old: ask for a new one.");
+        if (user === undefined || link.email === null) throw linkInvalid();
         await updateUser(tx, user.id, { email: link.email, isVerified: true });
         await recordAudit(tx, {
           ...{ action: user.email === link.email ? "email.verified" : "email.changed" },

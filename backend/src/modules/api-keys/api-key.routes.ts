@@ -1,6 +1,7 @@
-import { endpoints } from "@agentvine/contracts";
+import { type ApiKey, endpoints } from "@agentvine/contracts";
 import { AppError, type Clock } from "@agentvine/kit";
 import type { FastifyInstance } from "fastify";
+import type { Actor } from "../../actor.ts";
 import { route } from "../../http/route.ts";
 import { assertRecentPassword } from "../../recent-password.ts";
 import type { ApiKeyService } from "./api-key.service.ts";
@@ -10,6 +11,12 @@ export function registerApiKeyRoutes(
   app: FastifyInstance,
   { apiKeys, clock }: { apiKeys: ApiKeyService; clock: Clock },
 ): void {
+  const theirs = async (actor: Actor, id: string): Promise<ApiKey> => {
+    const key = await apiKeys.get(id);
+    // Somebody else's key is told from none only to who may see it.
+    if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
+    return key;
+  };
   route(app, endpoints.system.createApiKey, async ({ body, actor }) => {
     assertRecentPassword(actor, clock.now());
     assertHeld(actor, body.permissions);
@@ -21,9 +28,7 @@ export function registerApiKeyRoutes(
   });
   route(app, endpoints.system.rotateApiKey, async ({ params, body, actor }) => {
     assertRecentPassword(actor, clock.now());
-    const key = await apiKeys.get(params.apiKeyId);
-    // Somebody else's key is told from none only to who may see it.
-    if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
+    const key = await theirs(actor, params.apiKeyId);
     if (!mayReplace(actor, key))
       throw new AppError("auth.forbidden", "Only its owner may replace a person's key; you can revoke it.");
     // A key may be given to a program that shall do little: it gets no other key that does more, or lives longer.
@@ -37,8 +42,7 @@ export function registerApiKeyRoutes(
     items: await apiKeys.list(isAdmin(actor) ? undefined : actor.userId),
   }));
   route(app, endpoints.system.revokeApiKey, async ({ params, actor }) => {
-    const key = await apiKeys.get(params.apiKeyId);
-    if (!isTheirs(actor, key)) throw new AppError("api_key.not_found", "There is no such API key.");
+    const key = await theirs(actor, params.apiKeyId);
     await apiKeys.revoke(key.id);
   });
 }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { rolePermissions } from "@agentvine/contracts";
 import { AppError, type Clock } from "@agentvine/kit";
 import { type Actor, attemptPermissions, operatorPermissions, userPermissions } from "../../actor.ts";
+import { cookieIn } from "../../cookie-in.ts";
 import type { Db } from "../../database/client.ts";
 import { type ApiKeyService, isApiKey } from "../api-keys/index.ts";
 import { recordAudit } from "../audit/index.ts";
@@ -55,13 +56,6 @@ function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
   }
   return token;
 }
-
-const cookieOf = ({ cookie }: IncomingHttpHeaders): string | undefined =>
-  cookie
-    ?.split(";")
-    .map((pair) => pair.trim())
-    .find((pair) => pair.startsWith(`${cookieName}=`))
-    ?.slice(cookieName.length + 1);
 
 /** A JSON Web Token, by its look. */
 const isAccessToken = (text: string): boolean => text.startsWith("eyJ");
@@ -122,7 +116,7 @@ export function createAuthService(options: AuthServiceOptions): AuthService {
         }
         return actor;
       }
-      const session = cookieOf(headers);
+      const session = cookieIn(headers, cookieName);
       if (findSession === undefined && session !== undefined && sessions.isValid(session)) {
         return localUser;
       }
